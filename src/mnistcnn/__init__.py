@@ -1,0 +1,59 @@
+"""Train, evaluate, use and explain one convolutional network on the MNIST digits.
+
+    from mnistcnn import TrainConfig, evaluate, load_checkpoint, predict, train
+
+    result = train(TrainConfig(epochs=2))
+    print(result.test.accuracy, evaluate(result.checkpoint).accuracy)
+    print(predict(["photo.jpg"], result.checkpoint)[0].digit)
+
+Loaded lazily: `import mnistcnn` alone imports nothing heavy.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mnistcnn.checkpoint import Checkpoint, load_checkpoint
+    from mnistcnn.config import TrainConfig
+    from mnistcnn.data import load_dataset
+    from mnistcnn.errors import MnistCnnError
+    from mnistcnn.evaluation import evaluate
+    from mnistcnn.model import MnistCNN
+    from mnistcnn.prediction import predict
+    from mnistcnn.run import Files, train
+    from mnistcnn.summary import summarise
+
+__all__ = [
+    "Checkpoint",
+    "Files",
+    "MnistCNN",
+    "MnistCnnError",
+    "TrainConfig",
+    "evaluate",
+    "load_checkpoint",
+    "load_dataset",
+    "predict",
+    "summarise",
+    "train",
+]
+
+_HOMES = {
+    "Checkpoint": "checkpoint",
+    "Files": "run",
+    "MnistCNN": "model",
+    "MnistCnnError": "errors",
+    "TrainConfig": "config",
+    "evaluate": "evaluation",
+    "load_checkpoint": "checkpoint",
+    "load_dataset": "data",
+    "predict": "prediction",
+    "summarise": "summary",
+    "train": "run",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from its home when it is first used."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

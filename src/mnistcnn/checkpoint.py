@@ -1,0 +1,192 @@
+"""Checkpoints: the finished network and all that is known about it, checked before anything is used.
+
+A checkpoint file is a `torch.save` archive of one dict:
+
+    format        1
+    kind          "mnistcnn checkpoint"
+    weights       state_dict of `MnistCNN`, float32
+    temperature   float; probabilities are softmax(logits / temperature)
+    config        the settings it was trained with, as `TrainConfig.to_dict`
+    data          what it was trained on, as `Dataset.describe`
+    metrics       {"train" | "validation" | "test": {accuracy, loss, count}}, "best_epoch"
+    environment   device, threads, versions
+    created       ISO 8601 time, UTC
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mnistcnn.archive import load_archive, save_archive
+from mnistcnn.config import DatasetName, TrainConfig
+from mnistcnn.device import Compute
+from mnistcnn.errors import CheckpointError, MnistCnnError
+from mnistcnn.model import MnistCNN
+
+FORMAT = 1
+KIND = "mnistcnn checkpoint"
+_DESCRIPTIONS = ("data", "metrics", "environment")
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A trained network. Those of a bare `state_dict` have no `config` and know nothing about themselves."""
+
+    path: Path
+    weights: dict[str, torch.Tensor]
+    temperature: float = 1.0
+    config: TrainConfig | None = None
+    data: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)
+    environment: dict[str, Any] = field(default_factory=dict)
+    created: str = ""
+
+    @property
+    def trained_on(self) -> str | None:
+        """The name of the data set, where it is known."""
+        return str(self.config.dataset) if self.config else None
+
+    def build_model(self, compute: Compute) -> MnistCNN:
+        """The network with these weights on the device of `compute`, ready to infer."""
+        return build_model(self.weights, compute).eval()
+
+    def describe(self) -> dict[str, Any]:
+        """What a report says about it; plain types."""
+        return {
+            "path": str(self.path),
+            "created": self.created,
+            "temperature": self.temperature,
+            "config": self.config.to_dict() if self.config else None,
+            "data": self.data,
+            "metrics": self.metrics,
+            "environment": self.environment,
+        }
+
+
+def build_model(weights: Mapping[str, torch.Tensor], compute: Compute) -> MnistCNN:
+    """The network with `weights` on the device of `compute`, channels last."""
+    with torch.device("meta"):
+        model = MnistCNN()
+    model.load_state_dict({name: tensor.clone() for name, tensor in weights.items()}, assign=True)
+    return model.to(device=compute.device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
+def save_checkpoint(checkpoint: Checkpoint) -> None:
+    """Write it to its path, atomically. Raises `OutputError`."""
+    assert checkpoint.config is not None
+    content = {
+        "format": FORMAT,
+        "kind": KIND,
+        "weights": {name: tensor.cpu().contiguous() for name, tensor in checkpoint.weights.items()},
+        **{key: value for key, value in checkpoint.describe().items() if key != "path"},
+    }
+    save_archive(checkpoint.path, content)
+
+
+def load_checkpoint(path: str | Path) -> Checkpoint:
+    """Load one of our checkpoints, or a bare `state_dict` of this network.
+
+    Raises `CheckpointError` naming file and reason; see `archive.load_archive` for what is refused unread.
+    """
+    path = Path(path)
+    content = load_archive(path)
+    try:
+        if "format" not in content and "weights" not in content:
+            return Checkpoint(path, check_weights(content))
+        _check_header(content, KIND, FORMAT)
+        return Checkpoint(
+            path,
+            check_weights(content.get("weights")),
+            check_temperature(content.get("temperature")),
+            check_config(content.get("config")),
+            **{key: check_plain(content.get(key), key) for key in _DESCRIPTIONS},
+            created=str(content.get("created", ""))[:40],
+        )
+    except ValueError as error:
+        raise CheckpointError(f"{path} is not a checkpoint of this network: {error}.") from error
+
+
+def _check_header(content: Mapping[Any, Any], kind: str, newest: int) -> None:
+    number = content.get("format")
+    if content.get("kind") != kind:
+        raise ValueError(f"it is not a {kind}")
+    if not isinstance(number, int) or isinstance(number, bool) or number < 1:
+        raise ValueError("its format number makes no sense")
+    if number > newest:
+        raise ValueError(f"it has format {number}, and this mnistcnn knows up to {newest}; upgrade it")
+
+
+def check_weights(weights: object) -> dict[str, torch.Tensor]:
+    """`weights` if they are a finite float32 `state_dict` of `MnistCNN`, made contiguous; else `ValueError`."""
+    if not isinstance(weights, dict):
+        raise ValueError("it holds no weights")
+    with torch.device("meta"):
+        expected = MnistCNN().state_dict()
+    if set(weights) != set(expected):
+        names = sorted(str(name)[:40] for name in set(weights) ^ set(expected))
+        raise ValueError(f"weights missing or unknown: {', '.join(names[:4])}{', …' * (len(names) > 4)}")
+    checked = {}
+    for name, like in expected.items():
+        tensor = weights[name]
+        if not isinstance(tensor, torch.Tensor) or tensor.layout != torch.strided or tensor.device.type != "cpu":
+            raise ValueError(f"{name} is not a plain tensor")
+        if tensor.shape != like.shape or tensor.dtype != like.dtype:
+            found = f"{str(tensor.dtype).removeprefix('torch.')} {tuple(tensor.shape)}"
+            raise ValueError(f"{name} is {found}, not float32 {tuple(like.shape)}")
+        if not torch.isfinite(tensor).all():
+            raise ValueError(f"{name} has values that are not finite")
+        checked[name] = tensor.detach().contiguous()
+    return checked
+
+
+def check_temperature(value: object) -> float:
+    """`value` if it is a temperature; else `ValueError`."""
+    if not isinstance(value, float) or not math.isfinite(value) or value <= 0:
+        raise ValueError("its temperature makes no sense")
+    return value
+
+
+def check_config(value: object) -> TrainConfig:
+    """The settings in `value`, a dict as `TrainConfig.to_dict` makes it; else `ValueError`."""
+    if not isinstance(value, dict):
+        raise ValueError("it holds no settings")
+    try:
+        return TrainConfig.from_dict(value)
+    except (ValueError, TypeError, MnistCnnError) as error:
+        raise ValueError(f"its settings make no sense ({error})") from error
+
+
+def check_plain(value: object, what: str, depth: int = 6) -> Any:
+    """`value` if it is made of dicts, lists, strings and numbers of reasonable size; else `ValueError`."""
+    budget = [10_000]
+
+    def check(item: object, depth: int) -> None:
+        budget[0] -= 1
+        if depth < 0 or budget[0] < 0:
+            raise ValueError(f"its {what} are too large")
+        if isinstance(item, dict):
+            for key, inner in item.items():
+                check(key, 0)
+                check(inner, depth - 1)
+        elif isinstance(item, list | tuple):
+            for inner in item:
+                check(inner, depth - 1)
+        elif isinstance(item, str):
+            if len(item) > 10_000:
+                raise ValueError(f"its {what} are too large")
+        elif not (item is None or isinstance(item, bool | int | float)):
+            raise ValueError(f"its {what} hold a {type(item).__name__}")
+
+    check(value, depth)
+    if what in _DESCRIPTIONS and not isinstance(value, dict):
+        raise ValueError(f"it holds no {what}")
+    return value
+
+
+__all__ = ["Checkpoint", "DatasetName", "build_model", "load_checkpoint", "save_checkpoint"]

@@ -1,0 +1,94 @@
+"""Batches of one epoch: shuffled, augmented, normalised, as tensors that already live on the device."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch.nn import functional as F
+
+from mnistcnn.config import TrainConfig
+from mnistcnn.data import Pictures
+from mnistcnn.device import derive_seed
+from mnistcnn.model import SIDE, normalise
+
+CHUNK_PICTURES = 1_000  # augmented in one go: large enough to be cheap, small enough to stay in the caches
+_MESH = 5  # nodes of the elastic displacement field in each direction
+
+
+@dataclass(frozen=True, slots=True)
+class Warp:
+    """How each of N pictures is bent: `affine` (N, 2, 3), as `affine_grid` takes it, and `mesh`
+    (N, 2, 5, 5), displacements of a coarse net of points; both in units of half a picture's side."""
+
+    affine: torch.Tensor
+    mesh: torch.Tensor | None
+
+
+class EpochBatches:
+    """The batches of one epoch: a pure function of the pictures, the settings and the epoch's number.
+
+    All random numbers of the epoch are drawn at its start, on the CPU, so that the same ones come on every
+    device and any batch can be made again without those before it: that is what resuming needs.
+    """
+
+    def __init__(self, pictures: Pictures, config: TrainConfig, epoch: int) -> None:
+        generator = torch.Generator().manual_seed(derive_seed(config.seed, "epoch", epoch))
+        device = pictures.labels.device
+        self._pictures = pictures
+        self._order = torch.randperm(len(pictures), generator=generator).to(device)
+        self._warp = draw_warp(len(pictures), config, generator, device)
+        self.batch_size = config.batch_size
+        self.steps = math.ceil(len(pictures) / config.batch_size)
+        self.chunk_steps = max(1, CHUNK_PICTURES // config.batch_size)
+
+    def chunk(self, number: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """The pictures of steps `number * chunk_steps` and the `chunk_steps - 1` after it.
+
+        Inputs (n, 1, 28, 28) float32, normalised, and labels (n,) int64; `batch_size` of them are a step.
+        """
+        size = self.chunk_steps * self.batch_size
+        rows = slice(number * size, (number + 1) * size)
+        chosen = self._order[rows]
+        images = self._pictures.images[chosen]
+        if self._warp is not None:
+            mesh = None if self._warp.mesh is None else self._warp.mesh[rows]
+            images = bend(images, Warp(self._warp.affine[rows], mesh))
+        return normalise(images), self._pictures.labels[chosen]
+
+
+def draw_warp(
+    count: int, config: TrainConfig, generator: torch.Generator, device: torch.device
+) -> Warp | None:
+    """Draw how `count` pictures are bent, within the bounds of `config`; None where it allows no bending."""
+    if not (config.shift or config.rotation or config.scale or config.shear or config.elastic):
+        return None
+
+    def between(limit: float) -> torch.Tensor:
+        return (torch.rand(count, generator=generator) * 2 - 1) * limit
+
+    angle, shear = between(math.radians(config.rotation)), between(config.shear)
+    width, height = 1 + between(config.scale), 1 + between(config.scale)
+    right, down = between(2 * config.shift / SIDE), between(2 * config.shift / SIDE)
+    cos, sin = angle.cos(), angle.sin()
+    rows = [width * cos, shear - width * sin, right, height * sin, height * cos, down]
+    affine = torch.stack(rows, dim=1).view(count, 2, 3).to(device)
+    if not config.elastic:
+        return Warp(affine, None)
+    mesh = torch.randn(count, 2, _MESH, _MESH, generator=generator) * (2 * config.elastic / SIDE)
+    return Warp(affine, mesh.to(device))
+
+
+def bend(images: torch.Tensor, warp: Warp) -> torch.Tensor:
+    """float32 pictures (N, 1, 28, 28) in 0 … 255, bent, of uint8 ones; paper comes in at the edges.
+
+    Elastic bending after P. Simard, D. Steinkraus, J. Platt, "Best practices for convolutional neural
+    networks applied to visual document analysis" (2003), with a coarse mesh in place of a blurred field.
+    """
+    pictures = images.float()
+    grid = F.affine_grid(warp.affine, list(pictures.shape), align_corners=False)
+    if warp.mesh is not None:
+        field = F.interpolate(warp.mesh, size=(SIDE, SIDE), mode="bicubic", align_corners=True)
+        grid = grid + field.permute(0, 2, 3, 1)
+    return F.grid_sample(pictures, grid, mode="bilinear", padding_mode="zeros", align_corners=False)

@@ -1,0 +1,189 @@
+"""Where the work is done: the device resolver, the precision, and the global generator."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mnistcnn.config import Precision
+from mnistcnn.errors import DeviceError, UsageError
+
+KINDS = ("cuda", "mps", "xpu", "cpu")  # in the order in which `auto` takes them
+_SPELLING = re.compile(r"auto|cpu|mps|(cuda|xpu)(:\d{1,3})?")
+
+
+@dataclass(frozen=True, slots=True)
+class Compute:
+    """A device that has been tried out, and how it will compute. `reason` says why it was taken."""
+
+    device: torch.device
+    name: str
+    precision: Precision  # never AUTO
+    reason: str
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        """The context for forward passes: bfloat16 autocast on this device, or nothing."""
+        if self.precision is Precision.BFLOAT16:
+            return torch.autocast(self.device.type, dtype=torch.bfloat16)
+        return nullcontext()
+
+    def environment(self) -> dict[str, Any]:
+        """What a report needs so that a run can be repeated; plain types."""
+        return {
+            "device": str(self.device),
+            "device_name": self.name,
+            "device_reason": self.reason,
+            "precision": str(self.precision),
+            "threads": torch.get_num_threads(),
+            "torch": str(torch.__version__),
+            "python": platform.python_version(),
+            "mnistcnn": metadata.version("mnistcnn"),
+            "platform": platform.platform(),
+        }
+
+
+def resolve_device(name: str = "auto", precision: Precision = Precision.AUTO) -> Compute:
+    """Find the device and try it out with a small computation.
+
+    `name` is `auto` (CUDA, then MPS, then XPU, then the CPU), `cpu`, `cuda`, `cuda:N`, `mps`, `xpu` or
+    `xpu:N`. Raises `UsageError` for another spelling, `DeviceError` for a device that isn't there, doesn't
+    work, or can't compute in `precision`.
+    """
+    if not _SPELLING.fullmatch(name):
+        raise UsageError(
+            f"--device {name!r} is not a device.", "Use auto, cpu, cuda, cuda:N, mps, xpu or xpu:N."
+        )
+    present = available_devices()
+    if name == "auto":
+        taken = torch.device(present[0])
+        others = [kind.upper() for kind in KINDS[: KINDS.index(taken.type)]]
+        reason = f"auto: no {', no '.join(others)}" if others else "auto: the first choice is there"
+    else:
+        reason = f"--device {name}"
+        taken = torch.device(name)
+        wanted = f"{taken.type}:{taken.index or 0}" if taken.type in ("cuda", "xpu") else taken.type
+        if wanted not in present:
+            raise DeviceError(
+                f"Device {name} is not available here; available: {', '.join(reversed(present))}.",
+                "Leave out --device to take the best one there is.",
+            )
+        taken = torch.device(wanted)
+    _try_out(taken)
+    return Compute(taken, _device_name(taken), _resolve_precision(taken, precision), reason)
+
+
+def available_devices() -> list[str]:
+    """The devices of this machine, best first, such as `["cuda:0", "cuda:1", "cpu"]`."""
+    found = []
+    for kind in KINDS[:-1]:
+        backend = getattr(torch, kind, None)
+        if backend is not None and backend.is_available():
+            count = backend.device_count()
+            found += [kind] if kind == "mps" else [f"{kind}:{i}" for i in range(count)]
+    return [*found, "cpu"]
+
+
+def _try_out(device: torch.device) -> None:
+    try:
+        sums = torch.ones(2, 2, device=device) @ torch.ones(2, 2, device=device)
+        ok = sums.sum().item() == 8.0
+    except (RuntimeError, NotImplementedError) as error:
+        first_line = str(error).partition("\n")[0]
+        raise DeviceError(f"Device {device} does not work: {first_line}", "Use --device cpu.") from error
+    if not ok:
+        raise DeviceError(f"Device {device} computes wrong results.", "Use --device cpu.")
+
+
+def _resolve_precision(device: torch.device, wanted: Precision) -> Precision:
+    if wanted is not Precision.AUTO:
+        return wanted
+    return Precision.BFLOAT16 if _native_bfloat16(device) else Precision.FLOAT32
+
+
+def _native_bfloat16(device: torch.device) -> bool:
+    """Whether the hardware multiplies bfloat16 matrices itself; emulated, it would be slower than float32."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if device.type == "xpu":
+        return bool(torch.xpu.is_bf16_supported(including_emulation=False))
+    if device.type == "cpu":
+        flags = torch.cpu.get_capabilities()
+        return bool(flags.get("avx512_bf16") or flags.get("amx_bf16"))
+    return False
+
+
+def _device_name(device: torch.device) -> str:
+    if device.type in ("cuda", "xpu"):
+        return str(getattr(torch, device.type).get_device_name(device))
+    if device.type == "mps":
+        return f"Apple {platform.machine()}"
+    return _cpu_name()
+
+
+def _cpu_name() -> str:
+    if sys.platform == "linux":
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def derive_seed(seed: int, purpose: str, number: int = 0) -> int:
+    """A seed in [0, 2⁶³) of its own for each purpose, so that no two share their random numbers."""
+    digest = hashlib.sha256(f"{seed}/{purpose}/{number}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
+@contextmanager
+def borrowed_generator(device: torch.device, state: dict[str, torch.Tensor]) -> Iterator[None]:
+    """Lend torch's global generators to our dropout, and give them back as they were.
+
+    Dropout can't be given a generator of its own. Inside the context the global ones continue from `state`
+    (`{"cpu": uint8 state, device type: uint8 state}`, changed in place on leaving); outside, the caller's
+    random numbers are what they would have been without us.
+    """
+    callers = _generator_state(device)
+    _set_generator_state(device, state)
+    try:
+        yield
+    finally:
+        state.update(_generator_state(device))
+        _set_generator_state(device, callers)
+
+
+def seeded_state(device: torch.device, seed: int) -> dict[str, torch.Tensor]:
+    """The state for `borrowed_generator` that follows from `seed` (0 ≤ seed < 2⁶³)."""
+    callers = _generator_state(device)
+    torch.manual_seed(seed)
+    state = _generator_state(device)
+    _set_generator_state(device, callers)
+    return state
+
+
+def _generator_state(device: torch.device) -> dict[str, torch.Tensor]:
+    state = {"cpu": torch.get_rng_state()}
+    if device.type == "mps":
+        state["mps"] = torch.mps.get_rng_state()
+    elif device.type != "cpu":
+        state[device.type] = getattr(torch, device.type).get_rng_state(device)
+    return state
+
+
+def _set_generator_state(device: torch.device, state: dict[str, torch.Tensor]) -> None:
+    torch.set_rng_state(state["cpu"])
+    if device.type not in state or device.type == "cpu":
+        return
+    if device.type == "mps":
+        torch.mps.set_rng_state(state["mps"])
+    else:
+        getattr(torch, device.type).set_rng_state(state[device.type], device)

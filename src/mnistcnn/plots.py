@@ -1,0 +1,150 @@
+"""The pictures in the output folder. Matplotlib is loaded when one is drawn, and never opens a window."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from mnistcnn.data import Pictures
+from mnistcnn.results import EpochResult
+from mnistcnn.storage import write_atomically
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# M. Okabe, K. Ito, "Color universal design": apart for every kind of colour vision.
+TRAIN_COLOUR, VALIDATION_COLOUR, KEPT_COLOUR = "#0072B2", "#D55E00", "#009E73"
+CURVES, CONFUSION, MISTAKES = "training_curves.png", "confusion_matrix.png", "mistakes.png"
+_MOST_MISTAKES = 24
+_STYLE = {
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 11,
+    "legend.frameon": False,
+}
+
+
+def draw_training(folder: Path, history: Sequence[EpochResult], best_epoch: int, rates: Sequence[float]) -> Path:
+    """Draw loss and accuracy per epoch; `rates` are learning rates, evenly spaced over the whole run."""
+    figure = _figure(9, 3.9)
+    epochs = [result.epoch for result in history]
+    left, right = figure.subplots(1, 2)
+    for axes, title, scale, name in (
+        (left, "Loss", 1.0, "loss"),
+        (right, "Accuracy (%)", 100.0, "accuracy"),
+    ):
+        train = [getattr(result.train, name) * scale for result in history]
+        validation = [getattr(result.validation, name) * scale for result in history]
+        axes.plot(epochs, train, "o-", color=TRAIN_COLOUR, markersize=4, label="train (augmented, dropout)")
+        axes.plot(epochs, validation, "s-", color=VALIDATION_COLOUR, markersize=4, label="validation")
+        axes.axvline(best_epoch, color=KEPT_COLOUR, linestyle="--", linewidth=1.2, label=f"kept: epoch {best_epoch}")
+        axes.set(title=title, xlabel="epoch", xlim=(0, epochs[-1] + 0.25))
+        axes.grid(alpha=0.25)
+        _draw_rates(axes, rates, epochs[-1])
+    left.set_ylabel("cross-entropy (nats)")
+    left.set_ylim(bottom=0)
+    right.set_ylabel("read correctly (%)")
+    left.xaxis.get_major_locator().set_params(integer=True)
+    right.xaxis.get_major_locator().set_params(integer=True)
+    left.legend(loc="upper right")
+    return _save(figure, folder / CURVES)
+
+
+def _draw_rates(axes: Axes, rates: Sequence[float], epochs: int) -> None:
+    """The learning rate, lightly, behind the curves."""
+    behind = axes.twinx()
+    behind.fill_between(np.linspace(0, epochs, len(rates)), rates, color="0.5", alpha=0.12, linewidth=0)
+    behind.set(ylim=(0, 1.05 * max(rates)), yticks=[])
+    behind.set_ylabel(f"learning rate (peak {max(rates):.2g})", color="0.5", fontsize=8)
+    behind.spines["right"].set_visible(False)
+    axes.set_zorder(behind.get_zorder() + 1)
+    axes.patch.set_visible(False)
+
+
+def draw_evaluation(
+    folder: Path, pictures: Pictures, probability: torch.Tensor, confusion: Sequence[Sequence[int]]
+) -> list[Path]:
+    """Draw the confusion matrix and the most confident mistakes; `probability` is (N, 10)."""
+    return [draw_confusion(folder, confusion), draw_mistakes(folder, pictures, probability)]
+
+
+def draw_confusion(folder: Path, confusion: Sequence[Sequence[int]]) -> Path:
+    """Draw 10×10 counts, rows true digits, columns digits read, coloured by share of the row."""
+    counts = np.asarray(confusion)
+    shares = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
+    figure = _figure(6.2, 5.6)
+    axes = figure.subplots()
+    # The root brings out the few mistakes; on a straight scale only the diagonal would show.
+    image = axes.imshow(np.sqrt(shares), cmap="cividis", vmin=0, vmax=1)
+    for row, column in np.ndindex(counts.shape):
+        if counts[row, column]:
+            light = shares[row, column] < 0.3
+            axes.text(column, row, f"{counts[row, column]:,}", ha="center", va="center", fontsize=8,
+                      color="white" if light else "black")  # fmt: skip
+    accuracy = 100 * np.trace(counts) / max(1, counts.sum())
+    axes.set(title=f"{counts.sum():,} pictures, {accuracy:.2f} % read correctly", xlabel="digit read",
+             ylabel="true digit", xticks=range(10), yticks=range(10))  # fmt: skip
+    axes.spines[:].set_visible(False)
+    ticks = [0.0, 0.01, 0.1, 0.5, 1.0]
+    bar = figure.colorbar(image, ticks=[share**0.5 for share in ticks], label="share of the true digit (%)")
+    bar.ax.set_yticklabels([f"{100 * share:g}" for share in ticks])
+    bar.outline.set_visible(False)  # type: ignore[operator]
+    return _save(figure, folder / CONFUSION)
+
+
+def draw_mistakes(folder: Path, pictures: Pictures, probability: torch.Tensor) -> Path:
+    """Draw up to 24 misread pictures, the most confident first: picture, truth, reading, confidence."""
+    labels = pictures.labels.cpu()
+    confidence, read = probability.max(dim=1)
+    wrong = torch.nonzero(read != labels).flatten()
+    wrong = wrong[confidence[wrong].argsort(descending=True, stable=True)][:_MOST_MISTAKES]
+    rows = max(1, -(-len(wrong) // 8))
+    figure = _figure(9.2, 1.55 * rows + 0.4)
+    figure.suptitle(f"The {len(wrong)} most confident mistakes" if len(wrong) else "No mistakes", fontsize=11)
+    for place, axes in enumerate(figure.subplots(rows, 8, squeeze=False).flat):
+        axes.axis("off")
+        if place < len(wrong):
+            i = int(wrong[place])
+            axes.imshow(pictures.images[i, 0].cpu(), cmap="gray_r", vmin=0, vmax=255)
+            axes.set_title(f"{labels[i]} read as {read[i]}\n{100 * confidence[i]:.1f} % sure", fontsize=8.5)
+    return _save(figure, folder / MISTAKES)
+
+
+def draw_filters(path: Path, weights: torch.Tensor) -> Path:
+    """Draw the first layer's filters, (25, 1, 12, 12), on one scale with zero in the middle."""
+    filters = weights.detach().cpu()[:, 0]
+    limit = float(filters.abs().max()) or 1.0
+    figure = _figure(6.4, 5.6)
+    figure.suptitle("The 25 filters of conv1 (12×12)", fontsize=11)
+    grid = figure.subplots(5, 5)
+    for axes, kernel in zip(grid.flat, filters, strict=True):
+        image = axes.imshow(kernel, cmap="PuOr", vmin=-limit, vmax=limit)
+        axes.axis("off")
+    figure.colorbar(image, ax=grid, label="weight", shrink=0.8)
+    return _save(figure, path)
+
+
+def _figure(width: float, height: float) -> Figure:
+    """A figure of its own, in inches, on the Agg canvas: no pyplot, no global state."""
+    import matplotlib as mpl  # noqa: PLC0415 - 0.5 s, and most commands draw nothing
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
+    mpl.rcParams.update(_STYLE)
+    figure = Figure(figsize=(width, height), dpi=130, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _save(figure: Figure, path: Path) -> Path:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", metadata={"Software": None})
+    write_atomically(path, buffer.getvalue())
+    return path

@@ -1,0 +1,135 @@
+"""How a running command shows that it runs: bars on a terminal, plain lines elsewhere, nothing when quiet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.text import Text
+
+from mnistcnn.console import percent, show_note, stderr
+from mnistcnn.results import EpochResult, Event, Note, Observer, StepResult, TrainStart, Transfer, ignore
+
+_REFRESHES = 4  # a second; each costs about a millisecond
+
+
+@contextmanager
+def watching(*, quiet: bool) -> Iterator[Observer]:
+    """An observer that shows what it is told on stderr while the context lasts; warnings always."""
+    console = stderr()
+    if quiet:
+        yield ignore
+    elif not console.is_terminal:
+        yield Lines(console)
+    else:
+        with Bars(console) as bars:
+            yield bars
+
+
+class Lines:
+    """One plain line for each note and epoch."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._epochs = 0
+
+    def __call__(self, event: Event) -> None:
+        """Print what is worth a line."""
+        match event:
+            case Note():
+                show_note(event.message, warning=event.warning, console=self._console)
+            case TrainStart():
+                self._epochs = event.epochs
+                self._print(_start_line(event))
+            case EpochResult():
+                self._print(_epoch_line(event, self._epochs))
+            case StepResult() | Transfer():
+                pass
+
+    def _print(self, line: str) -> None:
+        self._console.print(Text(line), soft_wrap=True)
+
+
+class Bars(Lines):
+    """The same lines above a bar for the whole run and one for the epoch, or one for what is being fetched."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(console)
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            TextColumn("{task.fields[live]}"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(compact=True),
+            console=console,
+            transient=True,
+            refresh_per_second=_REFRESHES,
+        )
+        self._tasks: dict[str, TaskID] = {}
+        self._epoch_steps = 1
+
+    def __enter__(self) -> Bars:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._progress.stop()
+
+    def __call__(self, event: Event) -> None:
+        """Move the bars, and print what is worth a line."""
+        super().__call__(event)
+        match event:
+            case TrainStart():
+                self._clear()
+                self._epoch_steps = event.steps
+                done = (event.first_epoch - 1) * event.steps + event.first_step
+                self._update("training", done, event.epochs * event.steps, "")
+            case StepResult():
+                done = (event.epoch - 1) * event.steps + event.step
+                self._update("training", done, self._epochs * event.steps, f"epoch {event.epoch}/{self._epochs}")
+                live = f"loss {event.train.loss:.3f}  {percent(event.train.accuracy)}  "
+                self._update("epoch", event.step, event.steps, f"{live}{event.pictures_per_second:,.0f}/s")
+            case Transfer():
+                amount = f"{event.done:,}" + (f" of {event.total:,}" if event.total else "")
+                self._update(event.what, event.done, event.total or None, amount)
+                if event.total and event.done >= event.total:
+                    self._remove(event.what)
+            case EpochResult() | Note():
+                pass
+
+    def _update(self, name: str, done: int, total: int | None, live: str) -> None:
+        if name not in self._tasks:
+            self._tasks[name] = self._progress.add_task(name, total=total, live=live)
+        self._progress.update(self._tasks[name], completed=done, total=total, live=live)
+
+    def _remove(self, name: str) -> None:
+        if name in self._tasks:
+            self._progress.remove_task(self._tasks.pop(name))
+
+    def _clear(self) -> None:
+        for name in list(self._tasks):
+            self._remove(name)
+
+
+def _start_line(event: TrainStart) -> str:
+    environment, data = event.environment, event.data
+    where = f"{environment['device']} ({environment['device_name']}), {environment['precision']}"
+    threads = f", {environment['threads']} threads" if environment["device"] == "cpu" else ""
+    line = (
+        f"Training on {data['dataset']}: {data['train']:,} pictures, {data['validation']:,} held out; "
+        f"{event.epochs} epochs of {event.steps:,} steps on {where}{threads} ({environment['device_reason']})."
+    )
+    if event.first_step or event.first_epoch > 1:
+        line += f" Going on in epoch {event.first_epoch} at step {event.first_step:,}."
+    return line
+
+
+def _epoch_line(event: EpochResult, epochs: int) -> str:
+    return (
+        f"epoch {event.epoch}/{epochs}  "
+        f"train loss {event.train.loss:.4f} accuracy {percent(event.train.accuracy)}  "
+        f"validation loss {event.validation.loss:.4f} accuracy {percent(event.validation.accuracy)}  "
+        f"{event.seconds:.1f} s"
+    )

@@ -1,0 +1,269 @@
+"""One training run from settings to written files: resuming, saving, the final test, the pictures."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from mnistcnn.checkpoint import Checkpoint, save_checkpoint
+from mnistcnn.config import DEFAULT_CHECKPOINT, DEFAULT_OUTPUT_DIR, Split, TrainConfig, flag
+from mnistcnn.data import Dataset, load_dataset
+from mnistcnn.device import Compute, resolve_device
+from mnistcnn.errors import OutputError, TrainingError, UsageError
+from mnistcnn.evaluation import evaluate_pictures
+from mnistcnn.inference import fit_temperature, infer, measure
+from mnistcnn.plots import CONFUSION, CURVES, MISTAKES, draw_training
+from mnistcnn.results import EpochResult, Note, Observer, TrainResult, TrainStart, ignore, to_json
+from mnistcnn.signals import Stop
+from mnistcnn.storage import check_writable, held, write_atomically
+from mnistcnn.training import Training, learning_rate
+from mnistcnn.unfinished import Unfinished, load_unfinished, save_unfinished, unfinished_path
+
+HISTORY = "history.json"
+SAVE_EVERY = 30.0  # seconds
+_RATE_POINTS = 400  # of the learning rate's curve
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Where a run reads and writes."""
+
+    checkpoint: Path = DEFAULT_CHECKPOINT
+    output_dir: Path = DEFAULT_OUTPUT_DIR
+    data_dir: Path | None = None
+    mirror: str | None = None
+
+    @property
+    def unfinished(self) -> Path:
+        """The state that resuming needs, until the run has ended well."""
+        return unfinished_path(self.checkpoint)
+
+
+def train(
+    config: TrainConfig | None = None,
+    files: Files | None = None,
+    *,
+    resume: bool = False,
+    restart: bool = False,
+    given: Iterable[str] = (),
+    save_every: float = SAVE_EVERY,
+    observer: Observer = ignore,
+    stop: Stop | None = None,
+) -> TrainResult:
+    """Train the network, keep the epoch with the best validation accuracy, test it once, write everything.
+
+    With `resume`, an unfinished run goes on under its own settings; the names in `given` are the fields of
+    `config` that the caller insists on. With `restart` it is thrown away. The state is saved every
+    `save_every` seconds and after each epoch. Raises `MnistCnnError`s; after `Interrupted` and `OutputError`
+    the state is where the message says.
+    """
+    config, files, stop = config or TrainConfig(), files or Files(), stop or Stop()
+    started = time.perf_counter()
+    _check_outputs(files)
+    with held(files.checkpoint):
+        unfinished = _find_unfinished(files, resume=resume, restart=restart)
+        if unfinished is not None:
+            config = merge_settings(unfinished.config, config, given, observer)
+            started -= unfinished.seconds
+        compute = resolve_device(config.device, config.precision)
+        data = load_dataset(
+            config.dataset,
+            data_dir=files.data_dir,
+            mirror=files.mirror,
+            seed=config.seed,
+            validation_size=config.validation_size,
+            observer=observer,
+        )
+        training = Training(config, compute, data.train, data.validation)
+        if unfinished is not None:
+            _take_up(training, unfinished, files)
+        elif restart:
+            files.unfinished.unlink(missing_ok=True)
+        keeper = _Keeper(training, data, files, started, save_every)
+        observer(_announce(training, compute, data))
+        with stop.deferred():
+            _loop(training, keeper, observer, stop)
+        result = _finish(training, compute, data, files, started)
+        files.unfinished.unlink(missing_ok=True)
+    return result
+
+
+def _check_outputs(files: Files) -> None:
+    """Find out before the training what can't be written after it."""
+    paths = [files.checkpoint, files.unfinished]
+    for path in [*paths, *(files.output_dir / name for name in (HISTORY, CURVES, CONFUSION, MISTAKES))]:
+        check_writable(path)
+
+
+def _find_unfinished(files: Files, *, resume: bool, restart: bool) -> Unfinished | None:
+    if resume and restart:
+        raise UsageError("--resume and --restart exclude each other.")
+    there = files.unfinished.exists()
+    if resume and not there:
+        raise TrainingError(
+            f"There is no unfinished run {files.unfinished}.", "Begin one with `mnistcnn train` without --resume."
+        )
+    if there and not resume and not restart:
+        raise TrainingError(
+            f"An unfinished run lies in {files.unfinished}.",
+            "Go on with it: `mnistcnn train --resume`; or throw it away: `mnistcnn train --restart`.",
+        )
+    return load_unfinished(files.unfinished) if resume else None
+
+
+def merge_settings(stored: TrainConfig, wanted: TrainConfig, given: Iterable[str], observer: Observer) -> TrainConfig:
+    """The stored settings, with `epochs` from `wanted` if it was given; `UsageError` for any other difference."""
+    for name in given:
+        ours, theirs = getattr(stored, name), getattr(wanted, name)
+        if name != "epochs" and ours != theirs:
+            raise UsageError(
+                f"The unfinished run has {flag(name)} {ours}, and {flag(name)} {theirs} was given.",
+                f"Leave out {flag(name)} to go on, or begin anew with --restart.",
+            )
+    if "epochs" not in set(given) or wanted.epochs == stored.epochs:
+        return stored
+    observer(
+        Note(
+            f"The learning rate was planned for {stored.epochs} epochs and is replanned for {wanted.epochs}: the "
+            f"weights will not be those of a run that had {wanted.epochs} epochs from its start.",
+            warning=True,
+        )
+    )
+    return replace(stored, epochs=wanted.epochs)
+
+
+def _take_up(training: Training, unfinished: Unfinished, files: Files) -> None:
+    state, epochs = unfinished.state, training.config.epochs
+    done = len(state["history"]) + (state["step"] > 0)
+    if epochs < done:
+        raise UsageError(f"The unfinished run is in epoch {done}; --epochs {epochs} is less than that.")
+    try:
+        training.load_state(state)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        first_line = str(error).partition("\n")[0]
+        raise TrainingError(
+            f"{files.unfinished} can't be resumed: {first_line}.", "Begin anew with --restart."
+        ) from error
+
+
+def _announce(training: Training, compute: Compute, data: Dataset) -> TrainStart:
+    return TrainStart(
+        epochs=training.config.epochs,
+        steps=training.steps,
+        first_epoch=training.epoch,
+        first_step=training.step,
+        environment=compute.environment(),
+        data=data.describe(),
+    )
+
+
+class _Keeper:
+    """Saves the state of a run now and then."""
+
+    def __init__(self, training: Training, data: Dataset, files: Files, started: float, every: float) -> None:
+        self._training, self._data, self._files = training, data, files
+        self._started, self._every = started, every
+        self._saved = time.perf_counter()
+
+    def save(self) -> None:
+        """Save now. Raises `OutputError`; what was saved before is still there then."""
+        self._training.check_finite()
+        now = time.perf_counter()
+        run = Unfinished(self._training.config, self._data.describe(), now - self._started, self._training.state())
+        save_unfinished(self._files.unfinished, run)
+        self._saved = time.perf_counter()
+
+    def save_if_due(self) -> None:
+        """Save if the last time is long enough ago."""
+        if time.perf_counter() - self._saved >= self._every:
+            self.save()
+
+
+def _loop(training: Training, keeper: _Keeper, observer: Observer, stop: Stop) -> None:
+    for event in training.run(stop):
+        observer(event)
+        if stop():
+            break
+        if isinstance(event, EpochResult):
+            keeper.save()
+        else:
+            keeper.save_if_due()
+    if stop():
+        keeper.save()
+        where = f"after epoch {training.epoch - 1}"
+        if training.step:
+            where = f"in epoch {training.epoch} at step {training.step:,} of {training.steps:,}"
+        raise stop.interrupted(
+            f"Stopped {where}; nothing is lost: {keeper._files.unfinished}",
+            "Go on with `mnistcnn train --resume`.",
+        )
+
+
+def _finish(training: Training, compute: Compute, data: Dataset, files: Files, started: float) -> TrainResult:
+    """Calibrate and test the kept weights, write the checkpoint, then the rest."""
+    best = training.history[training.best_epoch - 1]
+    draft = Checkpoint(files.checkpoint, training.best_weights)
+    model = draft.build_model(compute)
+    validation_logits = infer(model, data.validation.images, compute)
+    temperature = fit_temperature(validation_logits, data.validation.labels)
+    test = measure(infer(model, data.test.images, compute), data.test.labels)
+    trained = [result for result in training.history if result.pictures_per_second]
+    busy = sum(result.train.count / result.pictures_per_second for result in trained)
+    environment = compute.environment()
+    checkpoint = replace(
+        draft,
+        temperature=temperature,
+        config=training.config,
+        data=data.describe(),
+        metrics={
+            "train": best.train.to_dict(),
+            "validation": best.validation.to_dict(),
+            "test": test.to_dict(),
+            "best_epoch": training.best_epoch,
+        },
+        environment=environment,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    save_checkpoint(checkpoint)
+    result = TrainResult(
+        checkpoint=str(files.checkpoint),
+        output_dir=str(files.output_dir),
+        files=[str(files.checkpoint), *(str(files.output_dir / n) for n in (HISTORY, CURVES, CONFUSION, MISTAKES))],
+        train=best.train,
+        validation=best.validation,
+        test=test,
+        best_epoch=training.best_epoch,
+        temperature=temperature,
+        epochs=training.history,
+        seconds=time.perf_counter() - started,
+        pictures_per_second=sum(result.train.count for result in trained) / busy if busy else 0.0,
+        config=training.config.to_dict(),
+        environment=environment,
+        data=data.describe(),
+    )
+    try:
+        _write_outputs(result, checkpoint, training, compute, data, files)
+    except OutputError as error:
+        raise OutputError(
+            f"{error.message} The weights are safe in {files.checkpoint}.",
+            "When there is room, `mnistcnn train --resume` writes the rest.",
+        ) from error
+    return replace(result, seconds=time.perf_counter() - started)
+
+
+def _write_outputs(
+    result: TrainResult, checkpoint: Checkpoint, training: Training, compute: Compute, data: Dataset, files: Files
+) -> None:
+    history: dict[str, Any] = result.to_dict()
+    write_atomically(files.output_dir / HISTORY, to_json(history).encode() + b"\n")
+    total = training.config.epochs * training.steps
+    rates = [
+        learning_rate(int(i * (total - 1) / (_RATE_POINTS - 1)), total, training.config.lr)
+        for i in range(_RATE_POINTS)
+    ]
+    draw_training(files.output_dir, training.history, training.best_epoch, rates)
+    evaluate_pictures(checkpoint, data.test, compute, data.name, Split.TEST, output_dir=files.output_dir)

@@ -1,0 +1,82 @@
+"""Files written whole or not at all. Imports nothing heavy."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from mnistcnn.errors import OutputError, TrainingError
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file so that at any instant either the old or the new content is there, also after a power cut.
+
+    Written to `.NAME.tmp` beside it, flushed to disk, renamed. Raises `OutputError` naming path and reason.
+    """
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with temporary.open("wb") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fsync(stream.fileno())
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        _flush_folder(path.parent)
+    except OSError as error:
+        raise OutputError(f"{path} can't be written: {error.strerror or error}.") from error
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make a rename in `folder` survive a power cut, where the system lets folders be opened."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def check_writable(path: Path) -> None:
+    """Write a trial file where `path` is going to be written, and take it away again.
+
+    Raises `OutputError` where that can't be, or where something that isn't a file is in the way.
+    """
+    if path.exists() and not path.is_file():
+        raise OutputError(f"{path} can't be written: something that is not a file is in the way.")
+    trial = path.with_name(f".{path.name}.trial")
+    write_atomically(trial, b"trial")
+    with contextlib.suppress(OSError):
+        trial.unlink()
+
+
+@contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Hold the lock of the run that writes `path`; `TrainingError` if another process holds it.
+
+    The lock file `NAME.lock` lies beside `path`; the system frees the lock when its holder dies.
+    """
+    lock_path = path.with_name(f"{path.name}.lock")
+    lock = FileLock(lock_path)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout as error:
+        raise TrainingError(
+            f"Another training into {path} is running.", "Choose another file with --checkpoint."
+        ) from error
+    except OSError as error:
+        raise OutputError(f"{lock_path} can't be written: {error.strerror or error}.") from error
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            lock_path.unlink()  # while it is still held: nobody else can have it open and locked
+        lock.release()

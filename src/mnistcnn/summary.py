@@ -1,0 +1,108 @@
+"""The network explained: layer by layer, and what training made of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from mnistcnn.checkpoint import Checkpoint, load_checkpoint
+from mnistcnn.device import derive_seed
+from mnistcnn.model import BIAS, SIDE, WEIGHT_STD, MnistCNN
+from mnistcnn.plots import draw_filters
+from mnistcnn.results import LayerSummary, ModelSummary
+
+INITIALISATION = f"weights from N(0, {WEIGHT_STD}²), biases {BIAS}"
+_FLOAT = 4  # bytes
+_COPIES = 4  # of each parameter in training: itself, its gradient, AdamW's two moments
+
+
+def summarise(
+    checkpoint: Path | str | None = None, *, batch_size: int = 50, plot: Path | None = None
+) -> ModelSummary:
+    """Describe the network and, with a checkpoint, what it was trained on and how its weights have changed.
+
+    `plot` is a PNG file that gets the first layer's filters. Raises `CheckpointError` and `OutputError`.
+    """
+    loaded = None if checkpoint is None else load_checkpoint(checkpoint)
+    with torch.device("meta"):
+        outputs = _outputs(MnistCNN())
+    began = MnistCNN(_first_generator(loaded))
+    now = began if loaded is None else _with_weights(loaded)
+    layers = [_layer(name, began, now, shape) for name, shape in outputs.items()]
+    parameters = sum(layer.parameters for layer in layers)
+    activations = SIDE * SIDE + sum(torch.Size(shape).numel() for shape in outputs.values())
+    return ModelSummary(
+        layers=layers,
+        parameters=parameters,
+        multiply_adds=sum(layer.multiply_adds for layer in layers),
+        batch_size=batch_size,
+        forward_bytes=_FLOAT * (parameters + batch_size * activations),
+        training_bytes=_FLOAT * (_COPIES * parameters + 2 * batch_size * activations),
+        initialisation=INITIALISATION,
+        checkpoint=loaded.describe() if loaded else None,
+        files=[] if plot is None else [str(draw_filters(plot, now.conv1.weight))],
+    )
+
+
+def _first_generator(checkpoint: Checkpoint | None) -> torch.Generator:
+    seed = checkpoint.config.seed if checkpoint and checkpoint.config else 0
+    return torch.Generator().manual_seed(derive_seed(seed, "weights"))
+
+
+def _with_weights(checkpoint: Checkpoint) -> MnistCNN:
+    model = MnistCNN()
+    model.load_state_dict(checkpoint.weights)
+    return model
+
+
+def _outputs(model: MnistCNN) -> dict[str, tuple[int, ...]]:
+    """Each layer's output shape for one picture, found by sending one through."""
+    shapes: dict[str, tuple[int, ...]] = {}
+
+    def note(name: str, output: torch.Tensor) -> None:
+        shapes[name] = tuple(output.shape[1:])
+
+    for name, layer in model.named_children():
+        layer.register_forward_hook(lambda _layer, _inputs, output, name=name: note(name, output))
+    model.eval()(torch.empty(1, 1, SIDE, SIDE))
+    return shapes
+
+
+def _layer(name: str, began: MnistCNN, now: MnistCNN, shape: tuple[int, ...]) -> LayerSummary:
+    layer, first = getattr(now, name), getattr(began, name)
+    kind, detail = _describe(name, layer)
+    if not isinstance(layer, nn.Conv2d | nn.Linear):
+        return LayerSummary(name, kind, detail, shape, 0, 0)
+    places = shape[1] * shape[2] if isinstance(layer, nn.Conv2d) else 1
+    return LayerSummary(
+        name=name,
+        kind=kind,
+        detail=detail,
+        output=shape,
+        parameters=sum(parameter.numel() for parameter in layer.parameters()),
+        multiply_adds=layer.weight.numel() * places,
+        weight_mean=float(layer.weight.mean()),
+        weight_std=float(layer.weight.std()),
+        initial_weight_mean=float(first.weight.mean()),
+        initial_weight_std=float(first.weight.std()),
+    )
+
+
+def _describe(name: str, layer: nn.Module) -> tuple[str, str]:
+    """A layer's kind, and its constants in words."""
+    activation = {"conv1": ", ReLU", "conv2": ", ReLU", "fc1": ", ReLU"}.get(name, "")
+    match layer:
+        case nn.Conv2d():
+            height, width = layer.kernel_size
+            padding = f"padding {layer.padding}" if isinstance(layer.padding, str) else "no padding"
+            return "convolution", f"{height}×{width}, stride {layer.stride[0]}, {padding}{activation}"
+        case nn.Linear():
+            return "linear", f"{layer.in_features:,} → {layer.out_features:,}{activation}"
+        case nn.MaxPool2d():
+            return "max pooling", f"{layer.kernel_size}×{layer.kernel_size}"
+        case nn.Dropout():
+            return "dropout", f"{layer.p:g} in training"
+        case _:
+            return "flatten", ""

@@ -1,0 +1,209 @@
+"""The training loop as a stream of results; it knows no terminal and no file."""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.nn import functional as F
+
+from mnistcnn.config import TrainConfig
+from mnistcnn.data import Pictures
+from mnistcnn.data.batches import EpochBatches
+from mnistcnn.device import Compute, borrowed_generator, derive_seed, seeded_state
+from mnistcnn.errors import TrainingError
+from mnistcnn.inference import infer, measure
+from mnistcnn.model import MnistCNN
+from mnistcnn.results import EpochResult, Metrics, StepResult
+
+RISE = 0.2  # of all steps the learning rate rises, then it falls
+
+
+def learning_rate(step: int, steps: int, peak: float) -> float:
+    """The one-cycle rate of step `step` (from 0) of `steps`: a linear rise to `peak`, a linear fall to 0."""
+    top = max(1.0, RISE * steps)
+    return peak * min((step + 1) / top, (steps - step) / max(1.0, steps - top))
+
+
+@dataclass(slots=True)
+class Tally:
+    """Sums over the pictures of an epoch so far, and the time it took."""
+
+    loss: float = 0.0
+    correct: int = 0
+    count: int = 0
+    seconds: float = 0.0
+
+    def metrics(self) -> Metrics:
+        """Means over the pictures."""
+        return Metrics(self.correct / max(1, self.count), self.loss / max(1, self.count), self.count)
+
+    def speed(self) -> float:
+        """Pictures per second."""
+        return self.count / self.seconds if self.seconds else 0.0
+
+
+class Training:
+    """A training run in memory: `run` takes it further, `state` is all that it needs to go on elsewhere.
+
+    On the CPU everything follows bit for bit from the settings, the pictures, the thread count and the torch
+    build, however often the run was stopped and taken up again in between.
+    """
+
+    def __init__(self, config: TrainConfig, compute: Compute, train: Pictures, validation: Pictures) -> None:
+        weights = torch.Generator().manual_seed(derive_seed(config.seed, "weights"))
+        self.config, self.compute = config, compute
+        self.model = MnistCNN(weights).to(device=compute.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.optimizer = torch.optim.AdamW(
+            self.model.parameters(), lr=config.lr, weight_decay=config.weight_decay, fused=True
+        )
+        self.epoch, self.step = 1, 0  # the epoch under way, and the steps done in it
+        self.history: list[EpochResult] = []
+        self.best_epoch = 0
+        self.best_weights: dict[str, torch.Tensor] = {}
+        self._train, self._validation = train.to(compute.device), validation.to(compute.device)
+        self._dropout = seeded_state(compute.device, derive_seed(config.seed, "dropout"))
+        self._tally = Tally()
+
+    @property
+    def steps(self) -> int:
+        """Steps in an epoch."""
+        return math.ceil(len(self._train) / self.config.batch_size)
+
+    def run(self, stop: Callable[[], bool] = lambda: False) -> Iterator[StepResult | EpochResult]:
+        """Train to the end of the last epoch: a `StepResult` every few steps, an `EpochResult` an epoch.
+
+        Stops after the step in which `stop` becomes true. Raises `TrainingError` when the loss or the
+        weights stop being finite.
+        """
+        self.model.train()
+        while self.epoch <= self.config.epochs:
+            batches = EpochBatches(self._train, self.config, self.epoch)
+            while self.step < batches.steps:
+                self._train_chunk(batches, stop)
+                tally = self._tally
+                yield StepResult(self.epoch, self.step, batches.steps, tally.metrics(), tally.speed())
+                if stop():
+                    return
+            yield self._finish_epoch()
+
+    def _train_chunk(self, batches: EpochBatches, stop: Callable[[], bool]) -> None:
+        """Train from the present step to the end of its chunk, or to where `stop` becomes true."""
+        started = time.perf_counter()
+        number = self.step // batches.chunk_steps
+        inputs, labels = batches.chunk(number)
+        losses, hits, sizes = [], [], []
+        first = self.step - number * batches.chunk_steps
+        with borrowed_generator(self.compute.device, self._dropout):
+            for step in range(first, math.ceil(len(labels) / batches.batch_size)):
+                rows = slice(step * batches.batch_size, (step + 1) * batches.batch_size)
+                loss, hit = self._train_step(inputs[rows], labels[rows])
+                losses.append(loss)
+                hits.append(hit)
+                sizes.append(len(labels[rows]))
+                self.step += 1
+                if stop():
+                    break
+        # The only place where the loop waits for the device.
+        self._record(torch.stack(losses).tolist(), torch.stack(hits).tolist(), sizes)
+        self._tally.seconds += time.perf_counter() - started
+
+    def _train_step(self, inputs: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """One update; the batch's mean cross-entropy and its number of hits, both still on the device."""
+        rate = self._learning_rate(self.step)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        with self.compute.autocast():
+            logits = self.model(inputs)
+        log_probabilities = F.log_softmax(logits.float(), dim=1)
+        cross_entropy = F.nll_loss(log_probabilities, labels)
+        smoothing = self.config.label_smoothing
+        loss = (1 - smoothing) * cross_entropy - smoothing * log_probabilities.mean()
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        return cross_entropy.detach(), (logits.argmax(1) == labels).sum()
+
+    def _learning_rate(self, step: int) -> float:
+        done = (self.epoch - 1) * self.steps + step
+        return learning_rate(done, self.config.epochs * self.steps, self.config.lr)
+
+    def _record(self, losses: list[float], hits: list[int], sizes: list[int]) -> None:
+        for i, (loss, hit, size) in enumerate(zip(losses, hits, sizes, strict=True)):
+            if not math.isfinite(loss):
+                raise self._diverged("loss", self.step - len(losses) + i + 1)
+            self._tally.loss += loss * size
+            self._tally.correct += hit
+            self._tally.count += size
+
+    def _diverged(self, what: str, step: int) -> TrainingError:
+        return TrainingError(
+            f"Training diverged: the {what} stopped being finite at step {step:,} of {self.steps:,} in epoch "
+            f"{self.epoch}.",
+            f"Try a smaller learning rate, such as --lr {self.config.lr / 10:g}.",
+        )
+
+    def check_finite(self) -> None:
+        """Raise `TrainingError` if a weight isn't finite."""
+        if not all(bool(torch.isfinite(tensor).all()) for tensor in self.model.state_dict().values()):
+            raise self._diverged("weights", self.step)
+
+    def _finish_epoch(self) -> EpochResult:
+        started = time.perf_counter()
+        self.check_finite()
+        logits = infer(self.model, self._validation.images, self.compute)
+        validation = measure(logits, self._validation.labels)
+        tally, self._tally = self._tally, Tally()
+        seconds = tally.seconds + time.perf_counter() - started
+        rate = self._learning_rate(self.step - 1)
+        result = EpochResult(self.epoch, rate, tally.metrics(), validation, seconds, tally.speed())
+        self.history.append(result)
+        if not self.best_weights or _score(result) > _score(self.history[self.best_epoch - 1]):
+            self.best_epoch = self.epoch
+            self.best_weights = {n: t.detach().cpu().clone() for n, t in self.model.state_dict().items()}
+        self.epoch, self.step = self.epoch + 1, 0
+        return result
+
+    def state(self) -> dict[str, Any]:
+        """Tensors and plain types from which `load_state` goes on; they share memory with this run."""
+        tally = self._tally
+        return {
+            "weights": {name: tensor.cpu() for name, tensor in self.model.state_dict().items()},
+            "optimizer": self.optimizer.state_dict()["state"],
+            "generators": dict(self._dropout),
+            "epoch": self.epoch,
+            "step": self.step,
+            "tally": [tally.loss, tally.correct, tally.count, tally.seconds],
+            "history": [result.to_dict() for result in self.history],
+            "best_epoch": self.best_epoch,
+            "best_weights": self.best_weights,
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on from what `state` gave, on this device. Anything but that is an error of Python's choosing."""
+        self.model.load_state_dict(state["weights"])
+        optimizer = self.optimizer.state_dict()
+        optimizer["state"] = copy.deepcopy(state["optimizer"])
+        self.optimizer.load_state_dict(optimizer)
+        saved = state["generators"]
+        if set(saved) == set(self._dropout):
+            self._dropout = {name: tensor.clone() for name, tensor in saved.items()}
+        self.epoch, self.step = int(state["epoch"]), int(state["step"])
+        loss, correct, count, seconds = state["tally"]
+        self._tally = Tally(float(loss), int(correct), int(count), float(seconds))
+        self.history = [_epoch_result(record) for record in state["history"]]
+        self.best_epoch, self.best_weights = int(state["best_epoch"]), dict(state["best_weights"])
+
+
+def _score(result: EpochResult) -> tuple[float, float]:
+    return result.validation.accuracy, -result.validation.loss
+
+
+def _epoch_result(record: dict[str, Any]) -> EpochResult:
+    train, validation = Metrics(**record["train"]), Metrics(**record["validation"])
+    return EpochResult(**{**record, "train": train, "validation": validation})
