@@ -21,13 +21,15 @@ class MnistCNN(nn.Module):
 
     def __init__(self, generator: torch.Generator | None = None) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(1, 25, kernel_size=12, stride=2)
-        self.conv2 = nn.Conv2d(25, 64, kernel_size=5, padding="same")
-        self.pool = nn.MaxPool2d(2)
-        self.flatten = nn.Flatten()
-        self.fc1 = nn.Linear(64 * 4 * 4, 1024)
-        self.dropout = nn.Dropout(0.2)
-        self.fc2 = nn.Linear(1024, CLASSES)
+        with torch.device("meta"):  # torch's own initialisation would draw from the caller's generator
+            self.conv1 = nn.Conv2d(1, 25, kernel_size=12, stride=2)
+            self.conv2 = nn.Conv2d(25, 64, kernel_size=5, padding="same")
+            self.pool = nn.MaxPool2d(2)
+            self.flatten = nn.Flatten()
+            self.fc1 = nn.Linear(64 * 4 * 4, 1024)
+            self.dropout = nn.Dropout(0.2)
+            self.fc2 = nn.Linear(1024, CLASSES)
+        self.to_empty(device=torch.get_default_device())
         gaussian_init(self, generator)
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:

@@ -244,7 +244,24 @@ def _denoised(grey: Grey) -> Grey:
         return grey
     rough = float(np.median(np.abs(np.diff(grey, axis=1)))) / max(float(grey.max()), 1e-6)
     radius *= 1.0 if rough < 0.02 else 1.6
-    return np.asarray(Image.fromarray(grey).filter(ImageFilter.GaussianBlur(radius)), dtype=np.float32)
+    return blur(grey, radius)
+
+
+def blur(grey: Grey, deviation: float) -> Grey:
+    """Gaussian blur with this standard deviation in pixels; edges are repeated outwards."""
+    reach = int(3 * deviation + 0.5)
+    if reach == 0:
+        return grey
+    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / deviation) ** 2)
+    kernel /= kernel.sum()
+    for axis in (0, 1):
+        pad = [(reach, reach) if a == axis else (0, 0) for a in (0, 1)]
+        padded, length = np.pad(grey, pad, mode="edge"), grey.shape[axis]
+        grey = np.zeros_like(grey)
+        for offset, weight in enumerate(kernel):
+            window = slice(offset, offset + length)
+            grey += np.float32(weight) * (padded[window] if axis == 0 else padded[:, window])
+    return grey
 
 
 def otsu(grey: Grey) -> float:

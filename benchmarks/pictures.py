@@ -1,0 +1,95 @@
+"""How well pictures from the wild are read: accuracy per kind, ours beside the naive resize.
+
+    python -m benchmarks.pictures models/mnist_cnn.pth --count 200
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from benchmarks.wild import KINDS
+from mnistcnn import load_checkpoint, load_dataset
+from mnistcnn.config import DatasetName, Split
+from mnistcnn.device import resolve_device
+from mnistcnn.inference import infer
+from mnistcnn.picture import read_picture
+
+
+def naive(path: Path) -> np.ndarray:
+    """What most tutorials do: grey, 28×28, no more."""
+    with Image.open(path) as picture:
+        return np.asarray(picture.convert("L").resize((28, 28)), dtype=np.uint8)
+
+
+def measure(checkpoint: Path, count: int, seed: int, kinds: list[str], keep: Path | None = None) -> list[dict[str, object]]:
+    """For each kind the accuracy of the naive way and of ours on the same `count` pictures."""
+    loaded = load_checkpoint(checkpoint)
+    compute = resolve_device()
+    model = loaded.build_model(compute)
+    test = load_dataset(DatasetName.MNIST, splits=(Split.TEST,)).test
+    rng = np.random.default_rng(seed)
+    chosen = torch.from_numpy(rng.choice(len(test), size=count, replace=False))
+    digits, labels = test.images[chosen, 0].numpy(), test.labels[chosen]
+    evaluated = infer(model, test.images[chosen], compute).argmax(1)
+    rows: list[dict[str, object]] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for kind in kinds:
+            frames, tutorials, seconds, paths = [], [], 0.0, []
+            for i, digit in enumerate(digits):
+                content, suffix = KINDS[kind](digit, rng)
+                path = (keep or Path(folder)) / f"{kind.replace(' ', '_').replace(',', '')}_{i:04d}{suffix}"
+                path.write_bytes(content)
+                started = time.perf_counter()
+                frames.append(read_picture(path).frame)
+                seconds += time.perf_counter() - started
+                tutorials.append(naive(path))
+                paths.append(path)
+            ours, theirs = (
+                infer(model, torch.from_numpy(np.stack(images)[:, None]), compute).argmax(1)
+                for images in (frames, tutorials)
+            )
+            rows.append(
+                {
+                    "kind": kind,
+                    "naive": float((theirs == labels).double().mean()),
+                    "ours": float((ours == labels).double().mean()),
+                    "as evaluate": float((ours == evaluated).double().mean()),
+                    "ms": 1000 * seconds / count,
+                    "wrong": [str(paths[i]) for i in torch.nonzero(ours != evaluated).flatten().tolist()],
+                }
+            )
+            row = rows[-1]
+            print(f"{kind:<24} {row['naive']:>8.1%} {row['ours']:>8.1%} {row['as evaluate']:>12.1%} {row['ms']:>7.1f}", flush=True)
+    return rows
+
+
+def main() -> None:
+    """Print the table, and write it as JSON where asked."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("--count", type=int, default=200, help="pictures of each kind")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--kind", action="append", choices=list(KINDS), help="only this kind (may be repeated)")
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--keep", type=Path, help="folder to keep the pictures in")
+    arguments = parser.parse_args()
+    if arguments.keep:
+        arguments.keep.mkdir(parents=True, exist_ok=True)
+    print(f"{'kind':<24} {'naive':>8} {'ours':>8} {'as evaluate':>12} {'ms':>7}")
+    rows = measure(arguments.checkpoint, arguments.count, arguments.seed, arguments.kind or list(KINDS), arguments.keep)
+    for key in ("naive", "ours", "as evaluate"):
+        print(f"mean {key}: {np.mean([float(str(row[key])) for row in rows]):.2%}")
+    if arguments.json:
+        arguments.json.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

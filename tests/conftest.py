@@ -1,0 +1,79 @@
+"""What the tests share: a tiny data set, a network trained on it, an isolated world."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+# Before rich and typer are imported anywhere: the same plain text on every machine.
+for _name in ("FORCE_COLOR", "CLICOLOR_FORCE", "GITHUB_ACTIONS", "PY_COLORS", "MNISTCNN_CHECKPOINT", "MNISTCNN_MIRROR"):
+    os.environ.pop(_name, None)
+os.environ.update(
+    {"NO_COLOR": "1", "COLUMNS": "80", "TERMINAL_WIDTH": "80", "_TYPER_FORCE_DISABLE_TERMINAL": "1", "TERM": "dumb"}
+)
+
+import pytest  # noqa: E402
+import torch  # noqa: E402
+from typer.testing import CliRunner, Result  # noqa: E402
+
+from mnistcnn.cli import app  # noqa: E402
+from mnistcnn.config import DatasetName, TrainConfig  # noqa: E402
+from mnistcnn.data import files, idx, synthetic  # noqa: E402
+from mnistcnn.device import Compute, resolve_device  # noqa: E402
+from mnistcnn.run import Files, train  # noqa: E402
+
+REAL_MNIST = Path(__file__).resolve().parents[2] / "shared" / "mnist"
+TINY_CONFIG = TrainConfig(epochs=2, batch_size=20, validation_size=100, dataset=DatasetName.SYNTHETIC)
+
+
+def write_tiny(folder: Path, train_count: int = 500, test_count: int = 100) -> Path:
+    """A synthetic data set in `folder`, small enough to train on in a second."""
+    folder.mkdir(parents=True, exist_ok=True)
+    contents = {}
+    for names, count, seed in ((files.TRAIN_FILES, train_count, 1), (files.TEST_FILES, test_count, 2)):
+        images, labels = synthetic.draw_digits(count, seed)
+        contents[names[0]], contents[names[1]] = idx.encode(images), idx.encode(labels)
+    for name, content in contents.items():
+        (folder / name).write_bytes(content)
+    files.write_sums(folder, contents)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with 500 + 100 synthetic digits."""
+    return write_tiny(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory, tiny: Path) -> Path:
+    """A checkpoint trained on `tiny`; its outputs lie in `output` beside it."""
+    folder = tmp_path_factory.mktemp("trained")
+    train(TINY_CONFIG, Files(folder / "net.pth", folder / "output", data_dir=tiny))
+    return folder / "net.pth"
+
+
+@pytest.fixture(autouse=True)
+def _world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An empty working folder and cache for each test; torch's global generator must come out as it went in."""
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    monkeypatch.setenv("MNISTCNN_CACHE_DIR", str(tmp_path / "cache"))
+    before = torch.get_rng_state()
+    yield
+    assert torch.equal(before, torch.get_rng_state()), "the global generator was left changed"
+
+
+@pytest.fixture(scope="session")
+def cpu() -> Compute:
+    """The CPU in float32."""
+    return resolve_device("cpu")
+
+
+def invoke(*arguments: object, stdin: bytes | None = None) -> Result:
+    """Run the command line in this process; a bug's traceback fails the test."""
+    result = CliRunner().invoke(app, [str(a) for a in arguments], input=stdin)
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result

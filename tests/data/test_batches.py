@@ -1,0 +1,111 @@
+from dataclasses import replace
+
+import pytest
+import torch
+
+from mnistcnn.config import TrainConfig
+from mnistcnn.data import Pictures
+from mnistcnn.data.batches import EpochBatches, Warp, bend, draw_warp
+from mnistcnn.model import normalise
+
+CPU = torch.device("cpu")
+STILL = TrainConfig(batch_size=8, shift=0.0, rotation=0.0, scale=0.0, shear=0.0, elastic=0.0)
+
+
+@pytest.fixture
+def pictures() -> Pictures:
+    """50 pictures, each with one value of its own; the label tells it."""
+    labels = torch.arange(50)
+    return Pictures(labels.to(torch.uint8).view(50, 1, 1, 1).expand(50, 1, 28, 28).contiguous(), labels)
+
+
+def order(batches: EpochBatches) -> list[int]:
+    chunks = -(-batches.steps // batches.chunk_steps)
+    return torch.cat([batches.chunk(i)[1] for i in range(chunks)]).tolist()
+
+
+def test_an_epoch_has_every_picture_once_in_random_order(pictures: Pictures) -> None:
+    batches = EpochBatches(pictures, STILL, epoch=1)
+    assert batches.steps == 7  # the last one is smaller
+    labels = order(batches)
+    assert sorted(labels) == list(range(50))
+    assert labels != list(range(50))
+
+
+def test_seed_and_epoch_decide_the_order(pictures: Pictures) -> None:
+    first = order(EpochBatches(pictures, STILL, 1))
+    assert first == order(EpochBatches(pictures, STILL, 1))
+    assert first != order(EpochBatches(pictures, STILL, 2))
+    assert first != order(EpochBatches(pictures, replace(STILL, seed=1), 1))
+
+
+def test_a_chunk_can_be_made_again_without_those_before_it(pictures: Pictures) -> None:
+    config = TrainConfig(batch_size=400)
+    many = Pictures(pictures.images.repeat(60, 1, 1, 1), pictures.labels.repeat(60))
+    one = EpochBatches(many, config, 1)
+    assert (one.chunk_steps, one.steps) == (2, 8)
+    one.chunk(0)
+    inputs, labels = one.chunk(2)
+    again, same = EpochBatches(many, config, 1).chunk(2)
+    assert torch.equal(inputs, again)
+    assert torch.equal(labels, same)
+    assert len(labels) == 800
+
+
+def test_pictures_go_with_their_labels(pictures: Pictures) -> None:
+    inputs, labels = EpochBatches(pictures, STILL, 1).chunk(0)
+    assert torch.equal(inputs, normalise(pictures.images[labels]))
+
+
+def test_without_augmentation_nothing_is_bent() -> None:
+    assert draw_warp(5, STILL, torch.Generator(), CPU) is None
+
+
+def cross() -> torch.Tensor:
+    image = torch.zeros(1, 1, 28, 28, dtype=torch.uint8)
+    image[0, 0, 10:18, 13:15] = 255
+    return image
+
+
+def warp(config: TrainConfig, count: int = 400) -> torch.Tensor:
+    drawn = draw_warp(count, config, torch.Generator().manual_seed(0), CPU)
+    assert drawn is not None
+    return bend(cross().expand(count, 1, 28, 28), drawn)
+
+
+def middles(bent: torch.Tensor) -> torch.Tensor:
+    """Centres of mass (N, 2), in pixels, of pictures (N, 1, 28, 28)."""
+    mass, line = bent.sum(dim=(1, 2, 3)), torch.arange(28.0)
+    rows = (bent.sum(dim=(1, 3)) * line).sum(dim=1) / mass
+    return torch.stack([rows, (bent.sum(dim=(1, 2)) * line).sum(dim=1) / mass], dim=1)
+
+
+def test_a_shift_moves_up_to_its_limit() -> None:
+    moved = middles(warp(replace(STILL, shift=3.0))) - middles(cross().float())
+    assert 2.8 < moved.abs().max() <= 3.001
+    assert moved.mean(dim=0).abs().max() < 0.3
+
+
+def test_a_rotation_keeps_the_middle_and_turns_the_rest() -> None:
+    bent = warp(replace(STILL, rotation=90.0))
+    assert (middles(bent) - 13.5).abs().max() < 0.1
+    assert bent.sum(dim=(1, 2, 3)).min() > 0.9 * cross().sum()
+    assert (bent[:, 0, 13:15, 10] > 100).any()
+    assert not (cross()[:, 0, 13:15, 10] > 0).any()
+
+
+def test_a_stretch_changes_the_size() -> None:
+    mass = warp(replace(STILL, scale=0.2)).sum(dim=(1, 2, 3)) / cross().sum()
+    assert 0.6 < mass.min() < 0.85
+    assert 1.2 < mass.max() < 1.6
+
+
+def test_elastic_bending_is_smooth_and_small() -> None:
+    bent = warp(replace(STILL, elastic=0.5))
+    assert not torch.equal(bent[0], bent[1])
+    assert (middles(bent) - 13.5).abs().max() < 2.5
+
+
+def test_no_bending_is_the_identity() -> None:
+    same = Warp(torch.eye(2, 3).expand(1, 2, 3), torch.zeros(1, 2, 5, 5))
+    torch.testing.assert_close(bend(cross(), same), cross().float(), atol=0.01, rtol=0)

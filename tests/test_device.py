@@ -1,0 +1,120 @@
+import pytest
+import torch
+
+from mnistcnn.config import Precision
+from mnistcnn.device import (
+    KINDS,
+    Compute,
+    _native_bfloat16,
+    available_devices,
+    borrowed_generator,
+    derive_seed,
+    resolve_device,
+    seeded_state,
+)
+from mnistcnn.errors import DeviceError, UsageError
+
+CPU = torch.device("cpu")
+
+
+def test_auto_takes_the_best_device_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = []
+    monkeypatch.setattr("mnistcnn.device._try_out", tried.append)
+    monkeypatch.setattr("mnistcnn.device._device_name", str)
+    monkeypatch.setattr("mnistcnn.device._native_bfloat16", lambda device: False)
+    for kind in KINDS:
+        best = [f"{kind}:0" if kind in ("cuda", "xpu") else kind]
+        monkeypatch.setattr("mnistcnn.device.available_devices", lambda best=best: [*best, "cpu"])
+        assert resolve_device("auto").device.type == kind
+    assert [device.type for device in tried] == list(KINDS)
+
+
+def test_the_list_of_devices_ends_with_the_cpu() -> None:
+    assert available_devices()[-1] == "cpu"
+
+
+def test_several_gpus_are_listed_and_can_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr("mnistcnn.device._try_out", lambda device: None)
+    monkeypatch.setattr("mnistcnn.device._device_name", str)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: True)
+    assert available_devices()[:2] == ["cuda:0", "cuda:1"]
+    assert str(resolve_device("cuda:1").device) == "cuda:1"
+    assert resolve_device("cuda").precision is Precision.BFLOAT16
+    with pytest.raises(DeviceError, match=r"cuda:2 is not available here; available: cpu, cuda:1, cuda:0"):
+        resolve_device("cuda:2")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_device_that_is_not_there_names_those_that_are() -> None:
+    with pytest.raises(DeviceError, match=r"cuda is not available here; available: .*cpu"):
+        resolve_device("cuda")
+
+
+@pytest.mark.parametrize("name", ["", "gpu", "cuda:", "cuda:-1", "cpu:0", "CUDA", "cuda:1234"])
+def test_misspelt_devices_are_usage_errors(name: str) -> None:
+    with pytest.raises(UsageError, match="is not a device"):
+        resolve_device(name)
+
+
+def test_a_device_that_fails_its_trial_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*args: object, **kwargs: object) -> torch.Tensor:
+        raise RuntimeError("driver too old\nmore")
+
+    monkeypatch.setattr(torch, "ones", broken)
+    with pytest.raises(DeviceError, match=r"Device cpu does not work: driver too old$"):
+        resolve_device("cpu")
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [({}, False), ({"avx512_bf16": True}, True), ({"amx_bf16": True}, True), ({"avx512_f": True}, False)],
+)
+def test_bfloat16_only_where_the_cpu_has_it(
+    flags: dict[str, bool], expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: flags)
+    assert _native_bfloat16(CPU) is expected
+    wanted = Precision.BFLOAT16 if expected else Precision.FLOAT32
+    assert resolve_device("cpu").precision is wanted
+
+
+def test_a_named_precision_is_taken() -> None:
+    compute = resolve_device("cpu", Precision.BFLOAT16)
+    with compute.autocast():
+        assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype is torch.bfloat16
+    with resolve_device("cpu", Precision.FLOAT32).autocast():
+        assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype is torch.float32
+
+
+def test_the_environment_says_what_ran(cpu: Compute) -> None:
+    environment = cpu.environment()
+    assert environment["device"] == "cpu"
+    assert environment["threads"] == torch.get_num_threads()
+    assert environment["torch"] == torch.__version__
+    assert type(environment["torch"]) is str
+    assert environment["device_name"]
+
+
+def test_seeds_differ_by_purpose_and_number() -> None:
+    seeds = {derive_seed(s, p, n) for s in range(5) for p in ("weights", "dropout", "epoch") for n in range(5)}
+    assert len(seeds) == 75
+    assert all(0 <= seed < 2**63 for seed in seeds)
+
+
+def test_borrowing_continues_its_own_numbers_and_leaves_the_callers() -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(7)
+        expected_own = torch.rand(4)
+        torch.manual_seed(1)
+        expected_callers = torch.rand(3)
+        torch.manual_seed(1)
+        state = seeded_state(CPU, 7)
+        with borrowed_generator(CPU, state):
+            first = torch.rand(2)
+        callers = torch.rand(1)
+        with borrowed_generator(CPU, state):
+            second = torch.rand(2)
+        assert torch.equal(torch.cat([first, second]), expected_own)
+        assert torch.equal(torch.cat([callers, torch.rand(2)]), expected_callers)

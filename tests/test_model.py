@@ -1,0 +1,72 @@
+import pytest
+import torch
+from torch.nn import functional as F
+
+from mnistcnn.model import BIAS, MEAN, STD, MnistCNN, gaussian_init, normalise
+
+
+def network(seed: int = 0) -> MnistCNN:
+    return MnistCNN(torch.Generator().manual_seed(seed))
+
+
+def test_parameters_of_each_layer_are_the_specification() -> None:
+    counts = {name: sum(p.numel() for p in layer.parameters()) for name, layer in network().named_children()}
+    wanted = {"conv1": 3_625, "conv2": 40_064, "pool": 0, "flatten": 0, "fc1": 1_049_600, "dropout": 0, "fc2": 10_250}
+    assert counts == wanted
+    assert sum(counts.values()) == 1_103_539
+
+
+def test_weights_are_gaussian_and_biases_a_tenth() -> None:
+    model = network()
+    for layer in (model.conv1, model.conv2, model.fc1, model.fc2):
+        weight = layer.weight.detach()
+        assert weight.std() == pytest.approx(0.05, rel=0.05)
+        assert abs(weight.mean()) < 4 * 0.05 / weight.numel() ** 0.5
+        assert (layer.bias == BIAS).all()
+    kurtosis = (model.fc1.weight.detach() / 0.05).pow(4).mean()
+    assert kurtosis == pytest.approx(3.0, abs=0.1)  # 1.8 if they were uniform
+
+
+def test_the_generator_decides_the_weights() -> None:
+    assert torch.equal(network(1).fc1.weight, network(1).fc1.weight)
+    assert not torch.equal(network(1).fc1.weight, network(2).fc1.weight)
+
+
+def test_initialisation_also_takes_layers_without_bias() -> None:
+    layer = torch.nn.Linear(3, 4, bias=False, device="meta").to_empty(device="cpu")
+    gaussian_init(layer, torch.Generator().manual_seed(0))
+    assert layer.weight.abs().max() < 0.5
+
+
+def test_forward_is_the_specified_network() -> None:
+    model = network().eval()
+    pictures = torch.randn(3, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+    x = F.relu(F.conv2d(pictures, model.conv1.weight, model.conv1.bias, stride=2))
+    assert x.shape == (3, 25, 9, 9)
+    x = F.relu(F.conv2d(x, model.conv2.weight, model.conv2.bias, padding=2))
+    assert x.shape == (3, 64, 9, 9)
+    x = F.max_pool2d(x, 2).flatten(1)
+    x = F.relu(F.linear(x, model.fc1.weight, model.fc1.bias))
+    expected = F.linear(x, model.fc2.weight, model.fc2.bias)
+    torch.testing.assert_close(model(pictures), expected)
+
+
+def test_dropout_works_in_training_only() -> None:
+    model, picture = network(), torch.zeros(1, 1, 28, 28)
+    with torch.random.fork_rng():
+        assert not torch.equal(model.train()(picture), model(picture))
+    assert torch.equal(model.eval()(picture), model(picture))
+
+
+def test_normalise_scales_bytes_by_mean_and_deviation() -> None:
+    pictures = torch.tensor([0, 255], dtype=torch.uint8).view(2, 1, 1, 1).expand(2, 1, 28, 28)
+    out = normalise(pictures)
+    assert out.dtype == torch.float32
+    assert out[0, 0, 0, 0] == pytest.approx(-MEAN / STD, abs=1e-6)
+    assert out[1, 0, 5, 5] == pytest.approx((1 - MEAN) / STD, abs=1e-6)
+
+
+def test_normalise_leaves_its_input_alone() -> None:
+    pictures = torch.full((1, 1, 28, 28), 7.0)
+    normalise(pictures)
+    assert (pictures == 7.0).all()
