@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
-from PIL import Image, ImageFilter
+from PIL import Image
 
 from mnistcnn.components import Components, Mask, find_components
 from mnistcnn.decoding import Colours, decode
 from mnistcnn.framing import SIDE, Frame, Ink, fit_box, frame, ink_box
-from mnistcnn.strokes import adjust_strokes
+from mnistcnn.strokes import adjust_strokes, spread
 
 Grey = NDArray[np.float32]  # (height, width); 0 is paper, positive is ink, of any scale
 
@@ -28,6 +28,7 @@ SEVERAL = "several separate digits"
 _LUMINANCE = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
 _LEAST_CONTRAST = 0.03  # of full scale, between ink and paper
 _LEAST_SIGNAL = 5.0  # ink against the noise of the paper, in standard deviations
+_LEAST_BACKDROP = 0.3  # of the picture
 _COARSE = 96  # pixels; backgrounds are smooth enough to be looked at this small
 
 
@@ -118,8 +119,8 @@ def flatten(colours: Colours) -> Colours:
         surface = np.linalg.solve(scaled.T @ terms + 1e-3 * len(terms) * _RIDGE, scaled.T @ (target - paper))
         residual = target - paper - terms @ surface
         weights = _nearness(residual, spread=0.05) * np.where(border, 3.0, 1.0)
-    everywhere = _surface_terms(height, width) @ surface + paper
-    return (colours - everywhere.reshape(height, width, 3)).astype(np.float32)
+    fitted = (terms @ surface + paper).reshape(coarse.shape).astype(np.float32)
+    return colours - _resized(fitted, (width, height), Image.Resampling.BILINEAR)
 
 
 _RIDGE = np.diag([0.0, 1.0, 1.0, 2.0, 2.0, 2.0])
@@ -153,7 +154,7 @@ def find_ink(flat: Colours, invert: bool | None = None) -> Grey:
     """
     pixels = flat.reshape(-1, 3)
     luminance = pixels @ _LUMINANCE
-    distance = np.abs(pixels).max(axis=1)
+    distance = np.maximum(np.maximum(abs(pixels[:, 0]), abs(pixels[:, 1])), abs(pixels[:, 2]))
     if invert is not None:
         distance = np.where((luminance < 0) == invert, distance, 0)
     far = distance >= max(np.quantile(distance, 0.98), 0.5 * distance.max(), 1e-6)
@@ -174,16 +175,25 @@ def find_page(grey: Grey) -> tuple[slice, slice] | None:
     high = float(np.quantile(grey, 0.98))
     if high < _LEAST_CONTRAST:
         return None
-    parts = find_components(grey > 0.5 * high)
+    mask = grey > 0.5 * high
+    parts = find_components(mask)
     i = int(parts.areas.argmax())
-    height, width = int(parts.heights[i]), int(parts.widths[i])
-    if height * width < 0.2 * grey.size or parts.areas[i] < 0.75 * height * width or min(height, width) < SIDE:
+    top, bottom, left, right = (int(edge[i]) for edge in (parts.top, parts.bottom, parts.left, parts.right))
+    height, width = bottom - top, right - left
+    if height * width < 0.2 * grey.size or min(height, width) < SIDE:
+        return None
+    inside = parts.labels[top:bottom, left:right] == i + 1
+    # A 0 fills four fifths of its box between its outlines, and much less with its ink.
+    if min(_outlined(inside), _outlined(inside.T)) < 0.85 or mask[top:bottom, left:right].mean() < 0.7:
         return None
     off = max(2, round(0.04 * min(height, width)))
-    return (
-        slice(int(parts.top[i]) + off, int(parts.bottom[i]) - off),
-        slice(int(parts.left[i]) + off, int(parts.right[i]) - off),
-    )
+    return slice(top + off, bottom - off), slice(left + off, right - off)
+
+
+def _outlined(mask: Mask) -> float:
+    """The share of a mask's pixels between the first and the last that is set in each row."""
+    first, last = mask.argmax(axis=1), mask.shape[1] - mask[:, ::-1].argmax(axis=1)
+    return float(((last - first) * mask.any(axis=1)).sum() / mask.size)
 
 
 def remove_backdrop(grey: Grey) -> Grey:
@@ -197,8 +207,9 @@ def remove_backdrop(grey: Grey) -> Grey:
     coarse = np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.BOX), dtype=np.float32)
     window = max(3, round(max(size) / 3)) | 1
     backdrop = _slide(_slide(coarse, window, np.min), window, np.max)
-    if float(backdrop.max()) < 0.1 * float(grey.max()):
-        return grey
+    bright = backdrop >= 0.1 * float(grey.max())
+    if bright.mean() < _LEAST_BACKDROP or np.median(backdrop[bright]) > 0.75 * float(grey.max()):
+        return grey  # nothing there, or the blots of a fat brush
     smooth = Image.fromarray(np.maximum(backdrop, 0)).resize((width, height), Image.Resampling.BILINEAR)
     return grey - np.asarray(smooth, dtype=np.float32)
 
@@ -317,10 +328,7 @@ def _crossed(mask: Mask, rules: Mask) -> Mask:
 
 def _thickened(mask: Mask) -> Mask:
     """The mask grown by about a hundredth of its side, so that broken lines hang together."""
-    size = 2 * (max(mask.shape) // 160) + 1
-    if size == 1:
-        return mask
-    return np.asarray(Image.fromarray(mask).convert("L").filter(ImageFilter.MaxFilter(size))) > 0
+    return spread(mask, max(mask.shape) // 160)
 
 
 def choose_parts(parts: Components) -> Mask:
@@ -361,9 +369,12 @@ def are_several(parts: Components, chosen: Mask) -> bool:
     return bool(gaps.max() >= 0.12 * height and whole >= 0.9 * height)
 
 
-def _resized(colours: Colours, size: tuple[int, int]) -> Colours:
-    channels = [np.asarray(Image.fromarray(np.ascontiguousarray(colours[:, :, c])).resize(size, Image.Resampling.BOX)) for c in range(3)]
-    return np.stack(channels, axis=-1)
+def _resized(
+    colours: Colours, size: tuple[int, int], method: Image.Resampling = Image.Resampling.BOX
+) -> Colours:
+    """Colours scaled to `size`, (width, height)."""
+    channels = (Image.fromarray(np.ascontiguousarray(colours[:, :, c])).resize(size, method) for c in range(3))
+    return np.stack([np.asarray(channel) for channel in channels], axis=-1)
 
 
 __all__ = ["NOTHING", "SEVERAL", "Reading", "extract_ink", "fit_box", "read_picture"]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFilter
 
 from mnistcnn.framing import BOX, Ink, fit_box, ink_box
+
+T = TypeVar("T", bound=np.generic)
 
 DETAIL = 4  # strokes are measured and changed at this many pixels for one of MNIST's
 # Pixels in MNIST's 20×20 box; 5 % of its digits have thinner strokes than 1.8, 5 % thicker ones than 4.1.
@@ -34,10 +37,21 @@ def _to_detail(ink: Ink) -> Ink:
     """Scaled so that the longer side has 80 pixels; lines thinner than one of them keep their strength."""
     shrink = max(ink.shape) / (BOX * DETAIL)
     if shrink > 1.5:
-        size = 2 * int(shrink / 2) + 1
-        levels = Image.fromarray(np.rint(ink * 255).astype(np.uint8))
-        ink = np.asarray(levels.filter(ImageFilter.MaxFilter(size)), dtype=np.float32) / 255
+        ink = spread(ink, int(shrink / 2))
     return fit_box(ink, BOX * DETAIL)
+
+
+def spread(grey: NDArray[T], reach: int) -> NDArray[T]:
+    """The greatest value in a square of `2 * reach + 1` pixels around each pixel."""
+    for axis in (0, 1):
+        wide = grey.copy()
+        for step in range(1, min(reach, grey.shape[axis] - 1) + 1):
+            low = (slice(None),) * axis + (slice(None, -step),)
+            high = (slice(None),) * axis + (slice(step, None),)
+            np.maximum(wide[low], grey[high], out=wide[low])
+            np.maximum(wide[high], grey[low], out=wide[high])
+        grey = wide
+    return grey
 
 
 def stroke_width(ink: Ink) -> float:
