@@ -92,16 +92,25 @@ class _Guard(urllib.request.BaseHandler):
 
     def http_request(self, request: urllib.request.Request) -> urllib.request.Request:
         if urlsplit(request.full_url).scheme not in self._schemes:
-            raise RefusedError("it leads from https to plain http")
+            raise RefusedError("it leads to plain http, which is not followed")
         request.timeout = TIMEOUT
         return request
 
     def http_response(self, request: urllib.request.Request, response: HTTPResponse) -> HTTPResponse:
         total = response.length or 0
-        if total > MOST_BYTES:
-            raise RefusedError(f"it offers {total:,} bytes for a file of at most {MOST_BYTES:,}")
+        refusal, leads_to = None, urlsplit(response.headers.get("Location", "")).scheme
+        if leads_to and leads_to not in self._schemes:
+            refusal = f"it leads to {leads_to}, which is not followed"
+        elif response.status >= 400:
+            refusal = f"it answers {response.status} {response.reason}"
+        elif total > MOST_BYTES:
+            refusal = f"it offers {total:,} bytes for a file of at most {MOST_BYTES:,}"
+        if refusal is not None:
+            response.close()
+            raise RefusedError(refusal)
         name = urlsplit(request.full_url).path.rpartition("/")[2]
-        response.read = self._bounded(response.read, name, total)  # type: ignore[method-assign]
+        # read1, because read would wait for a whole block of what drips.
+        response.read = self._bounded(response.read1, name, total)  # type: ignore[method-assign]
         return response
 
     https_request = http_request
