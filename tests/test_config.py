@@ -29,7 +29,7 @@ def test_settings_survive_the_way_through_plain_types() -> None:
         ("lr", math.inf),
         ("weight_decay", -1.0),
         ("label_smoothing", 1.0),
-        ("shift", 15.0),
+        ("shift", 15),
         ("rotation", 181.0),
         ("scale", 1.0),
         ("shear", -0.1),

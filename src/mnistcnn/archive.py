@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import pickle
 import stat
+import warnings
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,9 @@ def load_archive(path: Path) -> dict[Any, Any]:
     content = _read_regular(path)
     _check_zip(path, content)
     try:
-        loaded = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():  # torch's advice about odd content is not for users
+            warnings.simplefilter("ignore")
+            loaded = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise CheckpointError(f"{path} holds more than tensors and plain types; it was not opened.") from error
     except Exception as error:  # whatever a damaged file makes torch's reader raise

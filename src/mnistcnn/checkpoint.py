@@ -54,7 +54,8 @@ class Checkpoint:
 
     def build_model(self, compute: Compute) -> MnistCNN:
         """The network with these weights on the device of `compute`, ready to infer."""
-        return build_model(self.weights, compute).eval()
+        model = build_model(self.weights)
+        return model.to(device=compute.device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
     def describe(self) -> dict[str, Any]:
         """What a report says about it; plain types."""
@@ -69,12 +70,12 @@ class Checkpoint:
         }
 
 
-def build_model(weights: Mapping[str, torch.Tensor], compute: Compute) -> MnistCNN:
-    """The network with `weights` on the device of `compute`, channels last."""
+def build_model(weights: Mapping[str, torch.Tensor]) -> MnistCNN:
+    """The network with a copy of `weights`, on the CPU, in evaluation mode."""
     with torch.device("meta"):
         model = MnistCNN()
     model.load_state_dict({name: tensor.clone() for name, tensor in weights.items()}, assign=True)
-    return model.to(device=compute.device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+    return model.eval()
 
 
 def save_checkpoint(checkpoint: Checkpoint) -> None:

@@ -83,7 +83,7 @@ def train(
     validation_size: Annotated[
         int, typer.Option(help="Training pictures held out.", **R)
     ] = D.validation_size,
-    shift: Annotated[float, typer.Option(help="Random shift, up to so many pixels.", **A)] = D.shift,
+    shift: Annotated[int, typer.Option(help="Random shift, up to so many pixels.", **A)] = D.shift,
     rotation: Annotated[float, typer.Option(help="Random rotation, up to so many degrees.", **A)] = D.rotation,
     scale: Annotated[float, typer.Option(help="Random stretch, up to this fraction.", **A)] = D.scale,
     shear: Annotated[float, typer.Option(help="Random slant, up to this slope.", **A)] = D.shear,

@@ -49,10 +49,10 @@ class TrainConfig:
 
     epochs: int = 5  # passes over the training pictures
     batch_size: int = 50  # pictures per step
-    lr: float = 2e-3  # peak of the one-cycle learning rate
-    weight_decay: float = 0.05  # AdamW's decoupled weight decay, per step and unit of learning rate
+    lr: float = 3e-3  # peak of the one-cycle learning rate
+    weight_decay: float = 0.15  # AdamW's decoupled weight decay, per step and unit of learning rate
     label_smoothing: float = 0.1  # probability spread evenly over the ten digits
-    shift: float = 2.0  # augmentation: up to this many pixels in each direction
+    shift: int = 1  # augmentation: up to this many whole pixels in each direction
     rotation: float = 10.0  # augmentation: up to this many degrees to either side
     scale: float = 0.1  # augmentation: up to this fraction narrower or wider, and lower or higher
     shear: float = 0.1  # augmentation: up to this many pixels of slant for a pixel of height
@@ -70,7 +70,7 @@ class TrainConfig:
         self._require("lr", 0.0, 1000.0, low_included=False)
         self._require("weight_decay", 0.0, 1000.0)
         self._require("label_smoothing", 0.0, 0.99)
-        self._require("shift", 0.0, 14.0)
+        self._require("shift", 0, 14)
         self._require("rotation", 0.0, 180.0)
         self._require("scale", 0.0, 0.9)
         self._require("shear", 0.0, 2.0)

@@ -33,7 +33,7 @@ _STYLE = {
 
 def draw_training(folder: Path, history: Sequence[EpochResult], best_epoch: int, rates: Sequence[float]) -> Path:
     """Draw loss and accuracy per epoch; `rates` are learning rates, evenly spaced over the whole run."""
-    figure = _figure(9, 3.9)
+    figure = _figure(9, 4.2)
     epochs = [result.epoch for result in history]
     left, right = figure.subplots(1, 2)
     for axes, title, scale, name in (
@@ -44,7 +44,8 @@ def draw_training(folder: Path, history: Sequence[EpochResult], best_epoch: int,
         validation = [getattr(result.validation, name) * scale for result in history]
         axes.plot(epochs, train, "o-", color=TRAIN_COLOUR, markersize=4, label="train (augmented, dropout)")
         axes.plot(epochs, validation, "s-", color=VALIDATION_COLOUR, markersize=4, label="validation")
-        axes.axvline(best_epoch, color=KEPT_COLOUR, linestyle="--", linewidth=1.2, label=f"kept: epoch {best_epoch}")
+        kept = f"kept: epoch {best_epoch}"
+        axes.axvline(best_epoch, color=KEPT_COLOUR, linestyle="--", linewidth=1.2, label=kept)
         axes.set(title=title, xlabel="epoch", xlim=(0, epochs[-1] + 0.25))
         axes.grid(alpha=0.25)
         _draw_rates(axes, rates, epochs[-1])
@@ -53,7 +54,7 @@ def draw_training(folder: Path, history: Sequence[EpochResult], best_epoch: int,
     right.set_ylabel("read correctly (%)")
     left.xaxis.get_major_locator().set_params(integer=True)
     right.xaxis.get_major_locator().set_params(integer=True)
-    left.legend(loc="upper right")
+    figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return _save(figure, folder / CURVES)
 
 
@@ -112,15 +113,15 @@ def draw_mistakes(folder: Path, pictures: Pictures, probability: torch.Tensor) -
         axes.axis("off")
         if place < len(wrong):
             i = int(wrong[place])
-            axes.imshow(pictures.images[i, 0].cpu(), cmap="gray_r", vmin=0, vmax=255)
+            axes.imshow(pictures.images[i, 0].cpu().numpy(), cmap="gray_r", vmin=0, vmax=255)
             axes.set_title(f"{labels[i]} read as {read[i]}\n{100 * confidence[i]:.1f} % sure", fontsize=8.5)
     return _save(figure, folder / MISTAKES)
 
 
 def draw_filters(path: Path, weights: torch.Tensor) -> Path:
     """Draw the first layer's filters, (25, 1, 12, 12), on one scale with zero in the middle."""
-    filters = weights.detach().cpu()[:, 0]
-    limit = float(filters.abs().max()) or 1.0
+    filters = weights.detach().cpu()[:, 0].numpy()
+    limit = float(np.abs(filters).max()) or 1.0
     figure = _figure(6.4, 5.6)
     figure.suptitle("The 25 filters of conv1 (12×12)", fontsize=11)
     grid = figure.subplots(5, 5)

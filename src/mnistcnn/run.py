@@ -165,16 +165,17 @@ class _Keeper:
     """Saves the state of a run now and then."""
 
     def __init__(self, training: Training, data: Dataset, files: Files, started: float, every: float) -> None:
-        self._training, self._data, self._files = training, data, files
+        self._training, self._data = training, data
         self._started, self._every = started, every
         self._saved = time.perf_counter()
+        self.path = files.unfinished
 
     def save(self) -> None:
         """Save now. Raises `OutputError`; what was saved before is still there then."""
         self._training.check_finite()
         now = time.perf_counter()
         run = Unfinished(self._training.config, self._data.describe(), now - self._started, self._training.state())
-        save_unfinished(self._files.unfinished, run)
+        save_unfinished(self.path, run)
         self._saved = time.perf_counter()
 
     def save_if_due(self) -> None:
@@ -198,7 +199,7 @@ def _loop(training: Training, keeper: _Keeper, observer: Observer, stop: Stop) -
         if training.step:
             where = f"in epoch {training.epoch} at step {training.step:,} of {training.steps:,}"
         raise stop.interrupted(
-            f"Stopped {where}; nothing is lost: {keeper._files.unfinished}",
+            f"Stopped {where}; nothing is lost: {keeper.path}",
             "Go on with `mnistcnn train --resume`.",
         )
 

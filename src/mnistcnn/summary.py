@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from mnistcnn.checkpoint import Checkpoint, load_checkpoint
+from mnistcnn.checkpoint import Checkpoint, build_model, load_checkpoint
 from mnistcnn.device import derive_seed
 from mnistcnn.model import BIAS, SIDE, WEIGHT_STD, MnistCNN
 from mnistcnn.plots import draw_filters
@@ -29,7 +29,7 @@ def summarise(
     with torch.device("meta"):
         outputs = _outputs(MnistCNN())
     began = MnistCNN(_first_generator(loaded))
-    now = began if loaded is None else _with_weights(loaded)
+    now = began if loaded is None else build_model(loaded.weights)
     layers = [_layer(name, began, now, shape) for name, shape in outputs.items()]
     parameters = sum(layer.parameters for layer in layers)
     activations = SIDE * SIDE + sum(torch.Size(shape).numel() for shape in outputs.values())
@@ -49,12 +49,6 @@ def summarise(
 def _first_generator(checkpoint: Checkpoint | None) -> torch.Generator:
     seed = checkpoint.config.seed if checkpoint and checkpoint.config else 0
     return torch.Generator().manual_seed(derive_seed(seed, "weights"))
-
-
-def _with_weights(checkpoint: Checkpoint) -> MnistCNN:
-    model = MnistCNN()
-    model.load_state_dict(checkpoint.weights)
-    return model
 
 
 def _outputs(model: MnistCNN) -> dict[str, tuple[int, ...]]:
@@ -83,10 +77,10 @@ def _layer(name: str, began: MnistCNN, now: MnistCNN, shape: tuple[int, ...]) ->
         output=shape,
         parameters=sum(parameter.numel() for parameter in layer.parameters()),
         multiply_adds=layer.weight.numel() * places,
-        weight_mean=float(layer.weight.mean()),
-        weight_std=float(layer.weight.std()),
-        initial_weight_mean=float(first.weight.mean()),
-        initial_weight_std=float(first.weight.std()),
+        weight_mean=layer.weight.mean().item(),
+        weight_std=layer.weight.std().item(),
+        initial_weight_mean=first.weight.mean().item(),
+        initial_weight_std=first.weight.std().item(),
     )
 
 

@@ -9,7 +9,7 @@ from mnistcnn.data.batches import EpochBatches, Warp, bend, draw_warp
 from mnistcnn.model import normalise
 
 CPU = torch.device("cpu")
-STILL = TrainConfig(batch_size=8, shift=0.0, rotation=0.0, scale=0.0, shear=0.0, elastic=0.0)
+STILL = TrainConfig(batch_size=8, shift=0, rotation=0.0, scale=0.0, shear=0.0, elastic=0.0)
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def middles(bent: torch.Tensor) -> torch.Tensor:
 
 
 def test_a_shift_moves_up_to_its_limit() -> None:
-    moved = middles(warp(replace(STILL, shift=3.0))) - middles(cross().float())
+    moved = middles(warp(replace(STILL, shift=3))) - middles(cross().float())
     assert 2.8 < moved.abs().max() <= 3.001
     assert moved.mean(dim=0).abs().max() < 0.3
 

@@ -70,7 +70,7 @@ def draw_warp(
 
     angle, shear = between(math.radians(config.rotation)), between(config.shear)
     width, height = 1 + between(config.scale), 1 + between(config.scale)
-    right, down = between(2 * config.shift / SIDE), between(2 * config.shift / SIDE)
+    right, down = torch.randint(-config.shift, config.shift + 1, (2, count), generator=generator) * 2 / SIDE
     cos, sin = angle.cos(), angle.sin()
     rows = [width * cos, shear - width * sin, right, height * sin, height * cos, down]
     affine = torch.stack(rows, dim=1).view(count, 2, 3).to(device)

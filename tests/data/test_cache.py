@@ -1,0 +1,243 @@
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from torchvision.datasets import MNIST
+
+from mnistcnn.config import DatasetName, Split
+from mnistcnn.data import cache, files, load_dataset
+from mnistcnn.data.cache import cache_dir, read_files
+from mnistcnn.errors import DataError, UsageError
+from mnistcnn.results import Event, Note, Transfer
+from tests.server import serving
+
+MNIST_NAME = DatasetName.MNIST
+
+
+def read(
+    data_dir: Path | None = None, mirror: str | None = None, told: list[Event] | None = None
+) -> dict[str, bytes]:
+    return read_files(MNIST_NAME, files.FILES, data_dir, mirror, (told if told is not None else []).append)[0]
+
+
+def snapshot(folder: Path) -> dict[str, tuple[int, int]]:
+    return {str(p): (p.stat().st_mtime_ns, p.stat().st_size) for p in sorted(folder.rglob("*"))}
+
+
+def test_an_empty_cache_is_filled_once(archives: dict[str, bytes], tmp_path: Path) -> None:
+    with serving(archives) as (url, asked):
+        first = read(mirror=url)
+        requests = len(asked)
+        assert read(mirror=url) == first
+    assert requests
+    assert len(asked) == requests
+    home = tmp_path / "cache" / "mnist"
+    assert sorted(p.name for p in home.iterdir() if not p.name.startswith(".")) == sorted(files.FILES)
+    assert not list(home.glob(".mnistcnn-*"))  # no work folder is left
+
+
+def test_one_flipped_byte_is_repaired_and_told(archives: dict[str, bytes], tmp_path: Path) -> None:
+    told: list[Event] = []
+    with serving(archives) as (url, _):
+        first = read(mirror=url)
+        damaged = tmp_path / "cache" / "mnist" / files.FILES[0]
+        content = bytearray(damaged.read_bytes())
+        content[5000] ^= 1
+        damaged.write_bytes(content)
+        assert read(mirror=url, told=told) == first
+    warnings = [event.message for event in told if isinstance(event, Note) and event.warning]
+    assert any(str(damaged) in warning and "fetched again" in warning for warning in warnings)
+    assert damaged.read_bytes() == first[files.FILES[0]]
+
+
+@pytest.mark.parametrize("fault", ["truncate", "corrupt", "close", "500"])
+def test_after_a_bad_mirror_the_next_run_works(fault: str, archives: dict[str, bytes], tmp_path: Path) -> None:
+    with serving(archives, fault) as (url, _), pytest.raises(DataError):
+        read(mirror=url)
+    assert not any((tmp_path / "cache" / "mnist" / name).exists() for name in files.FILES)
+    with serving(archives) as (url, _):
+        assert set(read(mirror=url)) == set(files.FILES)
+
+
+@pytest.mark.parametrize("layout", ["raw", "gz", "torchvision"])
+def test_a_given_folder_is_read_and_left_alone(
+    layout: str, archives: dict[str, bytes], tiny: Path, tmp_path: Path
+) -> None:
+    home = tmp_path / "given"
+    folder = home / "MNIST" / "raw" if layout == "torchvision" else home
+    folder.mkdir(parents=True)
+    for name in files.FILES:
+        if layout == "raw":
+            shutil.copy(tiny / name, folder)
+        else:
+            (folder / f"{name}.gz").write_bytes(archives[f"{name}.gz"])
+    before = snapshot(home)
+    assert read(home)[files.FILES[0]] == (tiny / files.FILES[0]).read_bytes()
+    assert snapshot(home) == before
+
+
+def test_a_given_folder_with_other_things_is_never_written_to(archives: dict[str, bytes], tmp_path: Path) -> None:
+    home = tmp_path / "given"
+    home.mkdir()
+    (home / "thesis.txt").write_text("mine", encoding="ascii")
+    with serving(archives) as (url, asked), pytest.raises(DataError, match=f"has no {files.FILES[0]}"):
+        read(home, url)
+    assert not asked
+    assert [p.name for p in home.iterdir()] == ["thesis.txt"]
+
+
+def test_a_damaged_file_in_a_given_folder_is_named_and_kept(archives: dict[str, bytes], tmp_path: Path) -> None:
+    home = tmp_path / "given"
+    with serving(archives) as (url, _):
+        read(home, url)
+        (home / files.FILES[2]).write_bytes(b"damaged")
+        with pytest.raises(DataError, match=files.FILES[2]):
+            read(home, url)
+    assert (home / files.FILES[2]).read_bytes() == b"damaged"
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_given_folder_that_is_empty_or_missing_is_filled(
+    there: bool, archives: dict[str, bytes], tmp_path: Path
+) -> None:
+    home = tmp_path / "given"
+    if there:
+        home.mkdir()
+    with serving(archives) as (url, _):
+        assert set(read(home, url)) == set(files.FILES)
+    assert (home / files.FILES[0]).is_file()
+
+
+def test_a_given_folder_whose_filling_was_interrupted_is_filled(
+    archives: dict[str, bytes], tiny: Path, tmp_path: Path
+) -> None:
+    home = tmp_path / "given"
+    (home / cache._WORK / "0").mkdir(parents=True)
+    shutil.copy(tiny / files.FILES[0], home)
+    with serving(archives) as (url, _):
+        assert set(read(home, url)) == set(files.FILES)
+    assert not (home / cache._WORK).exists()
+
+
+def test_a_cache_that_can_not_be_written_says_so(
+    archives: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    monkeypatch.setenv("MNISTCNN_CACHE_DIR", str(tmp_path / "file"))
+    with pytest.raises(DataError, match=r"can't be (put|read)"):
+        read()
+
+
+def test_a_full_cache_is_not_written_to(archives: dict[str, bytes], tmp_path: Path) -> None:
+    """As on a read-only disk, which root can't be shown by permissions: nothing changes, not even a lock."""
+    with serving(archives) as (url, _):
+        read(mirror=url)
+    (tmp_path / "cache" / "mnist" / cache._LOCK).unlink(missing_ok=True)
+    before = snapshot(tmp_path / "cache")
+    read()
+    assert snapshot(tmp_path / "cache") == before
+
+
+def test_the_cache_is_the_users_unless_a_variable_says_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MNISTCNN_CACHE_DIR")
+    assert cache_dir().name == "mnistcnn"
+    monkeypatch.setenv("MNISTCNN_CACHE_DIR", "elsewhere")
+    assert cache_dir() == Path("elsewhere")
+
+
+FETCH = """
+import sys, hashlib
+from pathlib import Path
+from torchvision.datasets import MNIST
+from mnistcnn.data import files, cache
+from mnistcnn.config import DatasetName
+tiny, url, *md5 = sys.argv[1:]
+files.MNIST_SHA256 = {n: hashlib.sha256((Path(tiny) / n).read_bytes()).hexdigest() for n in files.FILES}
+MNIST.resources = [(n + ".gz", m) for n, m in zip(files.FILES, md5)]
+MNIST.mirrors = []
+contents, _ = cache.read_files(DatasetName.MNIST, files.FILES, None, url, lambda event: None)
+assert len(contents) == 4
+"""
+
+
+def fetching(tiny: Path, url: str) -> subprocess.Popen[bytes]:
+    sums = [md5 for _, md5 in MNIST.resources]
+    return subprocess.Popen([sys.executable, "-c", FETCH, str(tiny), url, *sums], env={**os.environ})
+
+
+def test_several_processes_at_once_fetch_once(archives: dict[str, bytes], tiny: Path) -> None:
+    with serving(archives, "slow") as (url, asked):
+        processes = [fetching(tiny, url) for _ in range(4)]
+        assert [process.wait(60) for process in processes] == [0] * 4
+    assert len(asked) == 8  # torchvision asks twice for each file: where it is, and what it is
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_process_that_holds_the_lock_and_dies_stops_nobody(
+    number: signal.Signals, archives: dict[str, bytes], tiny: Path, tmp_path: Path
+) -> None:
+    with serving(archives, "hang") as (url, asked):
+        first = fetching(tiny, url)
+        while not asked:
+            assert first.poll() is None
+            time.sleep(0.02)
+        first.send_signal(number)
+        with serving(archives) as (good, _):
+            second = fetching(tiny, good)
+            if number == signal.SIGSTOP:
+                with pytest.raises(subprocess.TimeoutExpired):  # it waits, and says so
+                    second.wait(6)
+                first.kill()
+            assert second.wait(60) == 0
+        first.wait()
+    assert not (tmp_path / "cache" / "mnist" / cache._WORK).exists()
+
+
+def test_synthetic_digits_are_drawn_into_the_cache_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mnistcnn.data.synthetic.TRAIN_COUNT", 500)
+    monkeypatch.setattr("mnistcnn.data.synthetic.TEST_COUNT", 250)
+    told: list[Event] = []
+    first = load_dataset(DatasetName.SYNTHETIC, validation_size=100, observer=told.append)
+    assert (len(first.train), len(first.validation), len(first.test)) == (400, 100, 250)
+    assert Transfer("digits drawn", 750, 750) in told
+    monkeypatch.setattr("mnistcnn.data.synthetic.draw_digits", None)
+    again = load_dataset(DatasetName.SYNTHETIC, validation_size=100)
+    assert again.train.images.equal(first.train.images)
+    assert (tmp_path / "cache" / "synthetic" / files.SUMS).is_file()
+
+
+def test_the_split_follows_from_the_seed(tiny: Path) -> None:
+    def split(seed: int, size: int = 100) -> tuple[bytes, bytes]:
+        data = load_dataset(DatasetName.SYNTHETIC, data_dir=tiny, seed=seed, validation_size=size)
+        assert (len(data.train), len(data.validation), len(data.test)) == (500 - size, size, 100)
+        return data.train.images.numpy().tobytes(), data.validation.images.numpy().tobytes()
+
+    assert split(0) == split(0)
+    assert split(0) != split(1)
+    train, validation = split(0)
+    size = 28 * 28
+    together = {part[i : i + size] for part in (train, validation) for i in range(0, len(part), size)}
+    assert len(together) == 500  # no picture is in both
+
+
+def test_only_what_is_asked_for_is_read(tiny: Path, tmp_path: Path) -> None:
+    home = tmp_path / "given"
+    home.mkdir()
+    for name in (*files.TEST_FILES, files.SUMS):
+        shutil.copy(tiny / name, home)
+    data = load_dataset(DatasetName.SYNTHETIC, data_dir=home, splits=(Split.TEST,))
+    assert len(data.split(Split.TEST)) == 100
+    assert len(data.split(Split.TRAIN)) == 0
+    assert data.describe()["test"] == 100
+
+
+def test_a_validation_set_that_leaves_nothing_is_refused(tiny: Path) -> None:
+    with pytest.raises(UsageError, match="--validation-size 500 leaves nothing"):
+        load_dataset(DatasetName.SYNTHETIC, data_dir=tiny, validation_size=500)

@@ -1,0 +1,86 @@
+import io
+import os
+import pickle
+import zipfile
+from pathlib import Path
+
+import pytest
+import torch
+
+from mnistcnn import archive
+from mnistcnn.archive import load_archive, save_archive
+from mnistcnn.errors import CheckpointError
+
+
+def test_tensors_and_plain_types_come_back(tmp_path: Path) -> None:
+    content = {"a": torch.arange(5), "b": [1, 2.5, "x", None, True, {"c": (1, 2)}]}
+    save_archive(tmp_path / "file", content)
+    loaded = load_archive(tmp_path / "file")
+    assert torch.equal(loaded.pop("a"), content["a"])  # type: ignore[arg-type]
+    assert loaded == {"b": content["b"]}
+
+
+class Evil:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.system, ("touch pwned",)
+
+
+def saved(content: object) -> bytes:
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    return buffer.getvalue()
+
+
+def repacked(compression: int, *extra: tuple[str, bytes]) -> bytes:
+    """An archive of ours, packed anew by a stranger."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(saved({"a": 1}))) as old, zipfile.ZipFile(buffer, "w", compression) as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name))
+        for name, content in extra:
+            new.writestr(name, content)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"", "is empty"),
+        (b"hello", "not a checkpoint, or is truncated"),
+        (pickle.dumps(Evil()), "not a checkpoint"),
+        (saved({"a": Evil()}), "more than tensors and plain types"),
+        (saved({"a": torch.ones(1000)})[:-200], "not a checkpoint, or is truncated"),
+        (saved([1, 2]), "holds a list"),
+        (repacked(zipfile.ZIP_DEFLATED, ("archive/bomb", bytes(10_000_000))), "compressed"),
+    ],
+    ids=["empty", "text", "pickle", "code", "truncated", "list", "bomb"],
+)
+def test_what_is_no_archive_of_ours_is_refused_unread(content: bytes, why: str, tmp_path: Path) -> None:
+    path = tmp_path / "file.pth"
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError, match=why) as caught:
+        load_archive(path)
+    assert str(path) in caught.value.message
+    assert "\n" not in caught.value.message
+    assert not Path("pwned").exists()
+
+
+def test_size_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save_archive(tmp_path / "file", {"a": torch.ones(100_000)})
+    monkeypatch.setattr(archive, "MOST_BYTES", 10_000)
+    with pytest.raises(CheckpointError, match="too large"):
+        load_archive(tmp_path / "file")
+
+
+def test_folders_devices_pipes_and_nothing_are_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path, why in [
+        (tmp_path, "not a file"),
+        (Path("/dev/zero"), "not a file"),
+        (tmp_path / "pipe", "not a file"),
+        (tmp_path / "none", "There is no checkpoint"),
+        (Path("a\0b"), "can't be read"),
+        (Path("x" * 5000), "can't be read"),
+    ]:
+        with pytest.raises(CheckpointError, match=why):
+            load_archive(path)
