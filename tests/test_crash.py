@@ -1,0 +1,111 @@
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mnistcnn.checkpoint import load_checkpoint
+from mnistcnn.unfinished import load_unfinished
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def crash(tiny: Path, folder: Path, kills: int, seed: int) -> str:
+    command = [sys.executable, "-m", "tests.crash", str(tiny), "--folder", str(folder)]
+    command += ["--kills", str(kills), "--seed", str(seed)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_kills_at_random_instants_change_nothing(tiny: Path, tmp_path: Path) -> None:
+    assert "10 kills" in crash(tiny, tmp_path / "crash", kills=10, seed=1)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_two_hundred_kills_change_nothing(tiny: Path, tmp_path: Path) -> None:
+    said = crash(tiny, tmp_path / "crash", kills=200, seed=2)
+    assert said.endswith(" 0 differ from the run that was not killed\n")
+
+
+def start(tiny: Path, *arguments: str) -> subprocess.Popen[str]:
+    """A training that would take minutes, once it has begun."""
+    command = [sys.executable, "-m", "mnistcnn", "train", "--dataset", "synthetic", "--data-dir", str(tiny)]
+    command += ["--validation-size", "100", "--batch-size", "5", "--epochs", "500", *arguments]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    seen = ""
+    while "epoch 1/500" not in seen:
+        line = process.stderr.readline()
+        assert line, seen
+        seen += line
+    return process
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_saves_the_state_at_its_step(number: signal.Signals, code: int, tiny: Path) -> None:
+    process = start(tiny)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == code
+    assert out == ""
+    assert "Error: Stopped" in err
+    assert "Hint: Go on with `mnistcnn train --resume`." in err
+    assert "Traceback" not in err
+    state = load_unfinished(Path("models/mnist_cnn.pth.unfinished")).state
+    assert f"in epoch {state['epoch']} at step {state['step']}" in err or state["step"] == 0
+    assert sorted(p.name for p in Path("models").iterdir()) == ["mnist_cnn.pth.unfinished"]
+
+
+def test_a_second_signal_leaves_at_once_without_a_torn_file(tiny: Path) -> None:
+    process = start(tiny, "--save-every", "0")
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    load_unfinished(Path("models/mnist_cnn.pth.unfinished"))
+
+
+def test_two_trainings_into_one_file_are_not_interleaved(tiny: Path) -> None:
+    first = start(tiny)
+    second = subprocess.run(
+        [sys.executable, "-m", "mnistcnn", "train", "--dataset", "synthetic", "--data-dir", str(tiny)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert second.returncode == 1
+    assert "Error: Another training into models/mnist_cnn.pth is running." in second.stderr
+    assert first.poll() is None
+    first.send_signal(signal.SIGINT)
+    first.communicate(timeout=30)
+    assert first.returncode == 130
+
+
+def test_a_full_disk_in_the_middle_keeps_the_last_state(tiny: Path) -> None:
+    """A limit on file sizes between those of the first state and of the one with the best weights in it."""
+    code = (
+        "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (15_000_000, 15_000_000))\n"
+        "from mnistcnn.__main__ import main; sys.argv = ['mnistcnn', *sys.argv[1:]]; main()\n"
+    )
+    command = [sys.executable, "-c", code, "train", "--dataset", "synthetic", "--data-dir", str(tiny)]
+    command += ["--validation-size", "100", "--batch-size", "1", "--epochs", "1", "--save-every", "0"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stderr
+    assert "Error: models/mnist_cnn.pth.unfinished can't be written: File too large." in done.stderr
+    assert "Traceback" not in done.stderr
+    assert load_unfinished(Path("models/mnist_cnn.pth.unfinished")).state["epoch"] == 1
+    resumed = subprocess.run(
+        [sys.executable, "-m", "mnistcnn", "train", "--resume", "--data-dir", str(tiny)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert resumed.returncode == 0, resumed.stderr
+    load_checkpoint("models/mnist_cnn.pth")
