@@ -1,6 +1,6 @@
 """How well pictures from the wild are read: accuracy per kind, ours beside the naive resize.
 
-    python -m benchmarks.pictures models/mnist_cnn.pth --count 200
+python -m benchmarks.pictures models/mnist_cnn.pth --count 200
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ def naive(path: Path) -> np.ndarray:
         return np.asarray(picture.convert("L").resize((28, 28)), dtype=np.uint8)
 
 
-def measure(checkpoint: Path, count: int, seed: int, kinds: list[str], keep: Path | None = None) -> list[dict[str, object]]:
+def measure(
+    checkpoint: Path, count: int, seed: int, kinds: list[str], keep: Path | None = None
+) -> list[dict[str, object]]:
     """For each kind the accuracy of the naive way and of ours on the same `count` pictures."""
     loaded = load_checkpoint(checkpoint)
     compute = resolve_device()
@@ -67,7 +69,10 @@ def measure(checkpoint: Path, count: int, seed: int, kinds: list[str], keep: Pat
                 }
             )
             row = rows[-1]
-            print(f"{kind:<24} {row['naive']:>8.1%} {row['ours']:>8.1%} {row['as evaluate']:>12.1%} {row['ms']:>7.1f}", flush=True)
+            print(
+                f"{kind:<24} {row['naive']:>8.1%} {row['ours']:>8.1%} {row['as evaluate']:>12.1%} {row['ms']:>7.1f}",
+                flush=True,
+            )
     return rows
 
 

@@ -7,13 +7,13 @@ have them: its bytes and its suffix.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from mnistcnn.picture import blur
+from mnistcnn.paper import blur
 
 Digit = NDArray[np.uint8]
 Ink = NDArray[np.float32]  # (height, width), 0 paper … 1 ink
@@ -58,7 +58,7 @@ def grown(mask: NDArray[np.bool_], radius: float) -> Ink:
         for dy, dx in zip(yy[yy**2 + xx**2 <= radius**2 + 0.5], xx[yy**2 + xx**2 <= radius**2 + 0.5], strict=True):
             total |= np.roll(canvas, (dy, dx), (0, 1))
         picture = Image.fromarray(total[round(radius) : -round(radius), round(radius) : -round(radius)]).convert("L")
-    return np.asarray(picture.filter(ImageFilter.GaussianBlur(0.6)), dtype=np.float32) / 255
+    return np.asarray(picture.filter(ImageFilter.GaussianBlur(0.6)), dtype=np.float32) / np.float32(255)
 
 
 def placed(ink: Ink, rng: Rng, room: float = 0.6) -> Ink:
@@ -75,9 +75,11 @@ def placed(ink: Ink, rng: Rng, room: float = 0.6) -> Ink:
     return canvas
 
 
-def painted(ink: Ink, pen: tuple[float, ...], paper: tuple[float, ...] | Colours) -> Colours:
+def painted(ink: Ink, pen: Sequence[float], paper: Sequence[float] | Colours) -> Colours:
     """Ink of one colour on paper of another."""
-    return ink[:, :, None] * np.float32(pen) + (1 - ink[:, :, None]) * np.asarray(paper, dtype=np.float32)
+    strength = ink[:, :, None]
+    mixed: Colours = strength * np.array(pen, np.float32) + (1 - strength) * np.asarray(paper, np.float32)
+    return mixed
 
 
 def encoded(colours: Colours, suffix: str = ".png", **options: object) -> tuple[bytes, str]:
@@ -111,7 +113,14 @@ def light_on_dark(digit: Digit, rng: Rng) -> tuple[bytes, str]:
 
 def coloured(digit: Digit, rng: Rng) -> tuple[bytes, str]:
     """Coloured ink on white or pastel paper, yellow among them."""
-    pens = [(0.9, 0.1, 0.1), (0.1, 0.2, 0.9), (0.1, 0.6, 0.2), (0.95, 0.85, 0.1), (0.9, 0.5, 0.1), (0.5, 0.1, 0.6)]
+    pens = [
+        (0.9, 0.1, 0.1),
+        (0.1, 0.2, 0.9),
+        (0.1, 0.6, 0.2),
+        (0.95, 0.85, 0.1),
+        (0.9, 0.5, 0.1),
+        (0.5, 0.1, 0.6),
+    ]
     papers = [WHITE, (1.0, 0.97, 0.9), (0.9, 0.95, 1.0)]
     pen, paper = pens[rng.integers(len(pens))], papers[rng.integers(len(papers))]
     return encoded(painted(placed(enlarge(digit, 300), rng), pen, paper))
@@ -168,14 +177,14 @@ def transparent(digit: Digit, rng: Rng) -> tuple[bytes, str]:
     ink = placed(enlarge(digit, 300), rng)
     pen = [BLACK, WHITE, (0.1, 0.1, 0.6), (1.0, 0.9, 0.4)][rng.integers(4)]
     hidden = rng.choice([0.0, 1.0])  # what transparent pixels hold is anybody's guess
-    colours = np.where(ink[:, :, None] > 0, np.float32(pen), np.float32(hidden))
+    colours = np.where(ink[:, :, None] > 0, np.array(pen, np.float32), np.float32(hidden))
     return encoded(np.concatenate([colours, ink[:, :, None]], axis=2))
 
 
 def pasted(digit: Digit, rng: Rng) -> tuple[bytes, str]:
     """A grey rectangle with the digit, pasted on white."""
     ink = placed(enlarge(digit, 250), rng, room=0.3)
-    grey = np.float32(rng.uniform(0.6, 0.85))
+    grey = rng.uniform(0.6, 0.85)
     inner = painted(ink, (0.1, 0.1, 0.1), (grey, grey, grey))
     around = [(int(rng.integers(10, 60)), int(rng.integers(10, 60))) for _ in range(2)]
     return encoded(np.pad(inner, (*around, (0, 0)), constant_values=1.0))

@@ -7,10 +7,23 @@ from collections.abc import Iterator
 from pathlib import Path
 
 # Before rich and typer are imported anywhere: the same plain text on every machine.
-for _name in ("FORCE_COLOR", "CLICOLOR_FORCE", "GITHUB_ACTIONS", "PY_COLORS", "MNISTCNN_CHECKPOINT", "MNISTCNN_MIRROR"):
+for _name in (
+    "FORCE_COLOR",
+    "CLICOLOR_FORCE",
+    "GITHUB_ACTIONS",
+    "PY_COLORS",
+    "MNISTCNN_CHECKPOINT",
+    "MNISTCNN_MIRROR",
+):
     os.environ.pop(_name, None)
 os.environ.update(
-    {"NO_COLOR": "1", "COLUMNS": "80", "TERMINAL_WIDTH": "80", "_TYPER_FORCE_DISABLE_TERMINAL": "1", "TERM": "dumb"}
+    {
+        "NO_COLOR": "1",
+        "COLUMNS": "80",
+        "TERMINAL_WIDTH": "80",
+        "_TYPER_FORCE_DISABLE_TERMINAL": "1",
+        "TERM": "dumb",
+    }
 )
 
 import pytest  # noqa: E402

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
@@ -23,10 +23,8 @@ def serving(files: Mapping[str, bytes], fault: str = "") -> Iterator[tuple[str, 
             if fault.isdigit() or content is None:
                 self.send_error(int(fault) if fault.isdigit() else 404)
                 return
-            try:
+            with suppress(BrokenPipeError, ConnectionResetError):
                 self.misbehave(name, content)
-            except (BrokenPipeError, ConnectionResetError):
-                pass
 
         def misbehave(self, name: str, content: bytes) -> None:
             match fault:

@@ -34,7 +34,10 @@ def saved(content: object) -> bytes:
 def repacked(compression: int, *extra: tuple[str, bytes]) -> bytes:
     """An archive of ours, packed anew by a stranger."""
     buffer = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(saved({"a": 1}))) as old, zipfile.ZipFile(buffer, "w", compression) as new:
+    with (
+        zipfile.ZipFile(io.BytesIO(saved({"a": 1}))) as old,
+        zipfile.ZipFile(buffer, "w", compression) as new,
+    ):
         for name in old.namelist():
             new.writestr(name, old.read(name))
         for name, content in extra:

@@ -64,7 +64,7 @@ def weights_with(content: dict[Any, Any], name: str, tensor: Any) -> dict[Any, A
         (lambda c: damaged(c, format=True), "format number"),
         (lambda c: damaged(c, kind="another"), "not a mnistcnn checkpoint"),
         (lambda c: {"format": 1, "kind": c["kind"]}, "holds no weights"),
-        (lambda c: weights_with(c, "fc2.bias", torch.full((10,), float("nan"))), "fc2.bias has values that are not finite"),
+        (lambda c: weights_with(c, "fc2.bias", torch.full((10,), float("nan"))), "fc2.bias has values"),
         (lambda c: weights_with(c, "fc2.bias", torch.zeros(11)), r"fc2.bias is float32 \(11,\), not float32 \(10,\)"),
         (lambda c: weights_with(c, "fc2.bias", torch.zeros(10).double()), "float64"),
         (lambda c: weights_with(c, "fc2.bias", torch.zeros(10).to_sparse()), "not a plain tensor"),

@@ -45,7 +45,9 @@ def test_senseless_values_are_refused_by_the_name_of_their_option(name: str, val
         TrainConfig(**{name: value})  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("damage", [{"epochs": "5"}, {"epochs": True}, {"dataset": "cifar"}, {"extra": 1}, {"lr": None}])
+@pytest.mark.parametrize(
+    "damage", [{"epochs": "5"}, {"epochs": True}, {"dataset": "cifar"}, {"extra": 1}, {"lr": None}]
+)
 def test_damaged_settings_are_refused(damage: dict[str, object]) -> None:
     with pytest.raises((ValueError, TypeError, UsageError)):
         TrainConfig.from_dict({**TrainConfig().to_dict(), **damage})

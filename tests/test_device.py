@@ -18,7 +18,7 @@ CPU = torch.device("cpu")
 
 
 def test_auto_takes_the_best_device_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    tried = []
+    tried: list[torch.device] = []
     monkeypatch.setattr("mnistcnn.device._try_out", tried.append)
     monkeypatch.setattr("mnistcnn.device._device_name", str)
     monkeypatch.setattr("mnistcnn.device._native_bfloat16", lambda device: False)

@@ -11,7 +11,15 @@ def network(seed: int = 0) -> MnistCNN:
 
 def test_parameters_of_each_layer_are_the_specification() -> None:
     counts = {name: sum(p.numel() for p in layer.parameters()) for name, layer in network().named_children()}
-    wanted = {"conv1": 3_625, "conv2": 40_064, "pool": 0, "flatten": 0, "fc1": 1_049_600, "dropout": 0, "fc2": 10_250}
+    wanted = {
+        "conv1": 3_625,
+        "conv2": 40_064,
+        "pool": 0,
+        "flatten": 0,
+        "fc1": 1_049_600,
+        "dropout": 0,
+        "fc2": 10_250,
+    }
     assert counts == wanted
     assert sum(counts.values()) == 1_103_539
 
@@ -22,7 +30,8 @@ def test_weights_are_gaussian_and_biases_a_tenth() -> None:
         weight = layer.weight.detach()
         assert weight.std() == pytest.approx(0.05, rel=0.05)
         assert abs(weight.mean()) < 4 * 0.05 / weight.numel() ** 0.5
-        assert (layer.bias == BIAS).all()
+        assert layer.bias is not None
+        assert layer.bias.eq(BIAS).all()
     kurtosis = (model.fc1.weight.detach() / 0.05).pow(4).mean()
     assert kurtosis == pytest.approx(3.0, abs=0.1)  # 1.8 if they were uniform
 

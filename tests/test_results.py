@@ -6,9 +6,22 @@ from mnistcnn.results import EpochResult, Metrics, to_json
 
 
 def test_json_is_valid_whatever_is_in_it() -> None:
-    text = to_json({"nan": math.nan, "inf": [math.inf, (-math.inf, 1.5)], "path": Path("a") / "b", "odd": "\x1b[31m\ud800"})
-    document = json.loads(text, parse_constant=lambda name: pytest_fail(name))
-    assert document == {"schema": 1, "nan": None, "inf": [None, [None, 1.5]], "path": "a/b", "odd": "\x1b[31m\ud800"}
+    text = to_json(
+        {
+            "nan": math.nan,
+            "inf": [math.inf, (-math.inf, 1.5)],
+            "path": Path("a") / "b",
+            "odd": "\x1b[31m\ud800",
+        }
+    )
+    document = json.loads(text, parse_constant=pytest_fail)
+    assert document == {
+        "schema": 1,
+        "nan": None,
+        "inf": [None, [None, 1.5]],
+        "path": "a/b",
+        "odd": "\x1b[31m\ud800",
+    }
     assert text.isascii()
 
 

@@ -9,7 +9,7 @@ import torch
 
 from mnistcnn import run as run_module
 from mnistcnn.checkpoint import load_checkpoint
-from mnistcnn.config import TrainConfig
+from mnistcnn.config import Split, TrainConfig
 from mnistcnn.errors import Interrupted, OutputError, TrainingError, UsageError
 from mnistcnn.evaluation import evaluate
 from mnistcnn.plots import CONFUSION, CURVES, MISTAKES
@@ -38,10 +38,10 @@ class StopAfter:
                 self._stop.receive(2)
 
 
-def interrupt(files: Files, events: int, config: TrainConfig = TINY_CONFIG, **options: bool) -> Interrupted:
+def interrupt(files: Files, events: int, config: TrainConfig = TINY_CONFIG) -> Interrupted:
     stop = Stop()
     with pytest.raises(Interrupted) as caught:
-        train(config, files, observer=StopAfter(stop, events), stop=stop, **options)
+        train(config, files, observer=StopAfter(stop, events), stop=stop)
     return caught.value
 
 
@@ -77,7 +77,7 @@ def test_a_run_leaves_what_it_says(trained: Path) -> None:
 def test_evaluate_gives_exactly_what_train_reported(trained: Path, tiny: Path) -> None:
     reported = load_checkpoint(trained).metrics
     for split in ("test", "validation"):
-        measured = evaluate(trained, split=run_module.Split(split), data_dir=tiny)
+        measured = evaluate(trained, split=Split(split), data_dir=tiny)
         assert (measured.accuracy, measured.loss) == (reported[split]["accuracy"], reported[split]["loss"])
 
 

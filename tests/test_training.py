@@ -54,7 +54,9 @@ def test_the_network_learns(data: Dataset, cpu: Compute) -> None:
 
 def test_one_batch_can_be_learnt_by_heart(data: Dataset, cpu: Compute) -> None:
     few = Pictures(data.train.images[:20], data.train.labels[:20])
-    config = TrainConfig(epochs=30, batch_size=20, label_smoothing=0.0, shift=0, rotation=0, scale=0, shear=0, elastic=0)
+    config = TrainConfig(
+        epochs=30, batch_size=20, label_smoothing=0.0, shift=0, rotation=0, scale=0, shear=0, elastic=0
+    )
     training = Training(config, cpu, few, few)
     list(training.run())
     assert training.history[-1].validation.accuracy == 1.0

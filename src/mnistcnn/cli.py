@@ -80,16 +80,12 @@ def train(
         float, typer.Option(help="Probability spread over all digits.", **R)
     ] = D.label_smoothing,
     seed: Annotated[int, typer.Option(help="All randomness follows from it.", **R)] = D.seed,
-    validation_size: Annotated[
-        int, typer.Option(help="Training pictures held out.", **R)
-    ] = D.validation_size,
+    validation_size: Annotated[int, typer.Option(help="Training pictures held out.", **R)] = D.validation_size,
     shift: Annotated[int, typer.Option(help="Random shift, up to so many pixels.", **A)] = D.shift,
     rotation: Annotated[float, typer.Option(help="Random rotation, up to so many degrees.", **A)] = D.rotation,
     scale: Annotated[float, typer.Option(help="Random stretch, up to this fraction.", **A)] = D.scale,
     shear: Annotated[float, typer.Option(help="Random slant, up to this slope.", **A)] = D.shear,
-    elastic: Annotated[
-        float, typer.Option(help="Random elastic bending, deviation in pixels.", **A)
-    ] = D.elastic,
+    elastic: Annotated[float, typer.Option(help="Random elastic bending, deviation in pixels.", **A)] = D.elastic,
     device: o.DeviceOption = D.device,
     precision: Annotated[
         Precision,
@@ -161,13 +157,12 @@ def train(
 def evaluate(
     checkpoint: o.CheckpointArgument = DEFAULT_CHECKPOINT,
     split: Annotated[
-        Split, typer.Option(help="Which pictures; validation are those that training held out.", rich_help_panel=o.DATA)
+        Split,
+        typer.Option(help="Which pictures; validation are those that training held out.", rich_help_panel=o.DATA),
     ] = Split.TEST,
     dataset: Annotated[
         DatasetName | None,
-        typer.Option(
-            help="Which data set.", show_default="the one it was trained on", rich_help_panel=o.DATA
-        ),
+        typer.Option(help="Which data set.", show_default="the one it was trained on", rich_help_panel=o.DATA),
     ] = None,
     data_dir: o.DataDirOption = None,
     mirror: o.MirrorOption = None,
@@ -178,7 +173,8 @@ def evaluate(
         typer.Option(min=0.0, max=1.0, metavar="X", help="End with exit code 3 below this accuracy (0 to 1)."),
     ] = None,
     output_dir: Annotated[
-        Path | None, typer.Option("--output-dir", "-o", help="Draw two pictures there.", rich_help_panel=o.OUTPUT)
+        Path | None,
+        typer.Option("--output-dir", "-o", help="Draw two pictures there.", rich_help_panel=o.OUTPUT),
     ] = None,
     json: o.JsonOption = False,
     quiet: o.QuietOption = False,
@@ -209,13 +205,13 @@ def evaluate(
 def predict(
     images: Annotated[
         list[Path],
-        typer.Argument(metavar="IMAGE...", help="Pictures, or folders of them; - is standard input.", show_default=False),
+        typer.Argument(
+            metavar="IMAGE...", help="Pictures, or folders of them; - is standard input.", show_default=False
+        ),
     ],
     checkpoint: o.CheckpointOption = DEFAULT_CHECKPOINT,
     device: o.DeviceOption = D.device,
-    top_k: Annotated[
-        int, typer.Option(min=1, max=10, help="How many digits to name.", rich_help_panel=o.READING)
-    ] = 2,
+    top_k: Annotated[int, typer.Option(min=1, max=10, help="How many digits to name.", rich_help_panel=o.READING)] = 2,
     invert: Annotated[
         bool | None,
         typer.Option(
@@ -230,10 +226,12 @@ def predict(
         typer.Option(min=0.0, max=1.0, metavar="P", help="Less sure than this is unsure.", rich_help_panel=o.READING),
     ] = 0.0,
     show: Annotated[
-        bool, typer.Option("--show", help="Draw what the network saw, beside the original.", rich_help_panel=o.OUTPUT)
+        bool,
+        typer.Option("--show", help="Draw what the network saw, beside the original.", rich_help_panel=o.OUTPUT),
     ] = False,
     save_input: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write what the network saw there.", rich_help_panel=o.OUTPUT)
+        Path | None,
+        typer.Option(metavar="DIR", help="Write what the network saw there.", rich_help_panel=o.OUTPUT),
     ] = None,
     json: o.JsonOption = False,
     quiet: o.QuietOption = False,
@@ -280,7 +278,8 @@ def summary(
     ] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Pictures to reckon the memory for.")] = D.batch_size,
     plot: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Draw the first layer's filters there.", rich_help_panel=o.OUTPUT)
+        Path | None,
+        typer.Option(metavar="FILE", help="Draw the first layer's filters there.", rich_help_panel=o.OUTPUT),
     ] = None,
     json: o.JsonOption = False,
 ) -> None:

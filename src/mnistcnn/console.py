@@ -98,7 +98,10 @@ def show_evaluation(result: Evaluation) -> None:
             ("measured on", f"{_data_name(result.dataset)}, {result.split} split, {result.count:,} pictures"),
             ("accuracy", f"{percent(result.accuracy)}   (95 % interval {percent(low)} to {percent(high)})"),
             ("loss", f"{result.loss:.4f}"),
-            ("calibration", f"expected error {percent(result.calibration_error)} (temperature {result.temperature:.3f})"),
+            (
+                "calibration",
+                f"expected error {percent(result.calibration_error)} (temperature {result.temperature:.3f})",
+            ),
             ("speed", f"{result.pictures_per_second:,.0f} pictures/s on {_device(result.environment)}"),
         ],
     )
@@ -108,7 +111,12 @@ def show_evaluation(result: Evaluation) -> None:
 
 
 def _confusion_table(confusion: list[list[int]]) -> Table:
-    table = Table(box=SIMPLE_HEAD, title="Confusion matrix: rows true, columns read", title_justify="left", pad_edge=False)
+    table = Table(
+        box=SIMPLE_HEAD,
+        title="Confusion matrix: rows true, columns read",
+        title_justify="left",
+        pad_edge=False,
+    )
     table.add_column("", justify="right", style="bold")
     for digit in range(10):
         table.add_column(str(digit), justify="right")
@@ -134,7 +142,11 @@ def _scores_table(scores: Iterable[DigitScore]) -> Table:
         table.add_column(heading, justify="right")
     for score in scores:
         table.add_row(
-            str(score.digit), f"{score.count:,}", percent(score.precision), percent(score.recall), percent(score.f1)
+            str(score.digit),
+            f"{score.count:,}",
+            percent(score.precision),
+            percent(score.recall),
+            percent(score.f1),
         )
     return table
 
@@ -195,7 +207,12 @@ def show_summary(result: ModelSummary) -> None:
     """The table of `summary`."""
     console = stdout()
     trained = result.checkpoint is not None
-    table = Table(box=SIMPLE_HEAD, title="MnistCNN: 1×28×28 picture in, 10 logits out", title_justify="left", pad_edge=False)
+    table = Table(
+        box=SIMPLE_HEAD,
+        title="MnistCNN: 1×28×28 picture in, 10 logits out",
+        title_justify="left",
+        pad_edge=False,
+    )
     table.add_column("layer")
     table.add_column("what it does")
     for heading in ("output", "parameters", "multiply-adds"):
@@ -232,7 +249,10 @@ def _show_trained(console: Console, result: ModelSummary) -> None:
     if config:
         metrics, environment = about["metrics"], about["environment"]
         recipe = ", ".join(f"{name} {value}" for name, value in config.items() if name not in ("dataset", "device"))
-        pairs += [("trained on", f"{_data_name(config['dataset'])}, {about['created']}"), ("settings", recipe)]
+        pairs += [
+            ("trained on", f"{_data_name(config['dataset'])}, {about['created']}"),
+            ("settings", recipe),
+        ]
         pairs += [("device", _device(environment))] if environment.get("device") else []
         pairs += [
             (split, f"accuracy {percent(metrics[split]['accuracy'])}, loss {metrics[split]['loss']:.4f}")

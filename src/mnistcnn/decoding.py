@@ -17,9 +17,10 @@ from mnistcnn.errors import PictureError
 Colours = NDArray[np.float32]  # (height, width, 3), red, green, blue in 0 … 1
 
 # What Pillow decodes by itself; EPS and the like would start other programs.
-FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "ICO", "TGA", "PCX", "AVIF", "MPO", "JPEG2000")
+_COMMON = ("PNG", "JPEG", "BMP", "GIF", "PPM")  # known to Pillow from its start
+_RARE = ("TIFF", "WEBP", "AVIF", "ICO", "TGA", "PCX", "JPEG2000", "QOI", "SGI")
 SUFFIXES = frozenset(
-    ".png .jpg .jpeg .gif .bmp .tif .tiff .webp .ppm .pgm .pbm .ico .tga .pcx .avif .jp2".split()
+    [f".{name}" for name in "png jpg jpeg gif bmp tif tiff webp ppm pgm pbm ico tga pcx avif jp2 qoi sgi".split()]  # noqa: SIM905
 )
 MOST_BYTES = 128 << 20
 MOST_PIXELS = 64_000_000
@@ -72,7 +73,7 @@ def _read(path: Path) -> bytes:
 
 
 def _decode(content: bytes, path: Path) -> tuple[Colours, bool]:
-    with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+    with _open(content) as image:
         width, height = image.size
         if width * height > MOST_PIXELS:
             raise PictureError(f"{path} has {width:,} × {height:,} pixels; {MOST_PIXELS:,} is the most.")
@@ -83,12 +84,20 @@ def _decode(content: bytes, path: Path) -> tuple[Colours, bool]:
         return _to_colours(upright), grey
 
 
+def _open(content: bytes) -> Image.Image:
+    try:
+        return Image.open(io.BytesIO(content), formats=_COMMON)
+    except UnidentifiedImageError:
+        Image.init()
+        return Image.open(io.BytesIO(content), formats=[name for name in _RARE if name in Image.OPEN])
+
+
 def _to_colours(image: Image.Image) -> Colours:
     if image.mode.startswith("I") or image.mode == "F":
         return _from_deep_grey(image)
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
         return _lay_over_backdrop(_reduced(image.convert("RGBA")))
-    return np.asarray(_reduced(image.convert("RGB")), dtype=np.float32) / 255
+    return np.asarray(_reduced(image.convert("RGB")), dtype=np.float32) / np.float32(255)
 
 
 def _reduced(image: Image.Image) -> Image.Image:
@@ -105,8 +114,8 @@ def _from_deep_grey(image: Image.Image) -> Colours:
     levels = levels - min(0.0, float(levels.min()))
     top = float(levels.max())
     full = top if 0 < top <= 1 and image.mode == "F" else max(255.0, top)
-    reduced = np.asarray(_reduced(Image.fromarray(levels / full)), dtype=np.float32)
-    return np.repeat(np.clip(reduced, 0, 1)[:, :, None], 3, axis=2)
+    reduced = np.asarray(_reduced(Image.fromarray(levels / np.float32(full))), dtype=np.float32)
+    return np.repeat(np.clip(reduced, np.float32(0), np.float32(1))[:, :, None], 3, axis=2)
 
 
 def _lay_over_backdrop(image: Image.Image) -> Colours:

@@ -60,9 +60,7 @@ def resolve_device(name: str = "auto", precision: Precision = Precision.AUTO) ->
     work, or can't compute in `precision`.
     """
     if not _SPELLING.fullmatch(name):
-        raise UsageError(
-            f"--device {name!r} is not a device.", "Use auto, cpu, cuda, cuda:N, mps, xpu or xpu:N."
-        )
+        raise UsageError(f"--device {name!r} is not a device.", "Use auto, cpu, cuda, cuda:N, mps, xpu or xpu:N.")
     present = available_devices()
     if name == "auto":
         taken = torch.device(present[0])

@@ -55,5 +55,6 @@ def frame(ink: Ink) -> Frame:
     box = ink_box(ink)
     if box is None:
         return np.zeros((SIDE, SIDE), dtype=np.uint8)
-    framed: Frame = np.rint(centre(fit_box(ink[box])) * 255).astype(np.uint8)
-    return framed
+    square = centre(fit_box(ink[box]))
+    framed: Frame = np.rint(square * (255 / (square.max() or 1))).astype(np.uint8)
+    return framed  # the strongest ink is 255, as in every one of MNIST's pictures

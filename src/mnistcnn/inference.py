@@ -12,9 +12,7 @@ from mnistcnn.results import Metrics
 BATCH_SIZE = 1_000  # pictures at a time; the same everywhere, so that every command gets the same logits
 
 
-def infer(
-    model: MnistCNN, images: torch.Tensor, compute: Compute, batch_size: int = BATCH_SIZE
-) -> torch.Tensor:
+def infer(model: MnistCNN, images: torch.Tensor, compute: Compute, batch_size: int = BATCH_SIZE) -> torch.Tensor:
     """Logits, (N, 10) float32 on the CPU, of pictures (N, 1, 28, 28) uint8; the model's mode is put back."""
     training = model.training
     model.eval()
@@ -49,7 +47,7 @@ def fit_temperature(logits: torch.Tensor, labels: torch.Tensor) -> float:
     def closure() -> torch.Tensor:
         optimizer.zero_grad()
         loss = F.cross_entropy(logits / log_t.clamp(-3, 3).exp(), labels)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         return loss
 
     optimizer.step(closure)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 TRAIN_COLOUR, VALIDATION_COLOUR, KEPT_COLOUR = "#0072B2", "#D55E00", "#009E73"
 CURVES, CONFUSION, MISTAKES = "training_curves.png", "confusion_matrix.png", "mistakes.png"
 _MOST_MISTAKES = 24
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "font.size": 10,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -96,7 +96,7 @@ def draw_confusion(folder: Path, confusion: Sequence[Sequence[int]]) -> Path:
     ticks = [0.0, 0.01, 0.1, 0.5, 1.0]
     bar = figure.colorbar(image, ticks=[share**0.5 for share in ticks], label="share of the true digit (%)")
     bar.ax.set_yticklabels([f"{100 * share:g}" for share in ticks])
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
     return _save(figure, folder / CONFUSION)
 
 

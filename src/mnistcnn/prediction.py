@@ -41,7 +41,13 @@ def predict(
     loaded = checkpoint if isinstance(checkpoint, Checkpoint) else load_checkpoint(checkpoint)
     found = find_pictures([Path(path) for path in paths])
     each = predict_each(
-        found, loaded, device=device, top_k=top_k, invert=invert, min_confidence=min_confidence, save_input=save_input
+        found,
+        loaded,
+        device=device,
+        top_k=top_k,
+        invert=invert,
+        min_confidence=min_confidence,
+        save_input=save_input,
     )
     return [prediction for prediction, _ in each]
 
@@ -118,9 +124,7 @@ def _read_all(paths: Sequence[Path], invert: bool | None) -> list[Reading | Pict
         return list(pool.map(read, paths))
 
 
-def _prediction(
-    path: Path, row: torch.Tensor, top_k: int, min_confidence: float, warning: str | None
-) -> Prediction:
+def _prediction(path: Path, row: torch.Tensor, top_k: int, min_confidence: float, warning: str | None) -> Prediction:
     confidence, digits = row.topk(top_k)
     top = [Candidate(int(d), float(c)) for d, c in zip(digits, confidence, strict=True)]
     unsure = top[0].confidence < min_confidence

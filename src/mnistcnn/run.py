@@ -19,7 +19,7 @@ from mnistcnn.inference import fit_temperature, infer, measure
 from mnistcnn.plots import CONFUSION, CURVES, MISTAKES, draw_training
 from mnistcnn.results import EpochResult, Note, Observer, TrainResult, TrainStart, ignore, to_json
 from mnistcnn.signals import Stop
-from mnistcnn.storage import check_writable, held, write_atomically
+from mnistcnn.storage import check_writable, held, require_name, write_atomically
 from mnistcnn.training import Training, learning_rate
 from mnistcnn.unfinished import Unfinished, load_unfinished, save_unfinished, unfinished_path
 
@@ -94,6 +94,7 @@ def train(
 
 def _check_outputs(files: Files) -> None:
     """Find out before the training what can't be written after it."""
+    require_name(files.checkpoint)
     paths = [files.checkpoint, files.unfinished]
     for path in [*paths, *(files.output_dir / name for name in (HISTORY, CURVES, CONFUSION, MISTAKES))]:
         check_writable(path)
@@ -105,7 +106,8 @@ def _find_unfinished(files: Files, *, resume: bool, restart: bool) -> Unfinished
     there = files.unfinished.exists()
     if resume and not there:
         raise TrainingError(
-            f"There is no unfinished run {files.unfinished}.", "Begin one with `mnistcnn train` without --resume."
+            f"There is no unfinished run {files.unfinished}.",
+            "Begin one with `mnistcnn train` without --resume.",
         )
     if there and not resume and not restart:
         raise TrainingError(
@@ -233,7 +235,10 @@ def _finish(training: Training, compute: Compute, data: Dataset, files: Files, s
     result = TrainResult(
         checkpoint=str(files.checkpoint),
         output_dir=str(files.output_dir),
-        files=[str(files.checkpoint), *(str(files.output_dir / n) for n in (HISTORY, CURVES, CONFUSION, MISTAKES))],
+        files=[
+            str(files.checkpoint),
+            *(str(files.output_dir / n) for n in (HISTORY, CURVES, CONFUSION, MISTAKES)),
+        ],
         train=best.train,
         validation=best.validation,
         test=test,
@@ -257,14 +262,18 @@ def _finish(training: Training, compute: Compute, data: Dataset, files: Files, s
 
 
 def _write_outputs(
-    result: TrainResult, checkpoint: Checkpoint, training: Training, compute: Compute, data: Dataset, files: Files
+    result: TrainResult,
+    checkpoint: Checkpoint,
+    training: Training,
+    compute: Compute,
+    data: Dataset,
+    files: Files,
 ) -> None:
     history: dict[str, Any] = result.to_dict()
     write_atomically(files.output_dir / HISTORY, to_json(history).encode() + b"\n")
     total = training.config.epochs * training.steps
     rates = [
-        learning_rate(int(i * (total - 1) / (_RATE_POINTS - 1)), total, training.config.lr)
-        for i in range(_RATE_POINTS)
+        learning_rate(int(i * (total - 1) / (_RATE_POINTS - 1)), total, training.config.lr) for i in range(_RATE_POINTS)
     ]
     draw_training(files.output_dir, training.history, training.best_epoch, rates)
     evaluate_pictures(checkpoint, data.test, compute, data.name, Split.TEST, output_dir=files.output_dir)

@@ -18,6 +18,7 @@ def write_atomically(path: Path, content: bytes) -> None:
 
     Written to `.NAME.tmp` beside it, flushed to disk, renamed. Raises `OutputError` naming path and reason.
     """
+    require_name(path)
     temporary = path.with_name(f".{path.name}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -33,6 +34,12 @@ def write_atomically(path: Path, content: bytes) -> None:
         _flush_folder(path.parent)
     except OSError as error:
         raise OutputError(f"{path} can't be written: {error.strerror or error}.") from error
+
+
+def require_name(path: Path) -> None:
+    """Raise `OutputError` for a path such as `.` that names no file."""
+    if path.name in ("", ".."):
+        raise OutputError(f"{path} can't be written: it names no file.")
 
 
 def _flush_folder(folder: Path) -> None:

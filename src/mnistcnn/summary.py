@@ -18,9 +18,7 @@ _FLOAT = 4  # bytes
 _COPIES = 4  # of each parameter in training: itself, its gradient, AdamW's two moments
 
 
-def summarise(
-    checkpoint: Path | str | None = None, *, batch_size: int = 50, plot: Path | None = None
-) -> ModelSummary:
+def summarise(checkpoint: Path | str | None = None, *, batch_size: int = 50, plot: Path | None = None) -> ModelSummary:
     """Describe the network and, with a checkpoint, what it was trained on and how its weights have changed.
 
     `plot` is a PNG file that gets the first layer's filters. Raises `CheckpointError` and `OutputError`.

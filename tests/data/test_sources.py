@@ -14,9 +14,7 @@ def notes(told: list[Event]) -> list[str]:
     return [event.message for event in told if isinstance(event, Note)]
 
 
-def test_sources_are_tried_in_turn(
-    archives: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_sources_are_tried_in_turn(archives: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[Event] = []
     with serving(archives, "500") as (bad, _), serving(archives) as (good, asked):
         monkeypatch.setattr(MNIST, "mirrors", [good])

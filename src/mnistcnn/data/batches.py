@@ -58,9 +58,7 @@ class EpochBatches:
         return normalise(images), self._pictures.labels[chosen]
 
 
-def draw_warp(
-    count: int, config: TrainConfig, generator: torch.Generator, device: torch.device
-) -> Warp | None:
+def draw_warp(count: int, config: TrainConfig, generator: torch.Generator, device: torch.device) -> Warp | None:
     """Draw how `count` pictures are bent, within the bounds of `config`; None where it allows no bending."""
     if not (config.shift or config.rotation or config.scale or config.shear or config.elastic):
         return None

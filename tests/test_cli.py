@@ -1,0 +1,277 @@
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import typer
+from PIL import Image
+
+from mnistcnn import cli
+from mnistcnn.data import load_dataset
+from mnistcnn.errors import ExitCode
+from tests.conftest import TINY_CONFIG, invoke
+
+COMMANDS = ("train", "evaluate", "predict", "summary")
+
+
+def tiny_train(tiny: Path, *more: object) -> list[object]:
+    options = ["--dataset", "synthetic", "--data-dir", tiny, "--validation-size", 100, "--batch-size", 20]
+    return ["train", *options, "--epochs", 1, *more]
+
+
+@pytest.fixture
+def picture(tiny: Path) -> str:
+    test = load_dataset(TINY_CONFIG.dataset, data_dir=tiny, validation_size=100).test
+    Image.fromarray(test.images[0, 0].numpy()).save("digit.png")
+    return "digit.png"
+
+
+def test_train_evaluate_predict_summary_one_after_the_other(tiny: Path, picture: str) -> None:
+    trained = invoke(*tiny_train(tiny))
+    assert trained.exit_code == 0
+    assert "Trained on synthetic digits" in trained.stdout
+    assert "models/mnist_cnn.pth" in trained.stdout
+    assert "epoch 1/1" in trained.stderr
+    accuracy = re.search(r"test +100 +([\d.]+ %)", trained.stdout)
+    assert accuracy is not None
+    evaluated = invoke("evaluate", "--data-dir", tiny)
+    assert evaluated.exit_code == 0
+    assert f"accuracy    {accuracy[1]}" in evaluated.stdout
+    predicted = invoke("predict", picture)
+    assert predicted.exit_code == 0
+    assert re.match(r"digit.png  \d  [█░]{10} +[\d.]+ %  then", predicted.stdout)
+    explained = invoke("summary", "models/mnist_cnn.pth")
+    assert explained.exit_code == 0
+    assert "1,103,539" in explained.stdout
+    assert "4,590,416" in explained.stdout
+
+
+KEYS = {
+    "train": "schema checkpoint output_dir files train validation test best_epoch temperature epochs seconds "
+    "pictures_per_second config environment data",
+    "evaluate": "schema checkpoint dataset trained_on split count accuracy accuracy_interval loss confusion_matrix "
+    "per_digit calibration_error temperature seconds pictures_per_second environment files",
+    "predict": "schema checkpoint trained_on predictions",
+    "summary": "schema layers parameters multiply_adds batch_size forward_bytes training_bytes initialisation "
+    "checkpoint files",
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_json_is_one_document_with_stable_keys(command: str, tiny: Path, trained: Path, picture: str) -> None:
+    arguments: dict[str, list[object]] = {
+        "train": tiny_train(tiny),
+        "evaluate": ["evaluate", trained, "--data-dir", tiny],
+        "predict": ["predict", picture, "-c", trained],
+        "summary": ["summary", trained],
+    }
+    result = invoke(*arguments[command], "--json")
+    assert result.exit_code == 0
+    document = json.loads(result.stdout)
+    assert list(document) == KEYS[command].split()
+    assert document["schema"] == 1
+    if command == "train":
+        assert set(document["test"]) == {"accuracy", "loss", "count"}
+        assert document["epochs"][0]["epoch"] == 1
+    if command == "predict":
+        assert document["predictions"][0]["path"] == picture
+
+
+def test_json_stays_json_when_something_is_warned_of(trained: Path) -> None:
+    Image.new("L", (50, 50), 255).save("blank.png")
+    Path("broken.png").write_bytes(b"x")
+    result = invoke("predict", "blank.png", "broken.png", "-c", trained, "--json")
+    assert result.exit_code == 1
+    first, second = json.loads(result.stdout)["predictions"]
+    assert first["warning"] == "nothing but background"
+    assert second["error"].startswith("broken.png")
+
+
+def test_quiet_says_nothing_but_the_result(tiny: Path) -> None:
+    result = invoke(*tiny_train(tiny, "--quiet"))
+    assert result.stderr == ""
+    assert "Trained on" in result.stdout
+
+
+MISTAKES: list[tuple[list[object], int, str]] = [
+    (["train", "--device", "cuda:99"], 1, "Error: Device cuda:99 is not available here; available: cpu"),
+    (["train", "--device", "gpu"], 2, "'gpu' is not one of auto, cpu, cuda"),
+    (["train", "--epochs", "0"], 2, "--epochs must be at least 1"),
+    (["train", "--lr", "nan"], 2, "--lr must be"),
+    (["train", "--lr", "fast"], 2, "as a number"),
+    (["train", "--resume", "--restart"], 2, "exclude each other"),
+    (["train", "--resume"], 1, "There is no unfinished run"),
+    (["train", "--mirror", "ftp://x/"], 1, "is not an http:// or https:// address"),
+    (["train", "--frobnicate"], 2, "--frobnicate"),
+    (["evaluate", "none.pth"], 1, "There is no checkpoint none.pth"),
+    (["evaluate", "."], 1, ". is not a file."),
+    (["evaluate", "x.pth", "--split", "all"], 2, "all"),
+    (["evaluate", "x.pth", "--min-accuracy", "2"], 2, "less than or equal to 1"),
+    (["predict"], 2, "IMAGE"),
+    (["predict", "p.png"], 1, "There is no checkpoint models/mnist_cnn.pth"),
+    (["summary", "none.pth"], 1, "There is no checkpoint none.pth"),
+    (["summary", "--plot", "."], 1, "names no file"),
+    (["train", "--checkpoint", "."], 1, "names no file"),
+    (["frobnicate"], 2, "frobnicate"),
+]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    MISTAKES,
+    ids=lambda v: " ".join(map(str, v)) if isinstance(v, list) else None,
+)
+def test_mistakes_are_a_line_on_stderr_and_an_exit_code(arguments: list[object], code: int, said: str) -> None:
+    result = invoke(*arguments)
+    assert result.exit_code == code
+    assert said in " ".join(result.stderr.replace("│", " ").split())
+    assert result.stdout == ""
+    assert "Traceback" not in result.stderr
+
+
+def test_the_gate_has_a_code_of_its_own(trained: Path, tiny: Path) -> None:
+    assert invoke("evaluate", trained, "--data-dir", tiny, "--min-accuracy", "0").exit_code == 0
+    result = invoke("evaluate", trained, "--data-dir", tiny, "--min-accuracy", "1", "--json")
+    assert result.exit_code == int(ExitCode.GATE) == 3
+    assert "is below --min-accuracy 1" in result.stderr
+    json.loads(result.stdout)
+
+
+def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*args: object, **kwargs: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("mnistcnn.summary.summarise", broken)
+    with pytest.raises(ZeroDivisionError):
+        invoke("summary")
+
+
+def test_what_was_given_on_the_command_line_is_told_from_defaults(tiny: Path) -> None:
+    from mnistcnn.run import Files, train
+    from mnistcnn.signals import Stop
+
+    stop = Stop()
+
+    def interrupt(event: object) -> None:
+        stop.receive(2) if not stop() and type(event).__name__ == "StepResult" else None
+
+    with pytest.raises(Exception, match="Stopped"):
+        train(TINY_CONFIG, Files(data_dir=tiny), observer=interrupt, stop=stop)
+    refused = invoke("train", "--resume", "--lr", "0.5")
+    assert refused.exit_code == 2
+    assert "has --lr 0.003, and --lr 0.5 was given" in refused.stderr
+    asked = invoke("train")
+    assert asked.exit_code == 1
+    assert "--resume" in asked.stderr
+    assert "--restart" in asked.stderr
+    assert invoke("train", "--resume", "--data-dir", tiny).exit_code == 0
+
+
+def test_standard_input_is_a_picture(picture: str, trained: Path) -> None:
+    result = invoke("predict", "-", "-c", trained, stdin=Path(picture).read_bytes())
+    assert result.exit_code == 0
+    assert re.match(r"-  \d ", result.stdout)
+
+
+def test_show_draws_what_was_seen(picture: str, trained: Path) -> None:
+    result = invoke("predict", picture, "-c", trained, "--show")
+    assert result.stdout.count("│") == 2 * 28
+
+
+def test_the_checkpoint_may_come_from_the_environment(
+    trained: Path, picture: str, tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MNISTCNN_CHECKPOINT", str(trained))
+    assert invoke("predict", picture).exit_code == 0
+    assert invoke("evaluate", "--data-dir", tiny).exit_code == 0
+
+
+def test_hostile_names_are_printed_harmlessly(trained: Path) -> None:
+    name = "[red]evil[bold]\x1b[31m\n.png"
+    Image.new("L", (30, 30), 255).save("p.png")
+    Path("p.png").rename(name)
+    result = invoke("predict", name, "[bold].png", "-c", trained)
+    assert result.exit_code == 1
+    assert "[red]evil[bold]\\x1b[31m\\n.png" in result.stdout
+    assert "[bold].png can't be read" in result.stderr
+    assert "\x1b" not in result.output
+    json.loads(invoke("predict", name, "-c", trained, "--json").stdout)
+
+
+def test_without_arguments_the_help_is_shown() -> None:
+    assert "Usage: mnistcnn" in invoke().output
+    assert invoke("-h").stdout == invoke("--help").stdout
+    for command in COMMANDS:
+        assert invoke(command, "-h").stdout == invoke(command, "--help").stdout
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    from importlib.metadata import version
+
+    assert invoke("--version").stdout == f"mnistcnn {version('mnistcnn')}\n"
+
+
+def options() -> Iterator[tuple[str, typer.core.TyperOption]]:
+    group = typer.main.get_command(cli.app)
+    assert isinstance(group, typer.core.TyperGroup)
+    for name, command in {"": group, **group.commands}.items():
+        for parameter in command.params:
+            if isinstance(parameter, typer.core.TyperOption):
+                yield name, parameter
+
+
+def test_an_option_means_the_same_in_every_command() -> None:
+    meanings: dict[str, set[str]] = {}
+    for _, option in options():
+        for flag in option.opts:
+            meanings.setdefault(flag, set()).add(option.name or "")
+    assert all(len(names) == 1 for names in meanings.values()), meanings
+    assert {flag for flag in meanings if re.fullmatch("-[^-]", flag)} <= {"-c", "-o", "-q", "-V"}
+    assert all(option.help for _, option in options())
+
+
+HEAVY = ("torch", "torchvision", "numpy", "matplotlib", "PIL")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], *([c, "--help"] for c in COMMANDS)], ids=" ".join)
+def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
+    code = (
+        "import sys\nfrom mnistcnn.cli import app\n"
+        "try:\n    app(sys.argv[1:])\nexcept SystemExit as e:\n    assert not e.code\n"
+        f"print([m for m in {HEAVY} if m in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "[]"
+    assert done.stdout
+
+
+def test_the_installed_command_and_the_module_are_the_same() -> None:
+    installed = Path(sys.executable).with_name("mnistcnn")
+    for command in ([str(installed)], [sys.executable, "-m", "mnistcnn"]):
+        done = subprocess.run([*command, "--version"], capture_output=True, text=True, check=True)
+        assert done.stdout.startswith("mnistcnn ")
+
+
+def test_a_terminal_of_ascii_is_enough(trained: Path, picture: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "mnistcnn", "predict", picture, "--show", "-c", str(trained)],
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": "ascii", "LC_ALL": "C"},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.isascii()
+
+
+def test_a_second_start_loads_no_torchvision(tiny: Path) -> None:
+    code = (
+        "import sys; from mnistcnn.cli import app\n"
+        "try: app(sys.argv[1:])\nexcept SystemExit as e: assert not e.code\n"
+        "assert 'torchvision' not in sys.modules"
+    )
+    arguments = [str(a) for a in tiny_train(tiny)]
+    subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, check=True)

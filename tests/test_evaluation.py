@@ -1,0 +1,99 @@
+import math
+from pathlib import Path
+
+import pytest
+import torch
+
+from mnistcnn.config import Split
+from mnistcnn.errors import CheckpointError, UsageError
+from mnistcnn.evaluation import calibration_error, confusion_matrix, digit_scores, evaluate, wilson_interval
+from mnistcnn.plots import CONFUSION, MISTAKES
+
+
+def test_an_evaluation_agrees_with_itself(trained: Path, tiny: Path) -> None:
+    result = evaluate(trained, data_dir=tiny)
+    assert (result.split, result.count, result.dataset, result.trained_on) == (
+        "test",
+        100,
+        "synthetic",
+        "synthetic",
+    )
+    assert sum(map(sum, result.confusion_matrix)) == 100
+    hits = sum(result.confusion_matrix[d][d] for d in range(10))
+    assert result.accuracy == hits / 100
+    low, high = result.accuracy_interval
+    assert low < result.accuracy < high
+    assert [score.count for score in result.per_digit] == [sum(row) for row in result.confusion_matrix]
+    assert 0 <= result.calibration_error <= 1
+    assert result.files == []
+
+
+def test_the_batch_size_changes_nothing(trained: Path, tiny: Path) -> None:
+    small, large = (evaluate(trained, data_dir=tiny, batch_size=size) for size in (7, 1000))
+    assert small.confusion_matrix == large.confusion_matrix
+    assert small.loss == pytest.approx(large.loss, rel=1e-6)
+
+
+def test_the_splits_are_those_of_the_training(trained: Path, tiny: Path) -> None:
+    assert evaluate(trained, split=Split.TRAIN, data_dir=tiny).count == 400
+    assert evaluate(trained, split=Split.VALIDATION, data_dir=tiny).count == 100
+
+
+def test_pictures_are_written_where_asked(trained: Path, tiny: Path) -> None:
+    result = evaluate(trained, data_dir=tiny, output_dir=Path("out"))
+    assert result.files == [f"out/{CONFUSION}", f"out/{MISTAKES}"]
+    assert all(Path(name).read_bytes().startswith(b"\x89PNG") for name in result.files)
+
+
+def test_a_bare_state_dict_has_a_test_split_only(trained: Path, tiny: Path, tmp_path: Path) -> None:
+    from mnistcnn.checkpoint import load_checkpoint
+    from mnistcnn.config import DatasetName
+
+    loaded = load_checkpoint(trained)
+    torch.save(loaded.weights, tmp_path / "bare.pth")
+    result = evaluate(tmp_path / "bare.pth", dataset=DatasetName.SYNTHETIC, data_dir=tiny)
+    assert result.confusion_matrix == evaluate(trained, data_dir=tiny).confusion_matrix
+    assert result.trained_on is None
+    with pytest.raises(UsageError, match="held out"):
+        evaluate(tmp_path / "bare.pth", split=Split.VALIDATION, data_dir=tiny)
+
+
+def test_no_checkpoint_is_told_before_any_data_is_looked_for() -> None:
+    with pytest.raises(CheckpointError, match=r"There is no checkpoint none\.pth"):
+        evaluate("none.pth")
+
+
+def test_the_confusion_matrix_counts_true_rows_and_read_columns() -> None:
+    logits = torch.eye(10)[[3, 3, 5]]
+    matrix = confusion_matrix(logits, torch.tensor([3, 4, 5]))
+    assert matrix[3][3] == matrix[4][3] == matrix[5][5] == 1
+    assert sum(map(sum, matrix)) == 3
+
+
+def test_scores_per_digit() -> None:
+    matrix = [[0] * 10 for _ in range(10)]
+    matrix[0][0], matrix[0][1], matrix[1][1] = 3, 1, 4
+    zero, one, two = digit_scores(matrix)[:3]
+    assert (zero.count, zero.precision, zero.recall) == (4, 1.0, 0.75)
+    assert zero.f1 == pytest.approx(2 * 0.75 / 1.75)
+    assert (one.precision, one.recall) == (0.8, 1.0)
+    assert (two.count, two.precision, two.recall, two.f1) == (0, 0.0, 0.0, 0.0)
+
+
+def test_wilsons_interval() -> None:
+    low, high = wilson_interval(0.9953, 10_000)  # as the formula gives it, worked out by hand
+    assert low == pytest.approx(0.99377, abs=2e-5)
+    assert high == pytest.approx(0.99645, abs=2e-5)
+    assert wilson_interval(1.0, 10)[1] == pytest.approx(1.0)
+    assert wilson_interval(0.0, 10)[0] == pytest.approx(0.0)
+
+
+def test_calibration_error() -> None:
+    sure = torch.zeros(4, 10, dtype=torch.float64)
+    sure[:, 0] = 1.0
+    assert calibration_error(sure, torch.tensor([0, 0, 0, 0])) == 0.0
+    assert calibration_error(sure, torch.tensor([0, 0, 1, 1])) == pytest.approx(0.5)
+    half = torch.full((2, 10), 0.5 / 9, dtype=torch.float64)
+    half[:, 3] = 0.5
+    assert calibration_error(half, torch.tensor([3, 4])) == pytest.approx(0.0, abs=1e-12)
+    assert math.isfinite(calibration_error(half, torch.tensor([4, 4])))

@@ -1,0 +1,96 @@
+import io
+import re
+
+import pytest
+from rich.console import Console
+
+from mnistcnn import progress
+from mnistcnn.progress import Bars, Lines, watching
+from mnistcnn.results import EpochResult, Event, Metrics, Note, StepResult, TrainStart, Transfer
+
+ENVIRONMENT = {
+    "device": "cpu",
+    "device_name": "X",
+    "precision": "float32",
+    "threads": 2,
+    "device_reason": "auto",
+}
+DATA = {"dataset": "mnist", "train": 55000, "validation": 5000}
+HALF = Metrics(0.5, 1.25, 100)
+EVENTS: list[Event] = [
+    Note("Fetching MNIST"),
+    Transfer("train-images.gz", 10, 100),
+    Transfer("train-images.gz", 100, 100),
+    Note("a mirror failed", warning=True),
+    TrainStart(2, 10, 1, 0, ENVIRONMENT, DATA),
+    StepResult(1, 5, 10, HALF, 3210.0),
+    StepResult(1, 10, 10, HALF, 3210.0),
+    EpochResult(1, 0.001, HALF, Metrics(0.75, 0.5, 50), 12.34, 3210.0),
+]
+EPOCH = "epoch 1/2  train loss 1.2500 accuracy 50.00 %  validation loss 0.5000 accuracy 75.00 %  12.3 s"
+
+
+def test_elsewhere_it_is_plain_lines() -> None:
+    stream = io.StringIO()
+    lines = Lines(Console(file=stream, width=80, highlight=False, markup=False))
+    for event in EVENTS:
+        lines(event)
+    written = stream.getvalue().splitlines()
+    assert written[0] == "Fetching MNIST"
+    assert written[1] == "Warning: a mirror failed"
+    assert written[2].startswith("Training on mnist: 55,000 pictures, 5,000 held out; 2 epochs of 10 steps on cpu (X)")
+    assert written[3:] == [EPOCH]
+    assert "\x1b" not in stream.getvalue()
+
+
+def test_on_a_terminal_there_are_bars_with_live_figures_and_the_lines_stay() -> None:
+    stream = io.StringIO()
+    console = Console(
+        file=stream, width=120, force_terminal=True, highlight=False, markup=False, _environ={"TERM": "xterm"}
+    )
+    with Bars(console) as bars:
+        for event in EVENTS[:-1]:
+            bars(event)
+        bars._progress.refresh()
+        live = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", stream.getvalue())
+        bars(EVENTS[-1])
+    assert "training" in live
+    assert "epoch 1/2" in live
+    assert "loss 1.250  50.00 %  3,210/s" in live
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", stream.getvalue())
+    assert EPOCH in plain
+    assert stream.getvalue().count("\x1b[?25l") == stream.getvalue().count("\x1b[?25h")  # the cursor is back
+
+
+def test_a_resumed_run_begins_where_it_stood() -> None:
+    stream = io.StringIO()
+    bars = Bars(Console(file=stream, width=100, force_terminal=True))
+    bars(TrainStart(2, 10, 2, 4, ENVIRONMENT, DATA))
+    assert bars._progress.tasks[0].completed == 14
+    assert bars._progress.tasks[0].total == 20
+    assert "Going on in epoch 2 at step 4" in stream.getvalue().replace("\n", " ")
+
+
+def test_what_has_come_is_taken_off_the_screen() -> None:
+    bars = Bars(Console(file=io.StringIO(), force_terminal=True))
+    bars(Transfer("f", 1, 2))
+    assert len(bars._progress.tasks) == 1
+    bars(Transfer("f", 2, 2))
+    assert len(bars._progress.tasks) == 0
+    bars(Transfer("unknown length", 5, 0))
+    assert bars._progress.tasks[0].total is None
+
+
+def test_quiet_is_quiet(capsys: pytest.CaptureFixture[str]) -> None:
+    with watching(quiet=True) as observer:
+        for event in EVENTS:
+            observer(event)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_every_event_has_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "stderr", lambda: Console(file=io.StringIO(), force_terminal=True))
+    with watching(quiet=False) as observer:
+        assert isinstance(observer, Bars)
+        for event in EVENTS:
+            observer(event)
