@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
@@ -31,9 +33,9 @@ def flatten(colours: Colours) -> Colours:
     terms = _surface_terms(*coarse.shape[:2])
     target = coarse.reshape(-1, 3).astype(np.float64)
     border = _border(*coarse.shape[:2]).ravel()
-    paper: NDArray[np.float64] = np.median(target[border], axis=0)
+    paper = np.median(target[border], axis=0)
     weights: NDArray[np.float64] = border * _nearness(target - paper, spread=0.15)
-    surface = np.zeros((terms.shape[1], 3))
+    surface: NDArray[Any] = np.zeros((terms.shape[1], 3))
     for _ in range(6):
         scaled = terms * weights[:, None]
         # The small ridge keeps the surface flat where no paper says how it bends.

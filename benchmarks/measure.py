@@ -1,0 +1,135 @@
+"""The measurements: each in a process of its own, as a user would start it."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+FLOPS_PER_PICTURE = 2 * (3 * 4_590_416 - 291_600)  # forward, and both gradients; conv1 needs none of its input
+FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
+
+CEILING = """
+import statistics, sys, time, torch
+kind = {"float32": torch.float32, "bfloat16": torch.bfloat16}[sys.argv[1]]
+a, b = torch.randn(1024, 1024).to(kind), torch.randn(1024, 1024).to(kind)
+times = []
+for _ in range(60):
+    started = time.perf_counter()
+    a @ b
+    times.append(time.perf_counter() - started)
+print(2 * 1024**3 / statistics.median(times[10:]))
+"""
+
+OURS = """
+import statistics, sys, time
+from mnistcnn.config import Precision, TrainConfig
+from mnistcnn.data import load_dataset
+from mnistcnn.device import resolve_device
+from mnistcnn.training import Training
+size, precision, steps = int(sys.argv[1]), Precision(sys.argv[2]), int(sys.argv[3])
+config = TrainConfig(batch_size=size, precision=precision)
+data = load_dataset()
+training = Training(config, resolve_device("cpu", precision), data.train, data.validation)
+speeds, before, started = [], 0, time.perf_counter()
+for event in training.run(lambda: training.step >= steps):
+    now = time.perf_counter()
+    speeds.append((event.train.count - before) / (now - started))
+    before, started = event.train.count, time.perf_counter()
+print(statistics.median(speeds[1:] or speeds))
+"""
+
+BARE_TYPER = """
+import typer
+app = typer.Typer()
+@app.command()
+def one(x: int = 1) -> None: "One."
+@app.command()
+def two(x: int = 2) -> None: "Two."
+app()
+"""
+
+
+def run(*command: str, **environment: str) -> str:
+    """Run a command to its end; its standard output."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **environment})
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command)[:200]} failed:\n{done.stderr[-2000:]}")
+    return done.stdout
+
+
+def python(*arguments: str, **environment: str) -> str:
+    """Run this interpreter."""
+    return run(sys.executable, *arguments, **environment)
+
+
+def ceiling(precision: str) -> float:
+    """FLOP/s of a product of two 1024×1024 matrices."""
+    return float(python("-c", CEILING, precision))
+
+
+def our_speed(batch_size: int, precision: str, steps: int, threads: int | None = None) -> float:
+    """Training pictures/s, the median over chunks of about a thousand pictures."""
+    environment = {"OMP_NUM_THREADS": str(threads)} if threads else {}
+    return float(python("-c", OURS, str(batch_size), precision, str(steps), **environment))
+
+
+def plain_speed(data: Path, batch_size: int, steps: int) -> float:
+    """Training pictures/s of the plain script."""
+    arguments = ["--data", str(data), "--epochs", "1", "--batch-size", str(batch_size), "--most-steps", str(steps)]
+    return float(json.loads(python("-m", "benchmarks.baseline", *arguments))["pictures_per_second"])
+
+
+def seconds(*command: str) -> float:
+    """Wall-clock time of a command, start to end."""
+    started = time.perf_counter()
+    run(*command)
+    return time.perf_counter() - started
+
+
+def peak_memory(*command: str) -> int:
+    """Peak resident memory of a command, in bytes."""
+    code = "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, capture_output=True); "
+    code += "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024)"
+    return int(python("-c", code, *command))
+
+
+def alternate(rounds: int, contenders: dict[str, Callable[[], float]]) -> dict[str, list[float]]:
+    """Each contender once a round, in turn, so that a slow minute hits all of them."""
+    results: dict[str, list[float]] = {name: [] for name in contenders}
+    for _ in range(rounds):
+        for name, measure in contenders.items():
+            results[name].append(measure())
+    return results
+
+
+def spread(values: Sequence[float]) -> str:
+    """Median, least and greatest."""
+    return f"{statistics.median(values):,.4g} ({min(values):,.4g} to {max(values):,.4g}, n={len(values)})"
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were measured on."""
+    from importlib.metadata import version
+
+    name, flags = platform.processor(), ""
+    if Path("/proc/cpuinfo").exists():
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+        names = re.findall(r"model name\s*: (.*)", text)
+        name, flags = names[0] if names else name, text
+    return {
+        "cpu": name,
+        "cores": os.cpu_count(),
+        "flags": [flag for flag in FLAGS if re.search(rf"\b{flag}\b", flags)],
+        "python": platform.python_version(),
+        "torch": version("torch"),
+        "platform": platform.platform(),
+    }

@@ -1,0 +1,178 @@
+"""Whatever comes in: a documented exit code, one line, no traceback, no file outside the named folders."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from mnistcnn.checkpoint import load_checkpoint
+from mnistcnn.decoding import decode
+from mnistcnn.errors import CheckpointError, PictureError
+from mnistcnn.picture import read_picture
+from tests.conftest import invoke
+
+FUZZ = settings(max_examples=60, deadline=5_000, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "PPM", "TIFF", "WEBP", "ICO", "TGA", "PCX", "JPEG2000", "QOI", "SGI")
+
+
+@cache
+def sample(name: str) -> bytes:
+    """A small picture in a format."""
+    levels = np.random.default_rng(0).integers(0, 256, (30, 40, 3), dtype=np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(levels).save(buffer, format=name)
+    return buffer.getvalue()
+
+
+@st.composite
+def mutated(draw: st.DrawFn, content: bytes) -> bytes:
+    """A file of ours with bytes changed, cut off, doubled or put in."""
+    changed = bytearray(content)
+    for _ in range(draw(st.integers(1, 6))):
+        at = draw(st.integers(0, max(0, len(changed) - 1)))
+        match draw(st.integers(0, 3)):
+            case 0:
+                changed[at : at + 1] = draw(st.binary(min_size=1, max_size=4))
+            case 1:
+                del changed[at:]
+            case 2:
+                changed[at:at] = changed[at : at + 50]
+            case _:
+                changed[at : at + 4] = draw(st.sampled_from([b"\xff\xff\xff\xff", b"\0\0\0\0", b"\x7f\xff\xff\xff"]))
+    return bytes(changed)
+
+
+def check_picture(content: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "p"
+        path.write_bytes(content)
+        try:
+            colours, _ = decode(path)
+            frame = read_picture(path).frame
+        except PictureError as error:
+            assert str(path) in error.message
+            assert "\n" not in error.message
+        else:
+            assert np.isfinite(colours).all()
+            assert (colours.min(), colours.max()) >= (0, 0)
+            assert colours.max() <= 1
+            assert frame.shape == (28, 28)
+            assert frame.dtype == np.uint8
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_damaged_pictures_in_every_format(name: str) -> None:
+    @settings(FUZZ, max_examples=25)
+    @given(mutated(sample(name)))
+    def check(content: bytes) -> None:
+        check_picture(content)
+
+    check()
+
+
+@FUZZ
+@given(st.binary(max_size=300))
+def test_random_bytes_as_a_picture(content: bytes) -> None:
+    check_picture(content)
+
+
+@FUZZ
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 2**32 - 1), st.sampled_from([1, 2, 8, 256]))
+def test_random_pictures_are_read(height: int, width: int, seed: int, levels: int) -> None:
+    pixels = np.random.default_rng(seed).integers(0, levels, (height, width, 3)) * (255 // max(1, levels - 1))
+    buffer = io.BytesIO()
+    Image.fromarray(pixels.astype(np.uint8)).save(buffer, format="PNG")
+    check_picture(buffer.getvalue())
+
+
+def test_damaged_checkpoints(trained: Path, tmp_path: Path) -> None:
+    content = trained.read_bytes()
+    head, tail = content[:3000], content[-3000:]  # the pickle, and the zip's directory
+    path = tmp_path / "net.pth"
+
+    @FUZZ
+    @given(mutated(head) | st.just(head), mutated(tail) | st.just(tail))
+    def check(new_head: bytes, new_tail: bytes) -> None:
+        path.write_bytes(new_head + content[3000:-3000] + new_tail)
+        try:
+            loaded = load_checkpoint(path)
+        except CheckpointError as error:
+            assert str(path) in error.message
+            assert "\n" not in error.message
+        else:
+            assert loaded.weights["fc2.bias"].shape == (10,)
+
+    check()
+
+
+WORDS = st.sampled_from(
+    [
+        "train",
+        "evaluate",
+        "predict",
+        "summary",
+        "--help",
+        "-h",
+        "--json",
+        "-q",
+        "--epochs",
+        "--device",
+        "--lr",
+        "--top-k",
+        "--split",
+        "--checkpoint",
+        "-c",
+        "-o",
+        "--output-dir",
+        "--plot",
+        "--min-accuracy",
+        "--min-confidence",
+        "--invert",
+        "--resume",
+        "--restart",
+        "--save-every",
+        "cpu",
+        "cuda",
+        "mps",
+        "0",
+        "1",
+        "-1",
+        "nan",
+        "1e999",
+        "x.png",
+        ".",
+        "..",
+        "-",
+        "none.pth",
+        "[red]",
+        "out/x",
+        "validation",
+        "--data-dir",
+        "--dataset",
+        "synthetic",
+    ]
+) | st.text(st.characters(codec="utf-8", exclude_characters="/\0"), max_size=8)
+
+
+@settings(FUZZ, max_examples=120)
+@example(["train"])
+@example(["train", "-o", "."])
+@given(st.lists(WORDS, max_size=7))
+def test_any_command_line_ends_with_a_documented_code(words: list[str]) -> None:
+    if "train" in words[:1] and "synthetic" in words:
+        return  # would draw digits and train
+    if any(word.startswith(("--i", "--s", "--m")) for word in words):
+        return  # --install-completion would write into the home folder, and its abbreviations
+    before = set(Path.cwd().parent.parent.iterdir())
+    result = invoke(*words, "--data-dir", "/dev/null") if words[:1] == ["train"] else invoke(*words)
+    assert result.exit_code in (0, 1, 2, 3)
+    assert "Traceback" not in result.output
+    assert set(Path.cwd().parent.parent.iterdir()) == before

@@ -1,0 +1,104 @@
+"""The main job on real MNIST, where its archives lie beside the project; minutes, in CI."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from mnistcnn.config import DatasetName, Split
+from mnistcnn.data import files, load_dataset
+from mnistcnn.evaluation import evaluate
+from mnistcnn.prediction import predict
+from tests.conftest import REAL_MNIST, invoke
+from tests.server import serving
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(900),
+    pytest.mark.skipif(not REAL_MNIST.exists(), reason="no real MNIST beside the project"),
+]
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One epoch on the real training pictures, from the archives as they are."""
+    folder = tmp_path_factory.mktemp("real")
+    command = [sys.executable, "-m", "mnistcnn", "train", "--epochs", "1", "--json", "--data-dir", str(REAL_MNIST)]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    (folder / "train.json").write_text(done.stdout, encoding="utf-8")
+    return folder / "models" / "mnist_cnn.pth"
+
+
+def test_one_epoch_reads_nearly_all(network: Path) -> None:
+    result = json.loads(network.parent.parent.joinpath("train.json").read_text(encoding="utf-8"))
+    assert 0.985 < result["test"]["accuracy"] < 0.9999  # all would be suspicious
+    measured = evaluate(network, data_dir=REAL_MNIST)
+    assert measured.accuracy == result["test"]["accuracy"]
+    assert measured.calibration_error < 0.01
+
+
+def test_exported_pictures_are_read_as_evaluate_reads_them(network: Path, tmp_path: Path) -> None:
+    test = load_dataset(DatasetName.MNIST, data_dir=REAL_MNIST, splits=(Split.TEST,)).test
+    folder = tmp_path / "exported"
+    folder.mkdir()
+    for i in range(1000):
+        Image.fromarray(test.images[i, 0].numpy()).save(folder / f"{i:04d}.png")
+    result = evaluate(network, data_dir=REAL_MNIST)
+    digits = [made.digit for made in predict([folder], network)]
+    wrong = sum(digit != label for digit, label in zip(digits, test.labels[:1000].tolist(), strict=True))
+    assert wrong <= sum(map(sum, result.confusion_matrix)) - sum(result.confusion_matrix[d][d] for d in range(10))
+    from mnistcnn.checkpoint import load_checkpoint
+    from mnistcnn.device import resolve_device
+    from mnistcnn.inference import infer
+
+    compute = resolve_device("cpu")
+    expected = infer(load_checkpoint(network).build_model(compute), test.images[:1000], compute).argmax(1)
+    assert digits == expected.tolist()
+
+
+def test_pictures_from_the_wild(
+    network: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from benchmarks import pictures
+    from benchmarks.wild import KINDS
+
+    monkeypatch.setattr(
+        pictures, "load_dataset", lambda name, splits: load_dataset(name, data_dir=REAL_MNIST, splits=splits)
+    )
+    rows = pictures.measure(network, 60, 11, list(KINDS))
+    shares = [float(str(row["as evaluate"])) for row in rows]
+    assert min(shares) >= 0.95, capsys.readouterr().out
+    assert sum(shares) / len(shares) >= 0.985
+
+
+def test_a_loopback_mirror_fills_the_cache_and_a_flipped_byte_is_repaired(network: Path) -> None:
+    archives = {f"{name}.gz": (REAL_MNIST / f"{name}.gz").read_bytes() for name in files.FILES}
+    with serving(archives) as (url, asked):
+        first = invoke("evaluate", network, "--mirror", url, "--json")
+        assert first.exit_code == 0, first.stderr
+        requests = len(asked)
+        assert requests
+        again = invoke("evaluate", network, "--mirror", url, "--json")
+        assert len(asked) == requests
+        damaged = Path(os.environ["MNISTCNN_CACHE_DIR"]) / "mnist" / files.TEST_FILES[0]
+        content = bytearray(damaged.read_bytes())
+        content[-1] ^= 1
+        damaged.write_bytes(content)
+        repaired = invoke("evaluate", network, "--mirror", url, "--json")
+        assert "fetched again" in repaired.stderr
+    accuracies = {json.loads(result.stdout)["accuracy"] for result in (first, again, repaired)}
+    assert len(accuracies) == 1
+
+
+def test_synthetic_digits_alone_teach_to_read_most_of_mnist(network: Path) -> None:
+    assert invoke("train", "--dataset", "synthetic", "--epochs", "3").exit_code == 0
+    result = invoke("evaluate", "--dataset", "mnist", "--data-dir", REAL_MNIST, "--min-accuracy", "0.85", "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["trained_on"] == "synthetic"
