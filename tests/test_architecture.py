@@ -8,11 +8,11 @@ import pytest
 SOURCE = Path(__file__).resolve().parents[1] / "src" / "mnistcnn"
 TESTS = Path(__file__).resolve().parent
 FLOORS = [
-    {"errors", "results"},
+    {"errors", "results", "world"},
     {"config", "signals", "storage"},
     {"device", "model", "framing", "components", "decoding", "archive", "data.idx", "data.files"},
-    {"data.mirrors", "data.package_index", "data.synthetic", "paper", "strokes", "inference"},
-    {"picture"},
+    {"data.mirrors", "data.package_index", "data.synthetic", "paper", "strokes", "distributed"},
+    {"picture", "inference"},
     {"data.sources"},
     {"data.cache"},
     {"data"},
@@ -27,9 +27,29 @@ FLOORS = [
     {"__init__"},
 ]
 HEIGHT = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
-TORCH_FREE = {"errors", "config", "results", "signals", "storage", "framing", "components", "decoding", "strokes",
-              "paper", "picture", "options", "console", "progress", "cli", "data.idx", "data.synthetic",
-              "data.files"}  # fmt: skip
+TORCH_FREE = set(
+    [
+        "errors",
+        "world",
+        "config",
+        "results",
+        "signals",
+        "storage",
+        "framing",
+        "components",
+        "decoding",
+        "strokes",
+        "paper",
+        "picture",
+        "options",
+        "console",
+        "progress",
+        "cli",
+        "data.idx",
+        "data.synthetic",
+        "data.files",
+    ]
+)
 ROOMS = {
     str(path.relative_to(SOURCE).with_suffix("")).replace("/", ".").removesuffix(".__init__"): path
     for path in SOURCE.rglob("*.py")

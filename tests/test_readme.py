@@ -24,7 +24,7 @@ def table(command: str) -> str:
     lines = ["| option | default | meaning |", "|---|---|---|"]
     for parameter in group.commands[command].params:
         if isinstance(parameter, TyperArgument):
-            name = f"`{(parameter.metavar or parameter.name or str()).upper()}`"
+            name = f"`{(parameter.metavar or parameter.name or '').upper()}`"
         elif isinstance(parameter, TyperOption):
             name = ", ".join(f"`{flag}`" for flag in (*parameter.opts, *parameter.secondary_opts))
         else:

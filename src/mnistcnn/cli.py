@@ -20,7 +20,8 @@ from mnistcnn.config import (
     Split,
     TrainConfig,
 )
-from mnistcnn.errors import GateError, MnistCnnError
+from mnistcnn.errors import DataError, DeviceError, GateError, MnistCnnError
+from mnistcnn.world import World
 
 D = TrainConfig()  # the defaults
 R, A = {"rich_help_panel": o.RECIPE}, {"rich_help_panel": o.AUGMENTATION}
@@ -38,7 +39,9 @@ class _Group(TyperGroup):
         except MnistCnnError as error:
             from mnistcnn.console import show_error
 
-            show_error(error)
+            # What all of several processes know the first one tells; each tells what only it may know.
+            if World.from_environment().is_main or isinstance(error, DataError | DeviceError):
+                show_error(error)
             raise typer.Exit(int(error.exit_code)) from error
 
 
@@ -135,7 +138,7 @@ def train(
         precision=precision,
         dataset=dataset,
     )
-    with _watching(quiet) as observer:
+    with _watching(quiet or not World.from_environment().is_main) as observer:
         from mnistcnn import run
 
         result = run.train(
@@ -150,7 +153,8 @@ def train(
         )
     from mnistcnn import console
 
-    console.show_json(result.to_dict()) if json else console.show_training(result)
+    if World.from_environment().is_main:
+        console.show_json(result.to_dict()) if json else console.show_training(result)
 
 
 @app.command(epilog="Example: mnistcnn evaluate models/mnist_cnn.pth --min-accuracy 0.99")

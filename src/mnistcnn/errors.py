@@ -57,6 +57,10 @@ class TrainingError(MnistCnnError):
     """Training can't go on: it diverged, or another run holds its files."""
 
 
+class PeerError(TrainingError):
+    """Another process of the same run is gone."""
+
+
 class OutputError(MnistCnnError):
     """A file can't be written where the user wants it."""
 

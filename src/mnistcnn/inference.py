@@ -6,25 +6,37 @@ import torch
 from torch.nn import functional as F
 
 from mnistcnn.device import Compute
+from mnistcnn.distributed import gathered
 from mnistcnn.model import CLASSES, MnistCNN, normalise
 from mnistcnn.results import Metrics
+from mnistcnn.world import World
 
 BATCH_SIZE = 1_000  # pictures at a time; the same everywhere, so that every command gets the same logits
 
 
-def infer(model: MnistCNN, images: torch.Tensor, compute: Compute, batch_size: int = BATCH_SIZE) -> torch.Tensor:
-    """Logits, (N, 10) float32 on the CPU, of pictures (N, 1, 28, 28) uint8; the model's mode is put back."""
+def infer(
+    model: MnistCNN,
+    images: torch.Tensor,
+    compute: Compute,
+    batch_size: int = BATCH_SIZE,
+    world: World | None = None,
+) -> torch.Tensor:
+    """Logits, (N, 10) float32 on the CPU, of pictures (N, 1, 28, 28) uint8; the model's mode is put back.
+
+    The processes of `world` share the pictures out, and each gets all the logits.
+    """
+    world = world or World()
     training = model.training
     model.eval()
     try:
         with torch.inference_mode(), compute.autocast():
             parts = [
                 model(normalise(part.to(compute.device, non_blocking=True))).float()
-                for part in images.split(batch_size)
+                for part in images[world.share(len(images))].split(batch_size)
             ]
     finally:
         model.train(training)
-    return torch.cat(parts).cpu() if parts else torch.empty(0, CLASSES)
+    return gathered(world, torch.cat(parts).cpu() if parts else torch.empty(0, CLASSES))
 
 
 def measure(logits: torch.Tensor, labels: torch.Tensor) -> Metrics:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ from mnistcnn.checkpoint import Checkpoint, save_checkpoint
 from mnistcnn.config import DEFAULT_CHECKPOINT, DEFAULT_OUTPUT_DIR, Split, TrainConfig, flag
 from mnistcnn.data import Dataset, load_dataset
 from mnistcnn.device import Compute, resolve_device
+from mnistcnn.distributed import agreed, joined, own_device
 from mnistcnn.errors import OutputError, TrainingError, UsageError
 from mnistcnn.evaluation import evaluate_pictures
 from mnistcnn.inference import fit_temperature, infer, measure
@@ -22,6 +24,7 @@ from mnistcnn.signals import Stop
 from mnistcnn.storage import check_writable, held, require_name, write_atomically
 from mnistcnn.training import Training, learning_rate
 from mnistcnn.unfinished import Unfinished, load_unfinished, save_unfinished, unfinished_path
+from mnistcnn.world import World
 
 HISTORY = "history.json"
 SAVE_EVERY = 30.0  # seconds
@@ -58,19 +61,55 @@ def train(
 
     With `resume`, an unfinished run goes on under its own settings; the names in `given` are the fields of
     `config` that the caller insists on. With `restart` it is thrown away. The state is saved every
-    `save_every` seconds and after each epoch. Raises `MnistCnnError`s; after `Interrupted` and `OutputError`
-    the state is where the message says.
+    `save_every` seconds and after each epoch. Under torchrun the processes train together, and the first one
+    reads and writes the files. Raises `MnistCnnError`s; after `Interrupted` and `OutputError` the state is
+    where the message says.
     """
     config, files, stop = config or TrainConfig(), files or Files(), stop or Stop()
-    started = time.perf_counter()
-    _check_outputs(files)
-    with held(files.checkpoint):
-        unfinished = _find_unfinished(files, resume=resume, restart=restart)
+    world = World.from_environment()
+    if config.batch_size < world.size:
+        raise UsageError(f"--batch-size {config.batch_size} is less than the {world.size} processes.")
+    compute = resolve_device(own_device(config.device, world), config.precision)
+    with _prepared(files, world), joined(world, compute.device):
+        started = time.perf_counter()
+        unfinished = _find_unfinished(files, resume=resume, restart=restart) if world.is_main else None
         if unfinished is not None:
             config = merge_settings(unfinished.config, config, given, observer)
             started -= unfinished.seconds
-        compute = resolve_device(config.device, config.precision)
-        data = load_dataset(
+        config, unfinished = agreed(world, (config, unfinished))
+        compute = resolve_device(own_device(config.device, world), config.precision)
+        data = _load(config, files, world, observer)
+        training = Training(config, compute, data.train, data.validation, world)
+        if unfinished is not None:
+            _take_up(training, unfinished, files)
+        elif restart and world.is_main:
+            files.unfinished.unlink(missing_ok=True)
+        keeper = _Keeper(training, data, files, started, save_every)
+        observer(_announce(training, compute, data))
+        with stop.deferred():
+            _loop(training, keeper, observer, stop)
+        result = _finish(training, compute, data, files, started)
+        if world.is_main:
+            files.unfinished.unlink(missing_ok=True)
+    return result
+
+
+@contextmanager
+def _prepared(files: Files, world: World) -> Iterator[None]:
+    """The first process tries out and holds the files while the context lasts."""
+    if not world.is_main:
+        yield
+        return
+    _check_outputs(files)
+    with held(files.checkpoint):
+        yield
+
+
+def _load(config: TrainConfig, files: Files, world: World, observer: Observer) -> Dataset:
+    """The data; of several processes on a machine the first one fetches it while the others wait."""
+
+    def load() -> Dataset:
+        return load_dataset(
             config.dataset,
             data_dir=files.data_dir,
             mirror=files.mirror,
@@ -78,18 +117,10 @@ def train(
             validation_size=config.validation_size,
             observer=observer,
         )
-        training = Training(config, compute, data.train, data.validation)
-        if unfinished is not None:
-            _take_up(training, unfinished, files)
-        elif restart:
-            files.unfinished.unlink(missing_ok=True)
-        keeper = _Keeper(training, data, files, started, save_every)
-        observer(_announce(training, compute, data))
-        with stop.deferred():
-            _loop(training, keeper, observer, stop)
-        result = _finish(training, compute, data, files, started)
-        files.unfinished.unlink(missing_ok=True)
-    return result
+
+    first = load() if world.local_rank == 0 else None
+    agreed(world, None)
+    return first or load()
 
 
 def _check_outputs(files: Files) -> None:
@@ -174,6 +205,8 @@ class _Keeper:
 
     def save(self) -> None:
         """Save now. Raises `OutputError`; what was saved before is still there then."""
+        if not self._training.world.is_main:
+            return
         self._training.check_finite()
         now = time.perf_counter()
         run = Unfinished(self._training.config, self._data.describe(), now - self._started, self._training.state())
@@ -189,13 +222,11 @@ class _Keeper:
 def _loop(training: Training, keeper: _Keeper, observer: Observer, stop: Stop) -> None:
     for event in training.run(stop):
         observer(event)
-        if stop():
-            break
         if isinstance(event, EpochResult):
             keeper.save()
         else:
             keeper.save_if_due()
-    if stop():
+    if training.epoch <= training.config.epochs or stop():
         keeper.save()
         where = f"after epoch {training.epoch - 1}"
         if training.step:
@@ -211,9 +242,10 @@ def _finish(training: Training, compute: Compute, data: Dataset, files: Files, s
     best = training.history[training.best_epoch - 1]
     draft = Checkpoint(files.checkpoint, training.best_weights)
     model = draft.build_model(compute)
-    validation_logits = infer(model, data.validation.images, compute)
+    world = training.world
+    validation_logits = infer(model, data.validation.images, compute, world=world)
     temperature = fit_temperature(validation_logits, data.validation.labels)
-    test = measure(infer(model, data.test.images, compute), data.test.labels)
+    test = measure(infer(model, data.test.images, compute, world=world), data.test.labels)
     trained = [result for result in training.history if result.pictures_per_second]
     busy = sum(result.train.count / result.pictures_per_second for result in trained)
     environment = compute.environment()
@@ -231,7 +263,8 @@ def _finish(training: Training, compute: Compute, data: Dataset, files: Files, s
         environment=environment,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    save_checkpoint(checkpoint)
+    if world.is_main:
+        save_checkpoint(checkpoint)
     result = TrainResult(
         checkpoint=str(files.checkpoint),
         output_dir=str(files.output_dir),
@@ -251,6 +284,8 @@ def _finish(training: Training, compute: Compute, data: Dataset, files: Files, s
         environment=environment,
         data=data.describe(),
     )
+    if not world.is_main:
+        return result
     try:
         _write_outputs(result, checkpoint, training, compute, data, files)
     except OutputError as error:

@@ -14,12 +14,14 @@ from torch.nn import functional as F
 
 from mnistcnn.config import TrainConfig
 from mnistcnn.data import Pictures
-from mnistcnn.data.batches import EpochBatches
+from mnistcnn.data.batches import Batch, EpochBatches
 from mnistcnn.device import Compute, borrowed_generator, derive_seed, seeded_state
+from mnistcnn.distributed import SharedDropout, parallel, summed
 from mnistcnn.errors import TrainingError
 from mnistcnn.inference import infer, measure
 from mnistcnn.model import MnistCNN
 from mnistcnn.results import EpochResult, Metrics, StepResult
+from mnistcnn.world import World
 
 RISE = 0.2  # of all steps the learning rate rises, then it falls
 
@@ -55,10 +57,20 @@ class Training:
     build, however often the run was stopped and taken up again in between.
     """
 
-    def __init__(self, config: TrainConfig, compute: Compute, train: Pictures, validation: Pictures) -> None:
+    def __init__(
+        self,
+        config: TrainConfig,
+        compute: Compute,
+        train: Pictures,
+        validation: Pictures,
+        world: World | None = None,
+    ) -> None:
         weights = torch.Generator().manual_seed(derive_seed(config.seed, "weights"))
-        self.config, self.compute = config, compute
+        self.config, self.compute, self.world = config, compute, world or World()
         self.model = MnistCNN(weights).to(device=compute.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if self.world.size > 1:
+            self.model.dropout = SharedDropout(self.model.dropout.p)
+        self._network = parallel(self.model, self.world, compute.device)
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(), lr=config.lr, weight_decay=config.weight_decay, fused=True
         )
@@ -83,63 +95,68 @@ class Training:
         """
         self.model.train()
         while self.epoch <= self.config.epochs:
-            batches = EpochBatches(self._train, self.config, self.epoch)
+            batches = EpochBatches(self._train, self.config, self.epoch, self.world)
             while self.step < batches.steps:
-                self._train_chunk(batches, stop)
+                stopped = self._train_chunk(batches, stop)
                 tally = self._tally
                 yield StepResult(self.epoch, self.step, batches.steps, tally.metrics(), tally.speed())
-                if stop():
+                if stopped or (self.world.size == 1 and stop()):
                     return
             yield self._finish_epoch()
 
-    def _train_chunk(self, batches: EpochBatches, stop: Callable[[], bool]) -> None:
-        """Train from the present step to the end of its chunk, or to where `stop` becomes true."""
+    def _train_chunk(self, batches: EpochBatches, stop: Callable[[], bool]) -> bool:
+        """Train from the present step to the end of its chunk, or to where `stop` is true; whether it was."""
         started = time.perf_counter()
         number = self.step // batches.chunk_steps
-        inputs, labels = batches.chunk(number)
-        losses, hits, sizes = [], [], []
-        first = self.step - number * batches.chunk_steps
+        figures, counts, stopped = [], [], False
         with borrowed_generator(self.compute.device, self._dropout):
-            for step in range(first, math.ceil(len(labels) / batches.batch_size)):
-                rows = slice(step * batches.batch_size, (step + 1) * batches.batch_size)
-                loss, hit = self._train_step(inputs[rows], labels[rows])
-                losses.append(loss)
-                hits.append(hit)
-                sizes.append(len(labels[rows]))
+            for batch in batches.chunk(number)[self.step - number * batches.chunk_steps :]:
+                figures.append(self._train_step(batch))
+                counts.append(batch.count)
                 self.step += 1
-                if stop():
+                stopped = stop()
+                if stopped and self.world.size == 1:
                     break
-        # The only place where the loop waits for the device.
-        self._record(torch.stack(losses).tolist(), torch.stack(hits).tolist(), sizes)
+        # The only place where the loop waits for the device, and where the processes compare notes.
+        figures.append(torch.full((2,), float(stopped), device=self.compute.device))
+        *sums, (stops, _) = summed(self.world, torch.stack(figures)).tolist()
+        self._record(sums, counts)
         self._tally.seconds += time.perf_counter() - started
+        return bool(stops)
 
-    def _train_step(self, inputs: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """One update; the batch's mean cross-entropy and its number of hits, both still on the device."""
+    def _train_step(self, batch: Batch) -> torch.Tensor:
+        """One update; this process's sum of cross-entropies and hits, (2,) float32, still on the device."""
         rate = self._learning_rate(self.step)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
+        if isinstance(self.model.dropout, SharedDropout):
+            self.model.dropout.count, self.model.dropout.rows = batch.count, batch.rows
         with self.compute.autocast():
-            logits = self.model(inputs)
+            logits = self._network(batch.inputs)
         log_probabilities = F.log_softmax(logits.float(), dim=1)
-        cross_entropy = F.nll_loss(log_probabilities, labels)
+        cross_entropy = F.nll_loss(log_probabilities, batch.labels, reduction="sum")
         smoothing = self.config.label_smoothing
-        loss = (1 - smoothing) * cross_entropy - smoothing * log_probabilities.mean()
+        smooth = -log_probabilities.sum() / log_probabilities.shape[1]
+        # The mean over the whole batch; times the processes, over which the gradients are averaged.
+        loss = ((1 - smoothing) * cross_entropy + smoothing * smooth) * (self.world.size / batch.count)
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
-        return cross_entropy.detach(), (logits.argmax(1) == labels).sum()
+        hits = (logits.argmax(1) == batch.labels).sum()
+        return torch.stack([cross_entropy.detach(), hits.float()])
 
     def _learning_rate(self, step: int) -> float:
         done = (self.epoch - 1) * self.steps + step
         return learning_rate(done, self.config.epochs * self.steps, self.config.lr)
 
-    def _record(self, losses: list[float], hits: list[int], sizes: list[int]) -> None:
-        for i, (loss, hit, size) in enumerate(zip(losses, hits, sizes, strict=True)):
+    def _record(self, sums: list[list[float]], counts: list[int]) -> None:
+        """Add the sums of cross-entropy and hits of the last steps, over `counts` pictures each."""
+        for i, ((loss, hits), count) in enumerate(zip(sums, counts, strict=True)):
             if not math.isfinite(loss):
-                raise self._diverged("loss", self.step - len(losses) + i + 1)
-            self._tally.loss += loss * size
-            self._tally.correct += hit
-            self._tally.count += size
+                raise self._diverged("loss", self.step - len(sums) + i + 1)
+            self._tally.loss += loss
+            self._tally.correct += round(hits)
+            self._tally.count += count
 
     def _diverged(self, what: str, step: int) -> TrainingError:
         return TrainingError(
@@ -156,7 +173,7 @@ class Training:
     def _finish_epoch(self) -> EpochResult:
         started = time.perf_counter()
         self.check_finite()
-        logits = infer(self.model, self._validation.images, self.compute)
+        logits = infer(self.model, self._validation.images, self.compute, world=self.world)
         validation = measure(logits, self._validation.labels)
         tally, self._tally = self._tally, Tally()
         seconds = tally.seconds + time.perf_counter() - started

@@ -7,6 +7,7 @@ from mnistcnn.config import TrainConfig
 from mnistcnn.data import Pictures
 from mnistcnn.data.batches import EpochBatches, Warp, bend, draw_warp
 from mnistcnn.model import normalise
+from mnistcnn.world import World
 
 CPU = torch.device("cpu")
 STILL = TrainConfig(batch_size=8, shift=0, rotation=0.0, scale=0.0, shear=0.0, elastic=0.0)
@@ -21,7 +22,7 @@ def pictures() -> Pictures:
 
 def order(batches: EpochBatches) -> list[int]:
     chunks = -(-batches.steps // batches.chunk_steps)
-    return torch.cat([batches.chunk(i)[1] for i in range(chunks)]).tolist()
+    return torch.cat([batch.labels for i in range(chunks) for batch in batches.chunk(i)]).tolist()
 
 
 def test_an_epoch_has_every_picture_once_in_random_order(pictures: Pictures) -> None:
@@ -45,16 +46,30 @@ def test_a_chunk_can_be_made_again_without_those_before_it(pictures: Pictures) -
     one = EpochBatches(many, config, 1)
     assert (one.chunk_steps, one.steps) == (2, 8)
     one.chunk(0)
-    inputs, labels = one.chunk(2)
-    again, same = EpochBatches(many, config, 1).chunk(2)
-    assert torch.equal(inputs, again)
-    assert torch.equal(labels, same)
-    assert len(labels) == 800
+    made, again = one.chunk(2), EpochBatches(many, config, 1).chunk(2)
+    assert [batch.count for batch in made] == [400, 400]
+    for batch, same in zip(made, again, strict=True):
+        assert torch.equal(batch.inputs, same.inputs)
+        assert torch.equal(batch.labels, same.labels)
 
 
 def test_pictures_go_with_their_labels(pictures: Pictures) -> None:
-    inputs, labels = EpochBatches(pictures, STILL, 1).chunk(0)
-    assert torch.equal(inputs, normalise(pictures.images[labels]))
+    for batch in EpochBatches(pictures, STILL, 1).chunk(0):
+        assert torch.equal(batch.inputs, normalise(pictures.images[batch.labels]))
+
+
+@pytest.mark.parametrize("size", [2, 3, 8])
+def test_processes_share_out_the_batches_of_a_single_one(size: int, pictures: Pictures) -> None:
+    config = TrainConfig(batch_size=8)
+    whole = EpochBatches(pictures, config, 1).chunk(0)
+    parts = [EpochBatches(pictures, config, 1, World(rank, size)).chunk(0) for rank in range(size)]
+    for i, batch in enumerate(whole):
+        shares = [part[i] for part in parts]
+        assert all(share.count == batch.count for share in shares)
+        assert torch.equal(torch.cat([share.labels for share in shares]), batch.labels)
+        torch.testing.assert_close(torch.cat([share.inputs for share in shares]), batch.inputs)
+        rows = [row for share in shares for row in range(share.rows.start, share.rows.stop)]
+        assert rows == list(range(batch.count))
 
 
 def test_without_augmentation_nothing_is_bent() -> None:

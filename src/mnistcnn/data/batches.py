@@ -12,6 +12,7 @@ from mnistcnn.config import TrainConfig
 from mnistcnn.data import Pictures
 from mnistcnn.device import derive_seed
 from mnistcnn.model import SIDE, normalise
+from mnistcnn.world import World
 
 CHUNK_PICTURES = 1_000  # augmented in one go: large enough to be cheap, small enough to stay in the caches
 _MESH = 5  # nodes of the elastic displacement field in each direction
@@ -26,6 +27,19 @@ class Warp:
     mesh: torch.Tensor | None
 
 
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """This process's part of a batch: `inputs` (n, 1, 28, 28) float32, normalised, `labels` (n,) int64.
+
+    `count` pictures are in the whole batch; these are its `rows`.
+    """
+
+    inputs: torch.Tensor
+    labels: torch.Tensor
+    count: int
+    rows: slice
+
+
 class EpochBatches:
     """The batches of one epoch: a pure function of the pictures, the settings and the epoch's number.
 
@@ -33,23 +47,33 @@ class EpochBatches:
     device and any batch can be made again without those before it: that is what resuming needs.
     """
 
-    def __init__(self, pictures: Pictures, config: TrainConfig, epoch: int) -> None:
+    def __init__(self, pictures: Pictures, config: TrainConfig, epoch: int, world: World | None = None) -> None:
         generator = torch.Generator().manual_seed(derive_seed(config.seed, "epoch", epoch))
         device = pictures.labels.device
-        self._pictures = pictures
+        self._pictures, self._world = pictures, world or World()
         self._order = torch.randperm(len(pictures), generator=generator).to(device)
         self._warp = draw_warp(len(pictures), config, generator, device)
         self.batch_size = config.batch_size
         self.steps = math.ceil(len(pictures) / config.batch_size)
         self.chunk_steps = max(1, CHUNK_PICTURES // config.batch_size)
 
-    def chunk(self, number: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """The pictures of steps `number * chunk_steps` and the `chunk_steps - 1` after it.
+    def chunk(self, number: int) -> list[Batch]:
+        """The batches of step `number * chunk_steps` and the `chunk_steps - 1` after it."""
+        starts = range(number * self.chunk_steps * self.batch_size, len(self._order), self.batch_size)
+        counts = [min(self.batch_size, len(self._order) - start) for start in starts[: self.chunk_steps]]
+        shares = [self._world.share(count) for count in counts]
+        if self._world.size == 1:
+            rows = torch.arange(starts[0], starts[0] + sum(counts))
+        else:
+            pairs = zip(starts, shares, strict=False)
+            rows = torch.cat([torch.arange(start + share.start, start + share.stop) for start, share in pairs])
+        inputs, labels = self._take(rows.to(self._order.device))
+        sizes = [share.stop - share.start for share in shares]
+        parts = zip(inputs.split(sizes), labels.split(sizes), counts, shares, strict=True)
+        return [Batch(*part) for part in parts]
 
-        Inputs (n, 1, 28, 28) float32, normalised, and labels (n,) int64; `batch_size` of them are a step.
-        """
-        size = self.chunk_steps * self.batch_size
-        rows = slice(number * size, (number + 1) * size)
+    def _take(self, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Inputs and labels of places `rows` (n,) in the epoch's order."""
         chosen = self._order[rows]
         images = self._pictures.images[chosen]
         if self._warp is not None:

@@ -1,0 +1,117 @@
+"""Several processes as one, on PyTorch's own engine, started by torchrun."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TypeVar
+
+import torch
+from torch import distributed as dist
+from torch import nn
+from torch.nn import functional as F
+from torch.nn.parallel import DistributedDataParallel
+
+from mnistcnn.errors import PeerError, UsageError
+from mnistcnn.world import World
+
+T = TypeVar("T")
+TIMEOUT = timedelta(minutes=10)  # longer than a fetch of the data, for which the others wait
+_LOST = re.compile(r"gloo|nccl|connection|socket|timed out|timeout|store|peer", re.IGNORECASE)
+
+
+def own_device(name: str, world: World) -> str:
+    """The device of this process: `cuda` becomes `cuda:LOCAL_RANK`. `UsageError` if there are too few."""
+    if world.size == 1 or name not in ("auto", "cuda", "xpu"):
+        if world.local_size > 1 and ":" in name:
+            raise UsageError(
+                f"--device {name} is one device for {world.local_size} processes.", "Leave out its number."
+            )
+        return name
+    kind = name if name != "auto" else next((k for k in ("cuda", "xpu") if getattr(torch, k).is_available()), "")
+    if not kind:
+        return name
+    count = getattr(torch, kind).device_count()
+    if world.local_size > count > 0:
+        raise UsageError(f"{world.local_size} processes are more than the {count} {kind.upper()} devices here.")
+    return f"{kind}:{world.local_rank}"
+
+
+@contextmanager
+def joined(world: World, device: torch.device) -> Iterator[None]:
+    """Be one of `world` while the context lasts; gloo between CPUs, nccl between CUDA devices.
+
+    A process that loses the others raises `PeerError`.
+    """
+    if world.size == 1:
+        yield
+        return
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
+    try:
+        dist.init_process_group(backend, timeout=TIMEOUT)
+        yield
+    except RuntimeError as error:
+        if not _LOST.search(f"{type(error).__name__} {error}"):
+            raise
+        raise PeerError(
+            "Another process of this run ended or can't be reached.",
+            "What it had saved is kept: go on with `mnistcnn train --resume`, with as many processes as you like.",
+        ) from error
+    finally:
+        if dist.is_initialized():
+            dist.destroy_process_group()
+
+
+def agreed(world: World, value: T) -> T:
+    """The value that rank 0 has; the others wait for it."""
+    if world.size == 1:
+        return value
+    box = [value]
+    dist.broadcast_object_list(box, src=0)
+    return box[0]
+
+
+def summed(world: World, values: torch.Tensor) -> torch.Tensor:
+    """The sum over all processes of `values`, changed in place."""
+    if world.size > 1:
+        dist.all_reduce(values)
+    return values
+
+
+def gathered(world: World, part: torch.Tensor) -> torch.Tensor:
+    """The parts (n_i, …) of all processes, one after another."""
+    if world.size == 1:
+        return part
+    parts: list[torch.Tensor] = [part] * world.size
+    dist.all_gather_object(parts, part)
+    return torch.cat(parts)
+
+
+def parallel(model: nn.Module, world: World, device: torch.device) -> nn.Module:
+    """`model` as the processes train it together: its gradients are averaged over them."""
+    if world.size == 1:
+        return model
+    return DistributedDataParallel(model, device_ids=None if device.type == "cpu" else [device])
+
+
+class SharedDropout(nn.Module):
+    """Dropout that is drawn alike in all processes, for the whole batch, of which each uses its own rows.
+
+    So the processes walk the path of a single one, and a run can be resumed with another number of them.
+    Before each step `count` is the size of the whole batch and `rows` this process's part of it.
+    """
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.p, self.count, self.rows = p, 0, slice(0)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """`x` (own rows, features) with the shared noise in training; unchanged otherwise."""
+        if not self.training:
+            return x
+        noise = F.dropout(x.new_ones(self.count, x.shape[1]), self.p)
+        return x * noise[self.rows]

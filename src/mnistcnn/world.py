@@ -1,0 +1,33 @@
+"""Which of how many processes this one is, as torchrun's environment says. Imports nothing heavy."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The processes that train together; by itself, a process is the whole of it."""
+
+    rank: int = 0
+    size: int = 1
+    local_rank: int = 0  # on its own machine
+    local_size: int = 1
+
+    @classmethod
+    def from_environment(cls) -> World:
+        """What torchrun has set; one process alone where nothing is."""
+        if "TORCHELASTIC_RUN_ID" not in os.environ:
+            return cls()
+        names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
+        return cls(*(int(os.environ[name]) for name in names))
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this process prints and writes."""
+        return self.rank == 0
+
+    def share(self, count: int) -> slice:
+        """This process's rows of `count`: parts one after another, as equal as can be, none left out."""
+        return slice(self.rank * count // self.size, (self.rank + 1) * count // self.size)

@@ -1,0 +1,148 @@
+"""Real process groups, started by torchrun on 127.0.0.1."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from mnistcnn.checkpoint import load_checkpoint
+from mnistcnn.distributed import SharedDropout, own_device
+from mnistcnn.errors import UsageError
+from mnistcnn.unfinished import load_unfinished
+from mnistcnn.world import World
+
+
+def command(processes: int, tiny: Path, *more: object) -> list[str]:
+    words = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", processes]
+    words += ["-m", "mnistcnn", "train", "--dataset", "synthetic", "--data-dir", tiny, "--validation-size", 103]
+    return [str(word) for word in [*words, *more]]
+
+
+def torchrun(processes: int, tiny: Path, *more: object, folder: str = ".") -> subprocess.CompletedProcess[str]:
+    Path(folder).mkdir(exist_ok=True)
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.run(
+        command(processes, tiny, *more), cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def single(tiny: Path, *more: object, folder: str) -> None:
+    Path(folder).mkdir()
+    words = [sys.executable, "-m", "mnistcnn", "train", "--dataset", "synthetic", "--data-dir", tiny]
+    words += ["--validation-size", 103, *more]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    subprocess.run([str(w) for w in words], cwd=folder, env=environment, capture_output=True, check=True)
+
+
+def differences(a: str, b: str) -> torch.Tensor:
+    """How much each weight differs."""
+    first, second = (load_checkpoint(Path(folder) / "models" / "mnist_cnn.pth").weights for folder in (a, b))
+    return torch.cat([(first[name] - second[name]).abs().flatten() for name in first])
+
+
+@pytest.mark.parametrize("processes", [2, pytest.param(3, marks=pytest.mark.slow)])
+def test_several_processes_walk_the_path_of_one(processes: int, tiny: Path) -> None:
+    """397 pictures in batches of 50: with three processes, parts of 16 and 17, and a last batch of 47."""
+    more = ["--epochs", 1, "--batch-size", 50, "--json"]
+    single(tiny, *more, folder="one")
+    done = torchrun(processes, tiny, *more, folder="many")
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)  # one document, by the first process
+    assert [result[split]["count"] for split in ("train", "validation", "test")] == [397, 103, 100]
+    assert done.stderr.count("epoch 1/1") == 1
+    # Rounding in float32, which Adam enlarges where a gradient is next to nothing; a step is up to 3e-3.
+    apart = differences("one", "many")
+    assert apart.mean() < 1e-6
+    assert apart.max() < 2e-3
+    assert sorted(p.name for p in Path("many/models").iterdir()) == ["mnist_cnn.pth"]
+    alone = load_checkpoint("one/models/mnist_cnn.pth").metrics["validation"]["accuracy"]
+    assert abs(result["validation"]["accuracy"] - alone) <= 0.01
+
+
+def workers(launcher: int) -> list[int]:
+    """The process ids of the launcher's children, by rank."""
+    children = Path(f"/proc/{launcher}/task/{launcher}/children").read_text(encoding="ascii").split()
+    ranks = {}
+    for child in map(int, children):
+        environment = Path(f"/proc/{child}/environ").read_bytes().split(b"\0")
+        rank = [e.removeprefix(b"RANK=") for e in environment if e.startswith(b"RANK=")]
+        if rank:
+            ranks[int(rank[0])] = child
+    return [ranks[rank] for rank in sorted(ranks)]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_a_killed_process_ends_all_and_the_run_can_be_resumed_by_one(tiny: Path) -> None:
+    more = ["--epochs", 20, "--batch-size", 5, "--save-every", 0]
+    with subprocess.Popen(
+        command(2, tiny, *more), env={**os.environ, "OMP_NUM_THREADS": "1"}, stderr=subprocess.PIPE, text=True
+    ) as launcher:
+        assert launcher.stderr is not None
+        said = ""
+        while "epoch 1/20" not in said:
+            line = launcher.stderr.readline()
+            assert line, said
+            said += line
+        os.kill(workers(launcher.pid)[1], signal.SIGKILL)
+        started = time.monotonic()
+        said += launcher.stderr.read()
+        assert launcher.wait(60) != 0
+    assert time.monotonic() - started < 60
+    ours = [line for line in said.splitlines() if re.match(r"(Error|Hint):", line)]
+    assert len(ours) <= 2, said
+    saved = load_unfinished(Path("models/mnist_cnn.pth.unfinished"))
+    assert saved.state["epoch"] >= 2
+    resumed = subprocess.run(
+        [sys.executable, "-m", "mnistcnn", "train", "--resume", "--data-dir", str(tiny), "--json"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert resumed.returncode == 0, resumed.stderr
+    assert len(json.loads(resumed.stdout)["epochs"]) == 20
+
+
+def test_a_batch_smaller_than_the_world_is_refused_before_anything_starts(tiny: Path) -> None:
+    done = torchrun(2, tiny, "--batch-size", 1)
+    assert done.returncode != 0
+    assert done.stderr.count("Error: --batch-size 1 is less than the 2 processes.") == 1
+    assert not Path("models").exists()
+
+
+def test_each_process_takes_the_device_of_its_rank(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert own_device("cuda", World()) == "cuda"
+    assert own_device("cpu", World(1, 2, 1, 2)) == "cpu"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert own_device("cuda", World(3, 4, 1, 2)) == "cuda:1"
+    assert own_device("auto", World(2, 4, 0, 2)) == "cuda:0"
+    with pytest.raises(UsageError, match="3 processes are more than the 2 CUDA devices"):
+        own_device("cuda", World(0, 3, 0, 3))
+    with pytest.raises(UsageError, match="one device for 2 processes"):
+        own_device("cuda:1", World(0, 2, 0, 2))
+
+
+def test_shared_dropout_is_the_rows_of_the_ordinary_one() -> None:
+    x = torch.randn(7, 5, generator=torch.Generator().manual_seed(0))
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        whole = F.dropout(x, 0.2)
+        parts = []
+        for rank in range(3):
+            torch.manual_seed(3)
+            dropout = SharedDropout(0.2)
+            dropout.count, dropout.rows = 7, World(rank, 3).share(7)
+            parts.append(dropout(x[dropout.rows]))
+    torch.testing.assert_close(torch.cat(parts), whole)
+    assert torch.equal(dropout.eval()(x), x)
