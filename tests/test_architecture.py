@@ -27,29 +27,27 @@ FLOORS = [
     {"__init__"},
 ]
 HEIGHT = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
-TORCH_FREE = set(
-    [
-        "errors",
-        "world",
-        "config",
-        "results",
-        "signals",
-        "storage",
-        "framing",
-        "components",
-        "decoding",
-        "strokes",
-        "paper",
-        "picture",
-        "options",
-        "console",
-        "progress",
-        "cli",
-        "data.idx",
-        "data.synthetic",
-        "data.files",
-    ]
-)
+TORCH_FREE = {
+    "errors",
+    "world",
+    "config",
+    "results",
+    "signals",
+    "storage",
+    "framing",
+    "components",
+    "decoding",
+    "strokes",
+    "paper",
+    "picture",
+    "options",
+    "console",
+    "progress",
+    "cli",
+    "data.idx",
+    "data.synthetic",
+    "data.files",
+}
 ROOMS = {
     str(path.relative_to(SOURCE).with_suffix("")).replace("/", ".").removesuffix(".__init__"): path
     for path in SOURCE.rglob("*.py")
