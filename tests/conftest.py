@@ -31,10 +31,10 @@ import torch  # noqa: E402
 from typer.testing import CliRunner, Result  # noqa: E402
 
 from mnistcnn.cli import app  # noqa: E402
-from mnistcnn.config import DatasetName, TrainConfig  # noqa: E402
+from mnistcnn.config import DatasetName, Files, TrainConfig  # noqa: E402
 from mnistcnn.data import files, idx, synthetic  # noqa: E402
 from mnistcnn.device import Compute, resolve_device  # noqa: E402
-from mnistcnn.run import Files, train  # noqa: E402
+from mnistcnn.run import train  # noqa: E402
 
 REAL_MNIST = Path(__file__).resolve().parents[2] / "shared" / "mnist"
 TINY_CONFIG = TrainConfig(epochs=2, batch_size=20, validation_size=100, dataset=DatasetName.SYNTHETIC)

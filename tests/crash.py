@@ -21,8 +21,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from mnistcnn.config import DatasetName, TrainConfig
-from mnistcnn.run import HISTORY, Files, train
+from mnistcnn.config import DatasetName, Files, TrainConfig
+from mnistcnn.finish import HISTORY
+from mnistcnn.run import train
 
 CONFIG = TrainConfig(epochs=3, batch_size=10, validation_size=100, dataset=DatasetName.SYNTHETIC, seed=5)
 

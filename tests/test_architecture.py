@@ -19,6 +19,7 @@ FLOORS = [
     {"data.batches", "checkpoint", "plots"},
     {"unfinished"},
     {"training", "evaluation", "prediction", "summary"},
+    {"finish"},
     {"run"},
     {"options", "console"},
     {"progress"},
@@ -97,7 +98,7 @@ def test_rooms_without_torch_stay_so(room: str) -> None:
 @pytest.mark.parametrize("room", sorted(set(ROOMS) - {"__init__"}))
 def test_tests_mirror_the_source(room: str) -> None:
     known = {"errors": "test_cli.py", "options": "test_cli.py", "__main__": "test_cli.py", "data": "data/test_cache.py",
-             "paper": "test_picture.py"}  # fmt: skip
+             "paper": "test_picture.py", "finish": "test_run.py"}  # fmt: skip
     *folders, name = room.split(".")
     path = TESTS.joinpath(*folders, f"test_{name}.py")
     assert (TESTS / known[room] if room in known else path).exists()

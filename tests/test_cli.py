@@ -151,7 +151,8 @@ def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_was_given_on_the_command_line_is_told_from_defaults(tiny: Path) -> None:
-    from mnistcnn.run import Files, train
+    from mnistcnn.config import Files
+    from mnistcnn.run import train
     from mnistcnn.signals import Stop
 
     stop = Stop()

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -146,3 +147,25 @@ def test_shared_dropout_is_the_rows_of_the_ordinary_one() -> None:
             parts.append(dropout(x[dropout.rows]))
     torch.testing.assert_close(torch.cat(parts), whole)
     assert torch.equal(dropout.eval()(x), x)
+
+
+@pytest.mark.slow
+def test_two_machines_meet_over_a_rendezvous(tiny: Path) -> None:
+    """Two launchers as on two machines, one process each, that find each other over c10d on the loopback."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        endpoint = f"127.0.0.1:{free.getsockname()[1]}"
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    words = [sys.executable, "-m", "torch.distributed.run", "--nnodes", "2", "--nproc-per-node", "1"]
+    words += ["--rdzv-backend", "c10d", "--rdzv-endpoint", endpoint, "--rdzv-id", "test", "--local-addr", "127.0.0.1"]
+    words += ["-m", "mnistcnn", "train", "--dataset", "synthetic", "--data-dir", str(tiny), "--validation-size", "103"]
+    words += ["--epochs", "1", "--json"]
+    launchers = [
+        subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    said = [launcher.communicate(timeout=120) for launcher in launchers]
+    assert [launcher.returncode for launcher in launchers] == [0, 0], said
+    documents = [out for out, _ in said if out.strip()]
+    assert len(documents) == 1
+    assert json.loads(documents[0])["train"]["count"] == 397

@@ -78,6 +78,15 @@ def test_pictures_from_the_wild(
     assert sum(shares) / len(shares) >= 0.985
 
 
+def test_pictures_drawn_by_hand_are_all_read(network: Path) -> None:
+    made = predict([Path(__file__).with_name("pictures")], network)
+    assert len(made) == 14
+    assert {Path(one.path).name: one.digit for one in made} == {
+        Path(one.path).name: int(Path(one.path).name[0]) for one in made
+    }
+    assert not [one.warning for one in made if one.warning]
+
+
 def test_a_loopback_mirror_fills_the_cache_and_a_flipped_byte_is_repaired(network: Path) -> None:
     archives = {f"{name}.gz": (REAL_MNIST / f"{name}.gz").read_bytes() for name in files.FILES}
     with serving(archives) as (url, asked):

@@ -9,12 +9,13 @@ import torch
 
 from mnistcnn import run as run_module
 from mnistcnn.checkpoint import load_checkpoint
-from mnistcnn.config import Split, TrainConfig
+from mnistcnn.config import Files, Split, TrainConfig
 from mnistcnn.errors import Interrupted, OutputError, TrainingError, UsageError
 from mnistcnn.evaluation import evaluate
+from mnistcnn.finish import HISTORY
 from mnistcnn.plots import CONFUSION, CURVES, MISTAKES
 from mnistcnn.results import EpochResult, Event, Note, StepResult, TrainResult, TrainStart
-from mnistcnn.run import HISTORY, Files, merge_settings, train
+from mnistcnn.run import merge_settings, train
 from mnistcnn.signals import Stop
 from mnistcnn.unfinished import load_unfinished
 from tests.conftest import TINY_CONFIG
@@ -193,7 +194,7 @@ def test_a_picture_that_can_not_be_drawn_costs_nothing(
         raise OutputError("training_curves.png can't be written: No space left on device.")
 
     with monkeypatch.context() as patch:
-        patch.setattr(run_module, "draw_training", broken)
+        patch.setattr("mnistcnn.finish.draw_training", broken)
         with pytest.raises(OutputError, match=r"No space left on device. The weights are safe in") as caught:
             train(TINY_CONFIG, files)
     assert "--resume" in (caught.value.hint or "")

@@ -5,11 +5,12 @@ import pytest
 import torch
 
 from mnistcnn.archive import load_archive, save_archive
+from mnistcnn.config import Files
 from mnistcnn.data import load_dataset
 from mnistcnn.device import Compute
 from mnistcnn.errors import CheckpointError
 from mnistcnn.training import Training
-from mnistcnn.unfinished import Unfinished, load_unfinished, save_unfinished, unfinished_path
+from mnistcnn.unfinished import Unfinished, load_unfinished, save_unfinished
 from tests.conftest import TINY_CONFIG
 
 
@@ -25,7 +26,7 @@ def path(tiny: Path, cpu: Compute, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def test_it_lies_beside_the_checkpoint() -> None:
-    assert unfinished_path(Path("models/net.pth")) == Path("models/net.pth.unfinished")
+    assert Files(Path("models/net.pth")).unfinished == Path("models/net.pth.unfinished")
 
 
 def test_all_comes_back(path: Path) -> None:

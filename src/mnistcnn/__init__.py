@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mnistcnn.checkpoint import Checkpoint, load_checkpoint
-    from mnistcnn.config import TrainConfig
+    from mnistcnn.config import Files, TrainConfig
     from mnistcnn.data import load_dataset
     from mnistcnn.errors import MnistCnnError
     from mnistcnn.evaluation import evaluate
     from mnistcnn.model import MnistCNN
     from mnistcnn.prediction import predict
-    from mnistcnn.run import Files, train
+    from mnistcnn.run import train
     from mnistcnn.summary import summarise
 
 __all__ = [
@@ -39,7 +39,7 @@ __all__ = [
 
 _HOMES = {
     "Checkpoint": "checkpoint",
-    "Files": "run",
+    "Files": "config",
     "MnistCNN": "model",
     "MnistCnnError": "errors",
     "TrainConfig": "config",

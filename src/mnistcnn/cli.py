@@ -16,6 +16,7 @@ from mnistcnn.config import (
     DEFAULT_CHECKPOINT,
     DEFAULT_OUTPUT_DIR,
     DatasetName,
+    Files,
     Precision,
     Split,
     TrainConfig,
@@ -143,7 +144,7 @@ def train(
 
         result = run.train(
             config,
-            run.Files(checkpoint, output_dir, data_dir, mirror),
+            Files(checkpoint, output_dir, data_dir, mirror),
             resume=resume,
             restart=restart,
             given=[name for name in config.to_dict() if _was_given(ctx, name)],

@@ -38,6 +38,21 @@ class Split(StrEnum):
     TEST = "test"
 
 
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Where a training run reads and writes."""
+
+    checkpoint: Path = DEFAULT_CHECKPOINT
+    output_dir: Path = DEFAULT_OUTPUT_DIR
+    data_dir: Path | None = None
+    mirror: str | None = None
+
+    @property
+    def unfinished(self) -> Path:
+        """The state that resuming needs, beside the checkpoint until the run has ended well."""
+        return self.checkpoint.with_name(f"{self.checkpoint.name}.unfinished")
+
+
 def flag(name: str) -> str:
     """The command-line option of a field: `batch_size` -> `--batch-size`."""
     return "--" + name.replace("_", "-")

@@ -21,7 +21,7 @@ class MnistCNN(nn.Module):
 
     def __init__(self, generator: torch.Generator | None = None) -> None:
         super().__init__()
-        with torch.device("meta"):  # torch's own initialisation would draw from the caller's generator
+        with torch.random.fork_rng(devices=[]):  # torch's own initialisation is none of the caller's business
             self.conv1 = nn.Conv2d(1, 25, kernel_size=12, stride=2)
             self.conv2 = nn.Conv2d(25, 64, kernel_size=5, padding="same")
             self.pool = nn.MaxPool2d(2)
@@ -29,7 +29,6 @@ class MnistCNN(nn.Module):
             self.fc1 = nn.Linear(64 * 4 * 4, 1024)
             self.dropout = nn.Dropout(0.2)
             self.fc2 = nn.Linear(1024, CLASSES)
-        self.to_empty(device=torch.get_default_device())
         gaussian_init(self, generator)
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:

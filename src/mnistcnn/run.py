@@ -5,45 +5,22 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
+from dataclasses import replace
 
-from mnistcnn.checkpoint import Checkpoint, save_checkpoint
-from mnistcnn.config import DEFAULT_CHECKPOINT, DEFAULT_OUTPUT_DIR, Split, TrainConfig, flag
+from mnistcnn.config import Files, TrainConfig, flag
 from mnistcnn.data import Dataset, load_dataset
 from mnistcnn.device import Compute, resolve_device
 from mnistcnn.distributed import agreed, joined, own_device
-from mnistcnn.errors import OutputError, TrainingError, UsageError
-from mnistcnn.evaluation import evaluate_pictures
-from mnistcnn.inference import fit_temperature, infer, measure
-from mnistcnn.plots import CONFUSION, CURVES, MISTAKES, draw_training
-from mnistcnn.results import EpochResult, Note, Observer, TrainResult, TrainStart, ignore, to_json
+from mnistcnn.errors import TrainingError, UsageError
+from mnistcnn.finish import finish, output_paths
+from mnistcnn.results import EpochResult, Note, Observer, TrainResult, TrainStart, ignore
 from mnistcnn.signals import Stop
-from mnistcnn.storage import check_writable, held, require_name, write_atomically
-from mnistcnn.training import Training, learning_rate
-from mnistcnn.unfinished import Unfinished, load_unfinished, save_unfinished, unfinished_path
+from mnistcnn.storage import check_writable, held, require_name
+from mnistcnn.training import Training
+from mnistcnn.unfinished import Unfinished, load_unfinished, save_unfinished
 from mnistcnn.world import World
 
-HISTORY = "history.json"
 SAVE_EVERY = 30.0  # seconds
-_RATE_POINTS = 400  # of the learning rate's curve
-
-
-@dataclass(frozen=True, slots=True)
-class Files:
-    """Where a run reads and writes."""
-
-    checkpoint: Path = DEFAULT_CHECKPOINT
-    output_dir: Path = DEFAULT_OUTPUT_DIR
-    data_dir: Path | None = None
-    mirror: str | None = None
-
-    @property
-    def unfinished(self) -> Path:
-        """The state that resuming needs, until the run has ended well."""
-        return unfinished_path(self.checkpoint)
 
 
 def train(
@@ -88,7 +65,7 @@ def train(
         observer(_announce(training, compute, data))
         with stop.deferred():
             _loop(training, keeper, observer, stop)
-        result = _finish(training, compute, data, files, started)
+        result = finish(training, compute, data, files, started)
         if world.is_main:
             files.unfinished.unlink(missing_ok=True)
     return result
@@ -126,8 +103,7 @@ def _load(config: TrainConfig, files: Files, world: World, observer: Observer) -
 def _check_outputs(files: Files) -> None:
     """Find out before the training what can't be written after it."""
     require_name(files.checkpoint)
-    paths = [files.checkpoint, files.unfinished]
-    for path in [*paths, *(files.output_dir / name for name in (HISTORY, CURVES, CONFUSION, MISTAKES))]:
+    for path in (files.checkpoint, files.unfinished, *output_paths(files)):
         check_writable(path)
 
 
@@ -235,80 +211,3 @@ def _loop(training: Training, keeper: _Keeper, observer: Observer, stop: Stop) -
             f"Stopped {where}; nothing is lost: {keeper.path}",
             "Go on with `mnistcnn train --resume`.",
         )
-
-
-def _finish(training: Training, compute: Compute, data: Dataset, files: Files, started: float) -> TrainResult:
-    """Calibrate and test the kept weights, write the checkpoint, then the rest."""
-    best = training.history[training.best_epoch - 1]
-    draft = Checkpoint(files.checkpoint, training.best_weights)
-    model = draft.build_model(compute)
-    world = training.world
-    validation_logits = infer(model, data.validation.images, compute, world=world)
-    temperature = fit_temperature(validation_logits, data.validation.labels)
-    test = measure(infer(model, data.test.images, compute, world=world), data.test.labels)
-    trained = [result for result in training.history if result.pictures_per_second]
-    busy = sum(result.train.count / result.pictures_per_second for result in trained)
-    environment = compute.environment()
-    checkpoint = replace(
-        draft,
-        temperature=temperature,
-        config=training.config,
-        data=data.describe(),
-        metrics={
-            "train": best.train.to_dict(),
-            "validation": best.validation.to_dict(),
-            "test": test.to_dict(),
-            "best_epoch": training.best_epoch,
-        },
-        environment=environment,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-    )
-    if world.is_main:
-        save_checkpoint(checkpoint)
-    result = TrainResult(
-        checkpoint=str(files.checkpoint),
-        output_dir=str(files.output_dir),
-        files=[
-            str(files.checkpoint),
-            *(str(files.output_dir / n) for n in (HISTORY, CURVES, CONFUSION, MISTAKES)),
-        ],
-        train=best.train,
-        validation=best.validation,
-        test=test,
-        best_epoch=training.best_epoch,
-        temperature=temperature,
-        epochs=training.history,
-        seconds=time.perf_counter() - started,
-        pictures_per_second=sum(result.train.count for result in trained) / busy if busy else 0.0,
-        config=training.config.to_dict(),
-        environment=environment,
-        data=data.describe(),
-    )
-    if not world.is_main:
-        return result
-    try:
-        _write_outputs(result, checkpoint, training, compute, data, files)
-    except OutputError as error:
-        raise OutputError(
-            f"{error.message} The weights are safe in {files.checkpoint}.",
-            "When there is room, `mnistcnn train --resume` writes the rest.",
-        ) from error
-    return replace(result, seconds=time.perf_counter() - started)
-
-
-def _write_outputs(
-    result: TrainResult,
-    checkpoint: Checkpoint,
-    training: Training,
-    compute: Compute,
-    data: Dataset,
-    files: Files,
-) -> None:
-    history: dict[str, Any] = result.to_dict()
-    write_atomically(files.output_dir / HISTORY, to_json(history).encode() + b"\n")
-    total = training.config.epochs * training.steps
-    rates = [
-        learning_rate(int(i * (total - 1) / (_RATE_POINTS - 1)), total, training.config.lr) for i in range(_RATE_POINTS)
-    ]
-    draw_training(files.output_dir, training.history, training.best_epoch, rates)
-    evaluate_pictures(checkpoint, data.test, compute, data.name, Split.TEST, output_dir=files.output_dir)

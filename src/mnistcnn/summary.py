@@ -24,10 +24,9 @@ def summarise(checkpoint: Path | str | None = None, *, batch_size: int = 50, plo
     `plot` is a PNG file that gets the first layer's filters. Raises `CheckpointError` and `OutputError`.
     """
     loaded = None if checkpoint is None else load_checkpoint(checkpoint)
-    with torch.device("meta"):
-        outputs = _outputs(MnistCNN())
     began = MnistCNN(_first_generator(loaded))
     now = began if loaded is None else build_model(loaded.weights)
+    outputs = _outputs(MnistCNN(torch.Generator()))
     layers = [_layer(name, began, now, shape) for name, shape in outputs.items()]
     parameters = sum(layer.parameters for layer in layers)
     activations = SIDE * SIDE + sum(torch.Size(shape).numel() for shape in outputs.values())
@@ -58,7 +57,8 @@ def _outputs(model: MnistCNN) -> dict[str, tuple[int, ...]]:
 
     for name, layer in model.named_children():
         layer.register_forward_hook(lambda _layer, _inputs, output, name=name: note(name, output))
-    model.eval()(torch.empty(1, 1, SIDE, SIDE))
+    with torch.inference_mode():
+        model.eval()(torch.zeros(1, 1, SIDE, SIDE))
     return shapes
 
 

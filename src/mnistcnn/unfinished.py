@@ -27,11 +27,6 @@ class Unfinished:
     state: dict[str, Any]
 
 
-def unfinished_path(checkpoint: Path) -> Path:
-    """Where the unfinished run of a checkpoint lies: `NAME.unfinished` beside it."""
-    return checkpoint.with_name(f"{checkpoint.name}.unfinished")
-
-
 def save_unfinished(path: Path, run: Unfinished) -> None:
     """Write it atomically. Raises `OutputError`."""
     header = {"format": FORMAT, "kind": KIND, "config": run.config.to_dict(), "data": run.data}

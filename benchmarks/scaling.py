@@ -1,0 +1,73 @@
+"""Training speed of 1 and 2 processes with one thread each, started by torchrun.
+
+    python -m benchmarks.scaling
+
+Strong scaling: the same global batch for both. Weak scaling: twice the batch for twice the processes. Needs MNIST in
+the cache.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import time
+
+from benchmarks import measure as m
+
+
+def work(batch_size: int, steps: int) -> None:
+    """One of the processes: train, and have the first one print the median pictures/s of the whole world."""
+    from mnistcnn.config import Precision, TrainConfig
+    from mnistcnn.data import load_dataset
+    from mnistcnn.device import resolve_device
+    from mnistcnn.distributed import joined
+    from mnistcnn.training import Training
+    from mnistcnn.world import World
+
+    world, compute = World.from_environment(), resolve_device("cpu", Precision.FLOAT32)
+    config = TrainConfig(batch_size=batch_size, precision=Precision.FLOAT32)
+    data = load_dataset()
+    with joined(world, compute.device):
+        training = Training(config, compute, data.train, data.validation, world)
+        speeds, before, started = [], 0, time.perf_counter()
+        for event in training.run(lambda: training.step >= steps):
+            speeds.append((event.train.count - before) / (time.perf_counter() - started))
+            before, started = event.train.count, time.perf_counter()
+    if world.is_main:
+        print(json.dumps(statistics.median(speeds[1:])))
+
+
+def speed(processes: int, batch_size: int, pictures: int) -> float:
+    """Pictures/s of so many processes with one thread each."""
+    words = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+    words += ["-m", "benchmarks.scaling", "--worker", str(batch_size), str(pictures // batch_size)]
+    return float(json.loads(m.python(*words, OMP_NUM_THREADS="1")))
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--worker", nargs=2, type=int, metavar=("BATCH", "STEPS"), help=argparse.SUPPRESS)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--pictures", type=int, default=8_000, help="trained on in each run")
+    arguments = parser.parse_args()
+    if arguments.worker:
+        work(*arguments.worker)
+        sys.exit()
+    print(", ".join(f"{key} {value}" for key, value in m.machine().items()), flush=True)
+    runs = [(1, 50), (2, 50), (2, 100), (1, 200), (2, 200), (2, 400)]
+    found = m.alternate(
+        arguments.rounds,
+        {f"{n} × {size}": lambda n=n, size=size: speed(n, size, arguments.pictures) for n, size in runs},  # type: ignore[misc]
+    )
+    for (n, size), values in zip(runs, found.values(), strict=True):
+        one = statistics.median(found[f"1 × {size // n if size // n in (50, 200) else size}"])
+        alone = statistics.median(found[f"1 × {size}"]) if f"1 × {size}" in found else one
+        ratio = statistics.median(values) / alone
+        print(f"{n} process(es), global batch {size:<4} pictures/s {m.spread(values):<42} {ratio:.2f} × one")
+
+
+if __name__ == "__main__":
+    main()
