@@ -116,6 +116,9 @@ def crash(data: Path, folder: Path, kills: int, seed: int) -> tuple[int, int]:
             shutil.rmtree(files.checkpoint.parent)
     ended += 1
     different += finish(files)[0] != expected
+    left = [path.name for path in files.checkpoint.parent.rglob(".*")]
+    if left:
+        raise SystemExit(f"left behind: {left}")
     return ended, different
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mnistcnn.errors import OutputError
-from mnistcnn.storage import check_writable, held, write_atomically
+from mnistcnn.storage import check_writable, held, remove_leftover, write_atomically
 
 
 def names(folder: Path) -> list[str]:
@@ -84,3 +84,10 @@ def test_a_lock_that_can_not_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(OutputError, match="can't be written"), held(tmp_path / "file" / "net.pth"):
         pass
+
+
+def test_what_a_killed_writer_left_is_removed(tmp_path: Path) -> None:
+    (tmp_path / ".file.tmp").write_bytes(b"half")
+    remove_leftover(tmp_path / "file")
+    remove_leftover(tmp_path / "file")
+    assert names(tmp_path) == []

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 from mnistcnn.config import Files, TrainConfig, flag
 from mnistcnn.data import Dataset, load_dataset
@@ -15,7 +16,7 @@ from mnistcnn.errors import TrainingError, UsageError
 from mnistcnn.finish import finish, output_paths
 from mnistcnn.results import EpochResult, Note, Observer, TrainResult, TrainStart, ignore
 from mnistcnn.signals import Stop
-from mnistcnn.storage import check_writable, held, require_name
+from mnistcnn.storage import check_writable, held, remove_leftover, require_name
 from mnistcnn.training import Training
 from mnistcnn.unfinished import Unfinished, load_unfinished, save_unfinished
 from mnistcnn.world import World
@@ -79,6 +80,8 @@ def _prepared(files: Files, world: World) -> Iterator[None]:
         return
     _check_outputs(files)
     with held(files.checkpoint):
+        for path in _outputs(files):
+            remove_leftover(path)
         yield
 
 
@@ -103,8 +106,12 @@ def _load(config: TrainConfig, files: Files, world: World, observer: Observer) -
 def _check_outputs(files: Files) -> None:
     """Find out before the training what can't be written after it."""
     require_name(files.checkpoint)
-    for path in (files.checkpoint, files.unfinished, *output_paths(files)):
+    for path in _outputs(files):
         check_writable(path)
+
+
+def _outputs(files: Files) -> list[Path]:
+    return [files.checkpoint, files.unfinished, *output_paths(files)]
 
 
 def _find_unfinished(files: Files, *, resume: bool, restart: bool) -> Unfinished | None:

@@ -19,7 +19,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     Written to `.NAME.tmp` beside it, flushed to disk, renamed. Raises `OutputError` naming path and reason.
     """
     require_name(path)
-    temporary = path.with_name(f".{path.name}.tmp")
+    temporary = _temporary(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -34,6 +34,16 @@ def write_atomically(path: Path, content: bytes) -> None:
         _flush_folder(path.parent)
     except OSError as error:
         raise OutputError(f"{path} can't be written: {error.strerror or error}.") from error
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f".{path.name}.tmp")
+
+
+def remove_leftover(path: Path) -> None:
+    """Remove what a process that was killed while it wrote `path` has left; nobody else may be writing it."""
+    with contextlib.suppress(OSError):
+        _temporary(path).unlink()
 
 
 def require_name(path: Path) -> None:
