@@ -103,7 +103,7 @@ def crash(data: Path, folder: Path, kills: int, seed: int) -> tuple[int, int]:
     while killed < kills:
         slow = rng.random() < 1 / 3
         child = fork(lambda slow=slow: run(files, slow))  # type: ignore[misc]
-        time.sleep(rng.uniform(0, 0.7 * seconds))
+        time.sleep(rng.uniform(0, 0.4 * seconds))
         os.kill(child, signal.SIGKILL)
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         if code == -signal.SIGKILL:

@@ -18,7 +18,7 @@ from mnistcnn.results import EpochResult, Event, Note, StepResult, TrainResult, 
 from mnistcnn.run import merge_settings, train
 from mnistcnn.signals import Stop
 from mnistcnn.unfinished import load_unfinished
-from tests.conftest import TINY_CONFIG
+from tests.conftest import TINY_CONFIG, write_tiny
 
 
 @pytest.fixture
@@ -161,6 +161,13 @@ def test_fewer_epochs_than_are_done_are_refused(files: Files) -> None:
         train(replace(TINY_CONFIG, epochs=1), files, resume=True, given=["epochs"])
 
 
+def test_other_data_is_refused(files: Files, tmp_path: Path) -> None:
+    interrupt(files, 1)
+    other = write_tiny(tmp_path / "other", train_count=400)
+    with pytest.raises(UsageError, match="does not hold the pictures that the unfinished run"):
+        train(TINY_CONFIG, replace(files, data_dir=other), resume=True)
+
+
 def test_the_same_settings_may_be_given_again() -> None:
     assert merge_settings(TINY_CONFIG, TINY_CONFIG, ["epochs", "lr"], print) == TINY_CONFIG
 
@@ -199,6 +206,20 @@ def test_a_picture_that_can_not_be_drawn_costs_nothing(
             train(TINY_CONFIG, files)
     assert "--resume" in (caught.value.hint or "")
     assert load_checkpoint(files.checkpoint).metrics
+    train(files=files, resume=True)
+    assert fingerprint(files.checkpoint, files.output_dir) == fingerprint(trained, trained.parent / "output")
+
+
+def test_a_checkpoint_that_can_not_be_written_keeps_the_state(
+    files: Files, trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*args: object) -> None:
+        raise OutputError("net.pth can't be written: No space left on device.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("mnistcnn.finish.save_checkpoint", broken)
+        with pytest.raises(OutputError, match=r"The weights are safe in models/net\.pth\.unfinished"):
+            train(TINY_CONFIG, files)
     train(files=files, resume=True)
     assert fingerprint(files.checkpoint, files.output_dir) == fingerprint(trained, trained.parent / "output")
 

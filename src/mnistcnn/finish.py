@@ -52,14 +52,16 @@ def finish(training: Training, compute: Compute, data: Dataset, files: Files, st
     if not world.is_main:
         return result
     metrics = {name: getattr(result, name).to_dict() for name in ("train", "validation", "test")}
-    save_checkpoint(replace(checkpoint, metrics={**metrics, "best_epoch": result.best_epoch}))
+    safe = files.unfinished
     try:
+        save_checkpoint(replace(checkpoint, metrics={**metrics, "best_epoch": result.best_epoch}))
+        safe = files.checkpoint
         _draw(training, data, test_logits, result.temperature, files)
         result = replace(result, seconds=time.perf_counter() - started)
         write_atomically(files.output_dir / HISTORY, to_json(result.to_dict()).encode() + b"\n")
     except OutputError as error:
         raise OutputError(
-            f"{error.message} The weights are safe in {files.checkpoint}.",
+            f"{error.message} The weights are safe in {safe}.",
             "When there is room, `mnistcnn train --resume` writes the rest.",
         ) from error
     return result

@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from mnistcnn.config import Files, TrainConfig, flag
+from mnistcnn.config import Files, Split, TrainConfig, flag
 from mnistcnn.data import Dataset, load_dataset
 from mnistcnn.device import Compute, resolve_device
 from mnistcnn.distributed import agreed, joined, own_device
-from mnistcnn.errors import TrainingError, UsageError
+from mnistcnn.errors import OutputError, TrainingError, UsageError
 from mnistcnn.finish import finish, output_paths
 from mnistcnn.results import EpochResult, Note, Observer, TrainResult, TrainStart, ignore
 from mnistcnn.signals import Stop
@@ -59,7 +59,7 @@ def train(
         data = _load(config, files, world, observer)
         training = Training(config, compute, data.train, data.validation, world)
         if unfinished is not None:
-            _take_up(training, unfinished, files)
+            _take_up(training, unfinished, data, files)
         elif restart and world.is_main:
             files.unfinished.unlink(missing_ok=True)
         keeper = _Keeper(training, data, files, started, save_every)
@@ -152,11 +152,17 @@ def merge_settings(stored: TrainConfig, wanted: TrainConfig, given: Iterable[str
     return replace(stored, epochs=wanted.epochs)
 
 
-def _take_up(training: Training, unfinished: Unfinished, files: Files) -> None:
+def _take_up(training: Training, unfinished: Unfinished, data: Dataset, files: Files) -> None:
     state, epochs = unfinished.state, training.config.epochs
     done = len(state["history"]) + (state["step"] > 0)
     if epochs < done:
         raise UsageError(f"The unfinished run is in epoch {done}; --epochs {epochs} is less than that.")
+    there, then = ({key: about.get(key) for key in Split} for about in (data.describe(), unfinished.data))
+    if there != then:
+        raise UsageError(
+            f"{data.folder} does not hold the pictures that the unfinished run was trained on.",
+            "Give the same --data-dir as at its start.",
+        )
     try:
         training.load_state(state)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
@@ -193,7 +199,11 @@ class _Keeper:
         self._training.check_finite()
         now = time.perf_counter()
         run = Unfinished(self._training.config, self._data.describe(), now - self._started, self._training.state())
-        save_unfinished(self.path, run)
+        try:
+            save_unfinished(self.path, run)
+        except OutputError as error:
+            kept = f"What was saved before is in {self.path}." if self.path.exists() else "Nothing was saved before."
+            raise OutputError(f"{error.message} {kept}", "Make room; `mnistcnn train --resume` goes on.") from error
         self._saved = time.perf_counter()
 
     def save_if_due(self) -> None:
