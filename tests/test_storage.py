@@ -86,8 +86,8 @@ def test_a_lock_that_can_not_be_made(tmp_path: Path) -> None:
         pass
 
 
-def test_what_a_killed_writer_left_is_removed(tmp_path: Path) -> None:
-    (tmp_path / ".file.tmp").write_bytes(b"half")
-    remove_leftover(tmp_path / "file")
-    remove_leftover(tmp_path / "file")
-    assert names(tmp_path) == []
+def test_what_a_killed_writer_left_is_removed() -> None:
+    Path(".file.tmp").write_bytes(b"half")
+    remove_leftover(Path("file"))
+    remove_leftover(Path("file"))
+    assert names(Path()) == []
