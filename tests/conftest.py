@@ -28,6 +28,7 @@ os.environ.update(
 
 import pytest  # noqa: E402
 import torch  # noqa: E402
+from hypothesis import settings  # noqa: E402
 from typer.testing import CliRunner, Result  # noqa: E402
 
 from mnistcnn.cli import app  # noqa: E402
@@ -35,6 +36,10 @@ from mnistcnn.config import DatasetName, Files, TrainConfig  # noqa: E402
 from mnistcnn.data import files, idx, synthetic  # noqa: E402
 from mnistcnn.device import Compute, resolve_device  # noqa: E402
 from mnistcnn.run import train  # noqa: E402
+
+# No time limit an example but where a test sets one; in CI the same examples every time.
+settings.register_profile("steady", deadline=None, derandomize="CI" in os.environ)
+settings.load_profile("steady")
 
 REAL_MNIST = Path(__file__).resolve().parents[2] / "shared" / "mnist"
 TINY_CONFIG = TrainConfig(epochs=2, batch_size=20, validation_size=100, dataset=DatasetName.SYNTHETIC)

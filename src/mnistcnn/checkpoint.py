@@ -24,7 +24,7 @@ from typing import Any
 import torch
 
 from mnistcnn.archive import load_archive, save_archive
-from mnistcnn.config import DatasetName, TrainConfig
+from mnistcnn.config import TrainConfig
 from mnistcnn.device import Compute
 from mnistcnn.errors import CheckpointError, MnistCnnError
 from mnistcnn.model import MnistCNN
@@ -186,6 +186,3 @@ def check_plain(value: object, what: str, depth: int = 6) -> Any:
     if what in _DESCRIPTIONS and not isinstance(value, dict):
         raise ValueError(f"it holds no {what}")
     return value
-
-
-__all__ = ["Checkpoint", "DatasetName", "build_model", "load_checkpoint", "save_checkpoint"]

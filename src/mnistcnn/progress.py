@@ -17,7 +17,7 @@ _REFRESHES = 4  # a second; each costs about a millisecond
 
 @contextmanager
 def watching(*, quiet: bool) -> Iterator[Observer]:
-    """An observer that shows what it is told on stderr while the context lasts; warnings always."""
+    """An observer that shows what it is told on stderr while the context lasts."""
     console = stderr()
     if quiet:
         yield ignore
