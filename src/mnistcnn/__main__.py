@@ -1,5 +1,7 @@
 """`python -m mnistcnn` and the `mnistcnn` command."""
 
+import contextlib
+import os
 import sys
 
 from mnistcnn.cli import app
@@ -10,7 +12,14 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
-    app(prog_name="mnistcnn")
+    try:
+        app(prog_name="mnistcnn")
+    except SystemExit as ended:
+        with contextlib.suppress(OSError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        # All is written and closed by now; taking torch apart piece by piece would cost half a second more.
+        os._exit(ended.code if isinstance(ended.code, int) else ended.code is not None)
 
 
 if __name__ == "__main__":
