@@ -12,6 +12,7 @@ from mnistcnn.errors import UsageError
 
 DEFAULT_CHECKPOINT = Path("models/mnist_cnn.pth")
 DEFAULT_OUTPUT_DIR = Path("output")
+DEVICE_SPELLING = r"auto|cpu|mps|(cuda|xpu)(:\d{1,3})?"  # a regular expression
 TRAIN_PICTURES = 60_000  # MNIST's training pictures, train and validation together
 
 

@@ -15,11 +15,10 @@ from typing import Any
 
 import torch
 
-from mnistcnn.config import Precision
+from mnistcnn.config import DEVICE_SPELLING, Precision
 from mnistcnn.errors import DeviceError, UsageError
 
 KINDS = ("cuda", "mps", "xpu", "cpu")  # in the order in which `auto` takes them
-_SPELLING = re.compile(r"auto|cpu|mps|(cuda|xpu)(:\d{1,3})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,7 @@ def resolve_device(name: str = "auto", precision: Precision = Precision.AUTO) ->
     `xpu:N`. Raises `UsageError` for another spelling, `DeviceError` for a device that isn't there, doesn't
     work, or can't compute in `precision`.
     """
-    if not _SPELLING.fullmatch(name):
+    if not re.fullmatch(DEVICE_SPELLING, name):
         raise UsageError(f"--device {name!r} is not a device.", "Use auto, cpu, cuda, cuda:N, mps, xpu or xpu:N.")
     present = available_devices()
     if name == "auto":

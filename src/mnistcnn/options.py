@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from mnistcnn.config import DEFAULT_CHECKPOINT
+from mnistcnn.config import DEFAULT_CHECKPOINT, DEVICE_SPELLING
 
 DATA, RECIPE, AUGMENTATION, MACHINE, OUTPUT = "Data", "Recipe", "Augmentation", "Machine", "Output"
 READING = "Reading"
@@ -16,7 +16,7 @@ READING = "Reading"
 
 def _check_device(value: str) -> str:
     """Refuse what can't be the name of a device, before torch is loaded."""
-    if not re.fullmatch(r"auto|cpu|mps|(cuda|xpu)(:\d{1,3})?", value):
+    if not re.fullmatch(DEVICE_SPELLING, value):
         raise typer.BadParameter(f"{value!r} is not one of auto, cpu, cuda, cuda:N, mps, xpu, xpu:N.")
     return value
 
