@@ -1,8 +1,8 @@
-"""Side by side with the plain script, start-up, memory and accuracy.
+"""Side by side with the plain script and Keras: speed, start-up, memory and accuracy.
 
     python -m benchmarks                 a quick look, about two minutes
-    python -m benchmarks --full          the whole table, about half an hour
-    python -m benchmarks --seeds 10      accuracy: ten whole trainings
+    python -m benchmarks --full          the whole table with ten seeds, most of an hour
+    python -m benchmarks --seeds 3       only accuracy: three whole trainings
 
 Needs MNIST in the cache (`mnistcnn train` or `mnistcnn evaluate` puts it there).
 """
@@ -14,6 +14,9 @@ import json
 import statistics
 import sys
 import tempfile
+import time
+from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +26,7 @@ from mnistcnn.data.cache import cache_dir
 from mnistcnn.data.files import FILES
 
 TOOL = (sys.executable, "-m", "mnistcnn")
+EPOCH_PICTURES = 55_000
 Rows = list[dict[str, Any]]
 
 
@@ -118,32 +122,89 @@ def threads(rows: Rows, rounds: int, steps: int) -> None:
     row(rows, "two threads / one, float32, batch 50", f"{median(found['two']) / median(found['one']):.2f} ×")
 
 
-def whole_runs(rows: Rows, data: Path, folder: Path, rounds: int) -> None:
-    """Five epochs from process start to written files."""
-    out = ["-c", str(folder / "w" / "net.pth"), "-o", str(folder / "w"), "-q"]
-    found = m.alternate(
-        rounds,
-        {
-            "plain": lambda: m.seconds(sys.executable, "-m", "benchmarks.baseline", "--data", str(data)),
-            "ours": lambda: m.seconds(*TOOL, "train", *out),
-        },
-    )
-    row(rows, "plain script, 5 epochs, s", m.spread(found["plain"]))
-    row(rows, "mnistcnn train, 5 epochs, s", m.spread(found["ours"]))
-    row(rows, "ours / plain script, whole process", f"{median(found['ours']) / median(found['plain']):.2f} ×")
+def growth(rows: Rows, folder: Path) -> None:
+    """Training time as pictures and epochs grow: both ratios are 1 where it is linear."""
+    out = ["-c", str(folder / "g" / "net.pth"), "-o", str(folder / "g"), "-q", "--json"]
+    few = json.loads(m.run(*TOOL, "train", "--epochs", "1", "--validation-size", "49000", *out))
+    many = json.loads(m.run(*TOOL, "train", "--epochs", "3", *out))
+    speeds = [epoch["pictures_per_second"] for epoch in many["epochs"]]
+    ratio = few["pictures_per_second"] / speeds[0]
+    row(rows, "pictures/s, 11,000 pictures / 55,000 pictures", f"{ratio:.2f} ×")
+    row(rows, "pictures/s, third epoch / first epoch", f"{speeds[-1] / speeds[0]:.2f} ×")
 
 
-def accuracy(rows: Rows, folder: Path, seeds: int, epochs: int) -> None:
-    """Test accuracy of `seeds` trainings."""
-    found = []
-    for seed in range(seeds):
-        out = ["-c", str(folder / "a" / "net.pth"), "-o", str(folder / "a"), "-q", "--json"]
-        result = json.loads(m.run(*TOOL, "train", "--seed", str(seed), "--epochs", str(epochs), *out))
-        found.append(result["test"]["accuracy"])
-        row(rows, f"test accuracy, {epochs} epochs, seed {seed}", f"{found[-1]:.2%}", seconds=result["seconds"])
+def parts(rows: Rows, data: Path) -> dict[str, Any]:
+    """Where the seconds of an epoch go, beside the floor of the arithmetic alone."""
+    found = {
+        name: json.loads(m.python("-m", "benchmarks.parts", whose, "--data", str(data)))
+        for name, whose in (("plain script", "plain"), ("mnistcnn", "ours"))
+    }
+    floor = m.FLOPS_PER_PICTURE * EPOCH_PICTURES / m.ceiling("float32")
+    for name, seconds in found.items():
+        shown = ", ".join(f"{part} {value:.2f}" for part, value in seconds.items())
+        row(rows, f"an epoch of {name}, s", f"{sum(seconds.values()):.1f}: {shown}")
+    row(rows, "floor of an epoch, s", f"{floor:.1f}")
+    return {"parts": found, "floor_seconds": floor}
+
+
+def epochs_of(command: Sequence[str]) -> list[dict[str, float]]:
+    """Seconds since the start of the process, and test accuracy, after each epoch of a contender."""
+    started = time.time()
+    lines = [json.loads(line) for line in m.run(*command).splitlines()]
+    return [{"seconds": line["wall_clock"] - started, "accuracy": line["accuracy"]} for line in lines]
+
+
+def train_once(folder: Path, seed: int, epochs: int) -> dict[str, float]:
+    """Seconds and test accuracy of a whole `mnistcnn train`, from process start to written files."""
+    out = ["-c", str(folder / "a" / "net.pth"), "-o", str(folder / "a"), "-q", "--json"]
+    started = time.perf_counter()
+    result = json.loads(m.run(*TOOL, "train", "--seed", str(seed), "--epochs", str(epochs), *out))
+    return {"seconds": time.perf_counter() - started, "accuracy": result["test"]["accuracy"]}
+
+
+def whole_runs(rows: Rows, data: Path, folder: Path, rounds: int, seed: int) -> dict[str, Any]:
+    """Whole processes in turn: ours of 1, 2, 3 and 5 epochs, the others of 5."""
+    runs: dict[str, list[Any]] = {}
+    programs = {"plain script": "benchmarks.baseline"}
+    if all(find_spec(name) for name in ("keras", "jax")):
+        programs["Keras"] = "benchmarks.keras_program"
+    for number in range(rounds):
+        for name, module in programs.items():
+            command = [sys.executable, "-m", module, "--data", str(data), "--seed", str(seed + number)]
+            runs.setdefault(name, []).append(epochs_of(command))
+        runs.setdefault("5", []).append(train_once(folder, seed + number, 5))
+    for epochs in (1, 2, 3):
+        runs[str(epochs)] = [train_once(folder, seed, epochs)]
+    times = {name: median([curve[-1]["seconds"] for curve in runs[name]]) for name in programs}
+    for name in programs:
+        row(rows, f"{name}, 5 epochs, whole process, s", m.spread([curve[-1]["seconds"] for curve in runs[name]]))
+        row(rows, f"{name}, test accuracy", ", ".join(f"{curve[-1]['accuracy']:.2%}" for curve in runs[name]))
+    ours = m.spread([run["seconds"] for run in runs["5"]])
+    row(rows, "mnistcnn train, 5 epochs, whole process, s", ours)
+    for name in programs:
+        ratio = median([run["seconds"] for run in runs["5"]]) / times[name]
+        row(rows, f"mnistcnn train / {name}, whole process", f"{ratio:.2f} ×")
+    curves = {name: [_middle(points) for points in zip(*runs[name], strict=True)] for name in programs}
+    curves["mnistcnn"] = [_middle(runs[epochs]) for epochs in ("1", "2", "3", "5")]
+    return {"curves": curves}
+
+
+def _middle(points: Sequence[dict[str, float]]) -> dict[str, float]:
+    return {key: median([point[key] for point in points]) for key in ("seconds", "accuracy")}
+
+
+def accuracy(rows: Rows, folder: Path, seeds: range, epochs: int) -> None:
+    """Test accuracy of a training with each of `seeds`."""
+    runs = []
+    for seed in seeds:
+        runs.append(train_once(folder, seed, epochs))
+        figure = f"{runs[-1]['accuracy']:.2%} in {runs[-1]['seconds']:.1f} s"
+        row(rows, f"test accuracy, {epochs} epoch(s), seed {seed}", figure, **runs[-1])
+    found = [run["accuracy"] for run in runs]
     deviation = statistics.stdev(found) if len(found) > 1 else 0.0
     figure = f"mean {statistics.mean(found):.3%}, deviation {deviation:.3%}, least {min(found):.2%}"
-    row(rows, f"test accuracy, {epochs} epochs, {seeds} seeds", figure, values=found)
+    row(rows, f"test accuracy, {epochs} epoch(s), {len(found)} seeds", figure, values=found)
+    row(rows, f"whole process, {epochs} epoch(s), s", m.spread([run["seconds"] for run in runs]))
 
 
 def torchvision_folder(folder: Path) -> Path:
@@ -158,32 +219,45 @@ def torchvision_folder(folder: Path) -> Path:
     return folder / "data"
 
 
+def full(rows: Rows, data: Path, folder: Path, seeds: range) -> dict[str, Any]:
+    """Everything beyond the quick look; what the charts are drawn from."""
+    threads(rows, 5, 200)
+    memory(rows, folder)
+    growth(rows, folder)
+    drawn = parts(rows, data)
+    drawn |= whole_runs(rows, data, folder, 2, seeds.start)
+    accuracy(rows, folder, seeds, 1)
+    accuracy(rows, folder, seeds, 5)
+    return drawn
+
+
 def main() -> None:
     """Measure, print, write JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--full", action="store_true", help="more rounds, whole runs, memory, threads")
-    parser.add_argument("--seeds", type=int, default=0, help="only the accuracy of so many trainings")
-    parser.add_argument("--epochs", type=int, default=5, help="of those trainings")
+    parser.add_argument("--full", action="store_true", help="also whole runs, memory, threads, ten seeds")
+    parser.add_argument("--seeds", type=int, help="only the accuracy of so many trainings; with --full, 10")
+    parser.add_argument("--first-seed", type=int, default=0, help="the others follow it")
+    parser.add_argument("--epochs", type=int, default=5, help="of the trainings of --seeds")
     parser.add_argument("--json", type=Path, help="write everything there too")
     arguments = parser.parse_args()
     rows: Rows = []
-    about = m.machine()
+    about, drawn = m.machine(), {}
     print(", ".join(f"{key} {value}" for key, value in about.items()), flush=True)
+    seeds = range(arguments.first_seed, arguments.first_seed + (arguments.seeds or 10))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        if arguments.seeds:
-            accuracy(rows, folder, arguments.seeds, arguments.epochs)
+        if arguments.seeds and not arguments.full:
+            accuracy(rows, folder, seeds, arguments.epochs)
         else:
             data = torchvision_folder(folder)
-            rounds, steps = (5, 300) if arguments.full else (3, 120)
+            rounds, steps = (5, 200) if arguments.full else (3, 120)
             training_speed(rows, data, rounds, steps)
             start_up(rows, 2 * rounds, folder)
             if arguments.full:
-                threads(rows, rounds, steps)
-                memory(rows, folder)
-                whole_runs(rows, data, folder, 2)
+                drawn = full(rows, data, folder, seeds)
     if arguments.json:
-        arguments.json.write_text(json.dumps({"machine": about, "rows": rows}, indent=2) + "\n", encoding="utf-8")
+        document = {"machine": about, "rows": rows, **drawn}
+        arguments.json.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

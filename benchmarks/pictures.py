@@ -17,7 +17,7 @@ from PIL import Image
 
 from benchmarks.wild import KINDS
 from mnistcnn import load_checkpoint, load_dataset
-from mnistcnn.config import DatasetName, Split
+from mnistcnn.config import DatasetName, Split, TrainConfig
 from mnistcnn.device import resolve_device
 from mnistcnn.inference import infer
 from mnistcnn.picture import read_picture
@@ -30,17 +30,23 @@ def naive(path: Path) -> np.ndarray:
 
 
 def measure(
-    checkpoint: Path, count: int, seed: int, kinds: list[str], keep: Path | None = None
+    checkpoint: Path,
+    count: int,
+    seed: int,
+    kinds: list[str],
+    keep: Path | None = None,
+    split: Split = Split.TEST,
 ) -> list[dict[str, object]]:
     """For each kind the accuracy of the naive way and of ours on the same `count` pictures."""
     loaded = load_checkpoint(checkpoint)
     compute = resolve_device()
     model = loaded.build_model(compute)
-    test = load_dataset(DatasetName.MNIST, splits=(Split.TEST,)).test
+    config = loaded.config or TrainConfig()  # its seed decides which are held out
+    pictures = load_dataset(DatasetName.MNIST, splits=(split,), seed=config.seed).split(split)
     rng = np.random.default_rng(seed)
-    chosen = torch.from_numpy(rng.choice(len(test), size=count, replace=False))
-    digits, labels = test.images[chosen, 0].numpy(), test.labels[chosen]
-    evaluated = infer(model, test.images[chosen], compute).argmax(1)
+    chosen = torch.from_numpy(rng.choice(len(pictures), size=count, replace=False))
+    digits, labels = pictures.images[chosen, 0].numpy(), pictures.labels[chosen]
+    evaluated = infer(model, pictures.images[chosen], compute).argmax(1)
     rows: list[dict[str, object]] = []
     with tempfile.TemporaryDirectory() as folder:
         for kind in kinds:

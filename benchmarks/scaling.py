@@ -2,8 +2,8 @@
 
     python -m benchmarks.scaling
 
-Strong scaling: the same global batch for both. Weak scaling: twice the batch for twice the processes. Needs MNIST in
-the cache.
+Strong scaling: the same global batch for both. Weak scaling: twice the batch for twice the processes. "Apart": two
+processes that know nothing of each other, which is the most that the machine gives. Needs MNIST in the cache.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ import json
 import statistics
 import sys
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from benchmarks import measure as m
 
@@ -46,6 +49,12 @@ def speed(processes: int, batch_size: int, pictures: int) -> float:
     return float(json.loads(m.python(*words, OMP_NUM_THREADS="1")))
 
 
+def apart(batch_size: int, pictures: int) -> float:
+    """Pictures/s of two single processes at the same time, together."""
+    with ThreadPoolExecutor(2) as pool:
+        return sum(pool.map(lambda _: speed(1, batch_size, pictures), range(2)))
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -58,15 +67,20 @@ def main() -> None:
         sys.exit()
     print(", ".join(f"{key} {value}" for key, value in m.machine().items()), flush=True)
     runs = [(1, 50), (2, 50), (2, 100), (1, 200), (2, 200), (2, 400)]
-    found = m.alternate(
-        arguments.rounds,
-        {f"{n} × {size}": lambda n=n, size=size: speed(n, size, arguments.pictures) for n, size in runs},  # type: ignore[misc]
-    )
-    for (n, size), values in zip(runs, found.values(), strict=True):
+    contenders: dict[str, Callable[[], float]] = {}
+    contenders |= {f"{n} × {size}": partial(speed, n, size, arguments.pictures) for n, size in runs}
+    contenders |= {f"apart {size}": partial(apart, size, arguments.pictures) for size in (50, 200)}
+    found = m.alternate(arguments.rounds, contenders)
+    for n, size in runs:
+        values = found[f"{n} × {size}"]
         one = statistics.median(found[f"1 × {size // n if size // n in (50, 200) else size}"])
         alone = statistics.median(found[f"1 × {size}"]) if f"1 × {size}" in found else one
         ratio = statistics.median(values) / alone
         print(f"{n} process(es), global batch {size:<4} pictures/s {m.spread(values):<42} {ratio:.2f} × one")
+    for size in (50, 200):
+        values, one = found[f"apart {size}"], statistics.median(found[f"1 × {size}"])
+        ratio = statistics.median(values) / one
+        print(f"2 apart, batch {size:<15} pictures/s {m.spread(values):<42} {ratio:.2f} × one")
 
 
 if __name__ == "__main__":

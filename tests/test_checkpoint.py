@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from mnistcnn.archive import load_archive, save_archive
-from mnistcnn.checkpoint import check_plain, load_checkpoint
+from mnistcnn.checkpoint import PACKAGED, check_plain, load_checkpoint
+from mnistcnn.config import TrainConfig
 from mnistcnn.device import Compute
 from mnistcnn.errors import CheckpointError
 from mnistcnn.model import MnistCNN
@@ -97,3 +98,11 @@ def test_a_web_of_shared_lists_is_not_followed_for_ever(trained: Path, tmp_path:
         web = [web, web]
     with pytest.raises(ValueError, match="too large"):
         check_plain({"x": web}, "data", depth=100)
+
+
+def test_the_network_in_the_package_is_sound_and_small_enough() -> None:
+    packaged = load_checkpoint(PACKAGED)
+    assert PACKAGED.stat().st_size <= 4_500_000
+    assert packaged.config == TrainConfig(), "trained by the default recipe: `python -m benchmarks.packaged`"
+    assert packaged.metrics["test"]["accuracy"] >= 0.995
+    assert "platform" not in packaged.environment

@@ -15,7 +15,7 @@ from mnistcnn.data import load_dataset
 from mnistcnn.errors import ExitCode
 from tests.conftest import TINY_CONFIG, invoke
 
-COMMANDS = ("train", "evaluate", "predict", "summary")
+COMMANDS = ("train", "evaluate", "predict", "summary", "draw", "export")
 
 
 def tiny_train(tiny: Path, *more: object) -> list[object]:
@@ -58,16 +58,18 @@ KEYS = {
     "predict": "schema checkpoint trained_on predictions",
     "summary": "schema layers parameters multiply_adds batch_size forward_bytes training_bytes initialisation "
     "checkpoint files",
+    "export": "schema path format checkpoint size input_type opset largest_difference metadata",
 }
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", KEYS)
 def test_json_is_one_document_with_stable_keys(command: str, tiny: Path, trained: Path, picture: str) -> None:
     arguments: dict[str, list[object]] = {
         "train": tiny_train(tiny),
         "evaluate": ["evaluate", trained, "--data-dir", tiny],
         "predict": ["predict", picture, "-c", trained],
         "summary": ["summary", trained],
+        "export": ["export", "net.safetensors", "-c", trained],
     }
     result = invoke(*arguments[command], "--json")
     assert result.exit_code == 0
@@ -112,7 +114,12 @@ MISTAKES: list[tuple[list[object], int, str]] = [
     (["evaluate", "x.pth", "--split", "all"], 2, "all"),
     (["evaluate", "x.pth", "--min-accuracy", "2"], 2, "less than or equal to 1"),
     (["predict"], 2, "IMAGE"),
-    (["predict", "p.png"], 1, "There is no checkpoint models/mnist_cnn.pth"),
+    (["predict", "p.png"], 1, "p.png can't be read"),
+    (["predict", "p.png", "-c", "none.pth"], 1, "There is no checkpoint none.pth"),
+    (["draw", "--port", "70000"], 2, "--port"),
+    (["draw", "--no-open", "-c", "none.pth"], 1, "There is no checkpoint none.pth"),
+    (["export", "net"], 2, "neither in .onnx nor in .safetensors"),
+    (["export", "."], 2, "neither"),
     (["summary", "none.pth"], 1, "There is no checkpoint none.pth"),
     (["summary", "--plot", "."], 1, "names no file"),
     (["train", "--checkpoint", "."], 1, "names no file"),
@@ -276,3 +283,23 @@ def test_a_second_start_loads_no_torchvision(tiny: Path) -> None:
     )
     arguments = [str(a) for a in tiny_train(tiny)]
     subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, check=True)
+
+
+def test_the_network_in_the_package_is_used_where_there_is_no_other(
+    tiny: Path, trained: Path, picture: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = Path("models/mnist_cnn.pth")
+    for arguments in (["predict", picture], ["evaluate", "--dataset", "synthetic", "--data-dir", tiny], ["summary"]):
+        packaged = invoke(*arguments)
+        assert packaged.exit_code == 0
+        assert packaged.stderr.startswith("Network: the one that comes with mnistcnn")
+        assert invoke(*arguments, "--quiet").stderr == ""
+    own.parent.mkdir()
+    own.write_bytes(trained.read_bytes())
+    for arguments in (["predict", picture], ["evaluate", "--data-dir", tiny], ["summary"]):
+        assert invoke(*arguments).stderr.splitlines()[0] == "Network: models/mnist_cnn.pth"
+    own.write_bytes(b"broken")
+    monkeypatch.setenv("MNISTCNN_CHECKPOINT", str(trained))
+    for arguments in (["predict", picture], ["evaluate", "--data-dir", tiny], ["summary"]):
+        named = invoke(*arguments)
+        assert (named.exit_code, named.stderr) == (0, "")

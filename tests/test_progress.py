@@ -22,9 +22,9 @@ EVENTS: list[Event] = [
     Transfer("train-images.gz", 10, 100),
     Transfer("train-images.gz", 100, 100),
     Note("a mirror failed", warning=True),
-    TrainStart(2, 10, 1, 0, ENVIRONMENT, DATA),
-    StepResult(1, 5, 10, HALF, 3210.0),
-    StepResult(1, 10, 10, HALF, 3210.0),
+    TrainStart(2, 17, 0, 1, 0, ENVIRONMENT, DATA),
+    StepResult(1, 5, 10, 5, 17, HALF, 3210.0),
+    StepResult(1, 10, 10, 10, 17, HALF, 3210.0),
     EpochResult(1, 0.001, HALF, Metrics(0.75, 0.5, 50), 12.34, 3210.0),
 ]
 EPOCH = "epoch 1/2  train loss 1.2500 accuracy 50.00 %  validation loss 0.5000 accuracy 75.00 %  12.3 s"
@@ -38,7 +38,7 @@ def test_elsewhere_it_is_plain_lines() -> None:
     written = stream.getvalue().splitlines()
     assert written[0] == "Fetching MNIST"
     assert written[1] == "Warning: a mirror failed"
-    assert written[2].startswith("Training on mnist: 55,000 pictures, 5,000 held out; 2 epochs of 10 steps on cpu (X)")
+    assert written[2].startswith("Training on mnist: 55,000 pictures, 5,000 held out; 2 epochs, 17 steps, on cpu (X)")
     assert written[3:] == [EPOCH]
     assert "\x1b" not in stream.getvalue()
 
@@ -65,7 +65,7 @@ def test_on_a_terminal_there_are_bars_with_live_figures_and_the_lines_stay() -> 
 def test_a_resumed_run_begins_where_it_stood() -> None:
     stream = io.StringIO()
     bars = Bars(Console(file=stream, width=100, force_terminal=True))
-    bars(TrainStart(2, 10, 2, 4, ENVIRONMENT, DATA))
+    bars(TrainStart(2, 20, 14, 2, 4, ENVIRONMENT, DATA))
     assert bars._progress.tasks[0].completed == 14
     assert bars._progress.tasks[0].total == 20
     assert "Going on in epoch 2 at step 4" in stream.getvalue().replace("\n", " ")

@@ -13,7 +13,7 @@ from mnistcnn import cli
 from mnistcnn.errors import ExitCode
 
 README = Path(__file__).resolve().parents[1] / "README.md"
-COMMANDS = ("train", "evaluate", "predict", "summary")
+COMMANDS = ("train", "evaluate", "predict", "summary", "draw", "export")
 BLOCK = r"(<!-- options: {} -->\n).*?(<!-- end -->)"
 
 

@@ -8,12 +8,18 @@ import subprocess
 import sys
 from pathlib import Path
 
+import onnxruntime
 import pytest
+import torch
 from PIL import Image
 
+from mnistcnn.checkpoint import PACKAGED, load_checkpoint
 from mnistcnn.config import DatasetName, Split
 from mnistcnn.data import files, load_dataset
+from mnistcnn.device import resolve_device
 from mnistcnn.evaluation import evaluate
+from mnistcnn.exporting import export
+from mnistcnn.inference import infer, probabilities
 from mnistcnn.prediction import predict
 from tests.conftest import REAL_MNIST, invoke
 from tests.server import serving
@@ -44,6 +50,21 @@ def test_one_epoch_reads_nearly_all(network: Path) -> None:
     assert measured.calibration_error < 0.01
 
 
+def test_the_network_in_the_package_is_as_good_as_it_says() -> None:
+    recorded = load_checkpoint(PACKAGED).metrics["test"]["accuracy"]
+    assert evaluate(PACKAGED, data_dir=REAL_MNIST).accuracy == pytest.approx(recorded, abs=2e-4)  # two pictures
+
+
+def test_the_exported_network_reads_the_test_set_as_the_original_does(tmp_path: Path) -> None:
+    test = load_dataset(DatasetName.MNIST, data_dir=REAL_MNIST, splits=(Split.TEST,)).test
+    packaged, compute = load_checkpoint(PACKAGED), resolve_device("cpu")
+    expected = probabilities(infer(packaged.build_model(compute), test.images, compute), packaged.temperature)
+    session = onnxruntime.InferenceSession(export(tmp_path / "net.onnx", PACKAGED).path)
+    (found,) = session.run(None, {"pictures": test.images.numpy()})
+    assert (torch.from_numpy(found).argmax(1) == expected.argmax(1)).all()
+    assert (torch.from_numpy(found) - expected).abs().max() < 1e-5
+
+
 def test_exported_pictures_are_read_as_evaluate_reads_them(network: Path, tmp_path: Path) -> None:
     test = load_dataset(DatasetName.MNIST, data_dir=REAL_MNIST, splits=(Split.TEST,)).test
     folder = tmp_path / "exported"
@@ -54,9 +75,6 @@ def test_exported_pictures_are_read_as_evaluate_reads_them(network: Path, tmp_pa
     digits = [made.digit for made in predict([folder], network)]
     wrong = sum(digit != label for digit, label in zip(digits, test.labels[:1000].tolist(), strict=True))
     assert wrong <= sum(map(sum, result.confusion_matrix)) - sum(result.confusion_matrix[d][d] for d in range(10))
-    from mnistcnn.checkpoint import load_checkpoint
-    from mnistcnn.device import resolve_device
-    from mnistcnn.inference import infer
 
     compute = resolve_device("cpu")
     expected = infer(load_checkpoint(network).build_model(compute), test.images[:1000], compute).argmax(1)

@@ -86,7 +86,7 @@ def test_the_observer_is_told_the_course(files: Files) -> None:
     told: list[Event] = []
     result = train(TINY_CONFIG, files, observer=told.append)
     assert isinstance(told[0], TrainStart)
-    assert (told[0].epochs, told[0].steps, told[0].first_step) == (2, 20, 0)
+    assert (told[0].epochs, told[0].steps, told[0].first_step) == (2, 20 + 15, 0)
     assert [e for e in told if isinstance(e, EpochResult)] == result.epochs
     assert isinstance(result, TrainResult)
     assert result.seconds > 0
@@ -175,8 +175,8 @@ def test_the_same_settings_may_be_given_again() -> None:
 def test_the_state_is_saved_as_often_as_asked(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
     saved = []
     monkeypatch.setattr(run_module, "save_unfinished", lambda path, run: saved.append(run.state["step"]))
-    train(replace(TINY_CONFIG, batch_size=10), files, save_every=0.0)  # 40 steps an epoch, all in one chunk
-    assert saved == [40, 0, 40, 0]
+    train(replace(TINY_CONFIG, batch_size=10), files, save_every=0.0)  # 40 steps, then 30, all in one chunk
+    assert saved == [40, 0, 30, 0]
     saved.clear()
     train(replace(TINY_CONFIG, batch_size=10), files, save_every=1000.0)
     assert saved == [0, 0]

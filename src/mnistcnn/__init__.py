@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mnistcnn.data import load_dataset
     from mnistcnn.errors import MnistCnnError
     from mnistcnn.evaluation import evaluate
+    from mnistcnn.exporting import export
     from mnistcnn.model import MnistCNN
     from mnistcnn.prediction import predict
     from mnistcnn.run import train
@@ -30,6 +31,7 @@ __all__ = [
     "MnistCnnError",
     "TrainConfig",
     "evaluate",
+    "export",
     "load_checkpoint",
     "load_dataset",
     "predict",
@@ -44,6 +46,7 @@ _HOMES = {
     "MnistCnnError": "errors",
     "TrainConfig": "config",
     "evaluate": "evaluation",
+    "export": "exporting",
     "load_checkpoint": "checkpoint",
     "load_dataset": "data",
     "predict": "prediction",

@@ -24,13 +24,15 @@ from typing import Any
 import torch
 
 from mnistcnn.archive import load_archive, save_archive
-from mnistcnn.config import TrainConfig
+from mnistcnn.config import DEFAULT_CHECKPOINT, TrainConfig
 from mnistcnn.device import Compute
 from mnistcnn.errors import CheckpointError, MnistCnnError
 from mnistcnn.model import MnistCNN
+from mnistcnn.results import Note, Observer, ignore
 
 FORMAT = 1
 KIND = "mnistcnn checkpoint"
+PACKAGED = Path(__file__).parent / "weights" / "mnist_cnn.pth"  # written by `python -m benchmarks.packaged`
 _DESCRIPTIONS = ("data", "metrics", "environment")
 
 
@@ -87,6 +89,20 @@ def save_checkpoint(checkpoint: Checkpoint) -> None:
         **{key: value for key, value in checkpoint.describe().items() if key != "path"},
     }
     save_archive(checkpoint.path, content)
+
+
+def find_checkpoint(given: Path | str | None, observer: Observer = ignore) -> Path:
+    """`given`; else `models/mnist_cnn.pth` where there is one; else the trained network in the package.
+
+    The observer is told which one it is, unless it was given.
+    """
+    if given is not None:
+        return Path(given)
+    if DEFAULT_CHECKPOINT.exists():
+        observer(Note(f"Network: {DEFAULT_CHECKPOINT}"))
+        return DEFAULT_CHECKPOINT
+    observer(Note("Network: the one that comes with mnistcnn; `mnistcnn train` makes your own."))
+    return PACKAGED
 
 
 def load_checkpoint(path: str | Path) -> Checkpoint:

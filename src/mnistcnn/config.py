@@ -31,6 +31,20 @@ class Precision(StrEnum):
     BFLOAT16 = "bfloat16"
 
 
+class ExportFormat(StrEnum):
+    """The files that `export` writes; each is the suffix of its name too."""
+
+    ONNX = "onnx"
+    SAFETENSORS = "safetensors"
+
+
+class InputType(StrEnum):
+    """The number format of the pictures, 0 … 255, that an exported network takes."""
+
+    UINT8 = "uint8"
+    FLOAT32 = "float32"
+
+
 class Split(StrEnum):
     """The three parts of a data set."""
 
@@ -68,6 +82,8 @@ class TrainConfig:
     lr: float = 3e-3  # peak of the one-cycle learning rate
     weight_decay: float = 0.15  # AdamW's decoupled weight decay, per step and unit of learning rate
     label_smoothing: float = 0.1  # probability spread evenly over the ten digits
+    skip_easy: float = 0.5  # from the second epoch on, this fraction of the pictures, the best read, is left out
+    repeat_hard: float = 0.25  # from the second epoch on, this fraction, the worst read, comes twice
     shift: int = 1  # augmentation: up to this many whole pixels in each direction
     rotation: float = 10.0  # augmentation: up to this many degrees to either side
     scale: float = 0.1  # augmentation: up to this fraction narrower or wider, and lower or higher
@@ -86,6 +102,8 @@ class TrainConfig:
         self._require("lr", 0.0, 1000.0, low_included=False)
         self._require("weight_decay", 0.0, 1000.0)
         self._require("label_smoothing", 0.0, 0.99)
+        self._require("skip_easy", 0.0, 0.99)
+        self._require("repeat_hard", 0.0, 1.0)
         self._require("shift", 0, 14)
         self._require("rotation", 0.0, 180.0)
         self._require("scale", 0.0, 0.9)

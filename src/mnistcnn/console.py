@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mnistcnn.errors import MnistCnnError
-from mnistcnn.results import DigitScore, Evaluation, Metrics, ModelSummary, Prediction, TrainResult, to_json
+from mnistcnn.results import DigitScore, Evaluation, Export, Metrics, ModelSummary, Prediction, TrainResult, to_json
 
 
 def stdout() -> Console:
@@ -206,7 +206,6 @@ def _shaded(picture: Any, rows: int) -> list[str]:
 def show_summary(result: ModelSummary) -> None:
     """The table of `summary`."""
     console = stdout()
-    trained = result.checkpoint is not None
     table = Table(
         box=SIMPLE_HEAD,
         title="MnistCNN: 1×28×28 picture in, 10 logits out",
@@ -237,13 +236,12 @@ def show_summary(result: ModelSummary) -> None:
             ("began with", result.initialisation),
         ],
     )  # fmt: skip
-    if trained:
-        _show_trained(console, result)
+    _show_trained(console, result)
     _show_pairs(console, [("written", name) for name in result.files])
 
 
 def _show_trained(console: Console, result: ModelSummary) -> None:
-    about = result.checkpoint or {}
+    about = result.checkpoint
     config = about.get("config")
     pairs = [("checkpoint", about["path"])]
     if config:
@@ -274,10 +272,33 @@ def _show_trained(console: Console, result: ModelSummary) -> None:
     console.print(table)
 
 
+def show_export(result: Export) -> None:
+    """What `export` has written."""
+    pairs = [
+        ("written", f"{result.path} ({result.format}, {result.size:,} bytes)"),
+        ("checkpoint", result.checkpoint),
+        *((name.replace("_", " "), value) for name, value in result.metadata.items()),
+    ]
+    if result.largest_difference is not None:
+        pairs += [
+            ("takes", f"pictures (N, 1, 28, 28) {result.input_type}, 0 paper to 255 ink; opset {result.opset}"),
+            ("gives", f"probabilities (N, 10); from the original's at most {result.largest_difference:.1e}"),
+        ]
+    _show_pairs(stdout(), pairs)
+
+
+def show_address(address: str) -> None:
+    """Where the drawing page is, at once, also into a pipe."""
+    sys.stdout.write(address + "\n")
+    sys.stdout.flush()
+
+
 def _show_pairs(console: Console, pairs: Iterable[tuple[str, str]]) -> None:
     """Lines of a name and a value that are never cut, so that paths can be copied from them."""
+    pairs = list(pairs)
+    width = max(12, *(len(name) + 1 for name, _ in pairs)) if pairs else 0
     for name, value in pairs:
-        console.print(Text(f"{name:<12}", style="bold") + Text(printable(value), style=""), soft_wrap=True)
+        console.print(Text(f"{name:<{width}}", style="bold") + Text(printable(value), style=""), soft_wrap=True)
 
 
 def _data_name(name: str) -> str:

@@ -95,7 +95,9 @@ def parallel(model: nn.Module, world: World, device: torch.device) -> nn.Module:
     """`model` as the processes train it together: its gradients are averaged over them."""
     if world.size == 1:
         return model
-    return DistributedDataParallel(model, device_ids=None if device.type == "cpu" else [device])
+    device_ids = None if device.type == "cpu" else [device]
+    # Gradients that are views of what is exchanged need not be copied there and back.
+    return DistributedDataParallel(model, device_ids=device_ids, gradient_as_bucket_view=True)
 
 
 class SharedDropout(nn.Module):

@@ -61,6 +61,14 @@ class PeerError(TrainingError):
     """Another process of the same run is gone."""
 
 
+class MissingPackageError(MnistCnnError):
+    """A command needs a package that isn't installed."""
+
+
+class ServerError(MnistCnnError):
+    """The page can't be served there."""
+
+
 class OutputError(MnistCnnError):
     """A file can't be written where the user wants it."""
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import torch
 
-from mnistcnn.checkpoint import Checkpoint, load_checkpoint
-from mnistcnn.config import DEFAULT_CHECKPOINT, DatasetName, Split, TrainConfig
+from mnistcnn.checkpoint import Checkpoint, find_checkpoint, load_checkpoint
+from mnistcnn.config import DatasetName, Split, TrainConfig
 from mnistcnn.data import Pictures, load_dataset
 from mnistcnn.device import Compute, resolve_device
 from mnistcnn.errors import UsageError
@@ -23,7 +23,7 @@ BINS = 15  # of the calibration error
 
 
 def evaluate(
-    checkpoint: Path | str = DEFAULT_CHECKPOINT,
+    checkpoint: Path | str | None = None,
     *,
     split: Split = Split.TEST,
     dataset: DatasetName | None = None,
@@ -36,13 +36,13 @@ def evaluate(
 ) -> Evaluation:
     """Measure a checkpoint on one split, and draw two pictures into `output_dir` where one is given.
 
-    `dataset` is the one the checkpoint was trained on if None; `Split.VALIDATION` and `Split.TRAIN` are the
-    parts that its training made. Raises `MnistCnnError`s.
+    Without a `checkpoint`, see `checkpoint.find_checkpoint`. `dataset` is the one the checkpoint was trained on
+    if None; `Split.VALIDATION` and `Split.TRAIN` are the parts that its training made. Raises `MnistCnnError`s.
     """
-    loaded = load_checkpoint(checkpoint)
+    loaded = load_checkpoint(find_checkpoint(checkpoint, observer))
     config = loaded.config or TrainConfig()
     if split is not Split.TEST and loaded.config is None:
-        raise UsageError(f"{checkpoint} does not say which pictures it held out; only --split test is there.")
+        raise UsageError(f"{loaded.path} does not say which pictures it held out; only --split test is there.")
     compute = resolve_device(device, config.precision)
     data = load_dataset(
         dataset or config.dataset,

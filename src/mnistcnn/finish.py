@@ -89,7 +89,7 @@ def _result(checkpoint: Checkpoint, training: Training, test: Metrics, files: Fi
 
 
 def _draw(training: Training, data: Dataset, logits: torch.Tensor, temperature: float, files: Files) -> None:
-    total = training.config.epochs * training.steps
+    total = training.all_steps
     steps = (int(i * (total - 1) / (_RATE_POINTS - 1)) for i in range(_RATE_POINTS))
     rates = [learning_rate(step, total, training.config.lr) for step in steps]
     draw_training(files.output_dir, training.history, training.best_epoch, rates)

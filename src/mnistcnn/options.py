@@ -11,7 +11,7 @@ import typer
 from mnistcnn.config import DEFAULT_CHECKPOINT, DEVICE_SPELLING
 
 DATA, RECIPE, AUGMENTATION, MACHINE, OUTPUT = "Data", "Recipe", "Augmentation", "Machine", "Output"
-READING = "Reading"
+READING, PAGE = "Reading", "Page"
 
 
 def _check_device(value: str) -> str:
@@ -53,15 +53,16 @@ JsonOption = Annotated[
 QuietOption = Annotated[
     bool, typer.Option("--quiet", "-q", help="Say nothing but results and errors.", rich_help_panel=OUTPUT)
 ]
+_FOUND = f"{DEFAULT_CHECKPOINT}, else the one in the package"
 CheckpointOption = Annotated[
-    Path,
-    typer.Option("--checkpoint", "-c", envvar="MNISTCNN_CHECKPOINT", help="The trained network."),
+    Path | None,
+    typer.Option("--checkpoint", "-c", envvar="MNISTCNN_CHECKPOINT", help="The trained network.", show_default=_FOUND),
 ]
 CheckpointArgument = Annotated[
-    Path,
+    Path | None,
     typer.Argument(
         envvar="MNISTCNN_CHECKPOINT",
         help="A checkpoint of `mnistcnn train`, or a bare state_dict of this network.",
-        show_default=str(DEFAULT_CHECKPOINT),
+        show_default=_FOUND,
     ),
 ]

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnistcnn.components import Components, Mask, find_components
-from mnistcnn.decoding import Colours, decode
+from mnistcnn.decoding import Colours, decode, decode_content
 from mnistcnn.framing import SIDE, Frame, Ink, frame, ink_box
 from mnistcnn.paper import LUMINANCE, find_ink, find_page, flatten, remove_backdrop, to_ink
 from mnistcnn.strokes import adjust_strokes, spread
@@ -42,7 +42,15 @@ def read_picture(path: Path, invert: bool | None = None) -> Reading:
     `invert` true says that the digit is darker than its paper, false that it is lighter; None finds out.
     Raises `PictureError` naming the file.
     """
-    colours, grey = decode(path)
+    return _read(*decode(path), invert)
+
+
+def read_content(content: bytes, invert: bool | None = None, name: str = "The file") -> Reading:
+    """`read_picture` of a picture file's content; errors call it `name`."""
+    return _read(*decode_content(content, Path(name)), invert)
+
+
+def _read(colours: Colours, grey: bool, invert: bool | None) -> Reading:
     original = np.rint(colours @ LUMINANCE * 255).astype(np.uint8)
     if grey and invert is not True and is_framed(original):
         return Reading(original, original)

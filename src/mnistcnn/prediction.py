@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from mnistcnn.checkpoint import Checkpoint, load_checkpoint
-from mnistcnn.config import DEFAULT_CHECKPOINT, TrainConfig
+from mnistcnn.checkpoint import Checkpoint, find_checkpoint, load_checkpoint
+from mnistcnn.config import TrainConfig
 from mnistcnn.decoding import SUFFIXES
 from mnistcnn.device import resolve_device
 from mnistcnn.errors import PictureError
@@ -29,7 +29,7 @@ _BATCH = 256  # pictures read before they are inferred
 
 def predict(
     paths: Iterable[Path | str],
-    checkpoint: Path | str | Checkpoint = DEFAULT_CHECKPOINT,
+    checkpoint: Path | str | Checkpoint | None = None,
     *,
     device: str = "auto",
     top_k: int = TOP_K,
@@ -37,8 +37,11 @@ def predict(
     min_confidence: float = 0.0,
     save_input: Path | None = None,
 ) -> list[Prediction]:
-    """Read the digits on pictures; see `predict_each`. A folder stands for the pictures in it."""
-    loaded = checkpoint if isinstance(checkpoint, Checkpoint) else load_checkpoint(checkpoint)
+    """Read the digits on pictures; see `predict_each`. A folder stands for the pictures in it.
+
+    Without a `checkpoint`, see `checkpoint.find_checkpoint`.
+    """
+    loaded = checkpoint if isinstance(checkpoint, Checkpoint) else load_checkpoint(find_checkpoint(checkpoint))
     found = find_pictures([Path(path) for path in paths])
     each = predict_each(
         found,

@@ -68,7 +68,6 @@ class Bars(Lines):
             refresh_per_second=_REFRESHES,
         )
         self._tasks: dict[str, TaskID] = {}
-        self._epoch_steps = 1
 
     def __enter__(self) -> Bars:
         self._progress.start()
@@ -83,12 +82,9 @@ class Bars(Lines):
         match event:
             case TrainStart():
                 self._clear()
-                self._epoch_steps = event.steps
-                done = (event.first_epoch - 1) * event.steps + event.first_step
-                self._update("training", done, event.epochs * event.steps, "")
+                self._update("training", event.done_steps, event.steps, "")
             case StepResult():
-                done = (event.epoch - 1) * event.steps + event.step
-                self._update("training", done, self._epochs * event.steps, f"epoch {event.epoch}/{self._epochs}")
+                self._update("training", event.done_steps, event.all_steps, f"epoch {event.epoch}/{self._epochs}")
                 live = f"loss {event.train.loss:.3f}  {percent(event.train.accuracy)}  "
                 self._update("epoch", event.step, event.steps, f"{live}{event.pictures_per_second:,.0f}/s")
             case Transfer():
@@ -119,7 +115,7 @@ def _start_line(event: TrainStart) -> str:
     threads = f", {environment['threads']} threads" if environment["device"] == "cpu" else ""
     line = (
         f"Training on {data['dataset']}: {data['train']:,} pictures, {data['validation']:,} held out; "
-        f"{event.epochs} epochs of {event.steps:,} steps on {where}{threads} ({environment['device_reason']})."
+        f"{event.epochs} epochs, {event.steps:,} steps, on {where}{threads} ({environment['device_reason']})."
     )
     if event.first_step or event.first_epoch > 1:
         line += f" Going on in epoch {event.first_epoch} at step {event.first_step:,}."

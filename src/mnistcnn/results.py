@@ -56,14 +56,20 @@ class StepResult(Result):
 
     epoch: int  # from 1
     step: int  # steps done in this epoch
-    steps: int  # steps in an epoch
+    steps: int  # steps in this epoch
+    done_steps: int  # steps done in the whole run
+    all_steps: int  # steps in the whole run
     train: Metrics
     pictures_per_second: float
 
 
 @dataclass(frozen=True, slots=True)
 class EpochResult(Result):
-    """One finished epoch. `train` was measured on the way: augmented pictures, dropout, moving weights."""
+    """One finished epoch.
+
+    `train` was measured on the way: augmented pictures, dropout, moving weights, from the second epoch on the
+    hard pictures most of all.
+    """
 
     epoch: int  # from 1
     learning_rate: float  # of its last step
@@ -95,7 +101,8 @@ class TrainStart(Result):
     """What is about to be trained on what; `first_step` is above 0 when an unfinished run goes on."""
 
     epochs: int
-    steps: int  # in an epoch
+    steps: int  # in the whole run
+    done_steps: int  # when an unfinished run goes on
     first_epoch: int
     first_step: int
     environment: dict[str, Any]
@@ -185,6 +192,33 @@ class Prediction(Result):
 
 
 @dataclass(frozen=True, slots=True)
+class Drawing(Result):
+    """What a drawing was read as, and what the network saw of it on the way."""
+
+    digit: int
+    confidence: float
+    probabilities: list[float]  # of the ten digits
+    warning: str | None  # nothing on it, or no single digit
+    frame: list[list[int]]  # 28 rows of 28, 0 paper … 255 ink
+    responses: list[list[list[int]]]  # of the 25 filters of the first layer, 9 rows of 9, 0 … 255 the strongest
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Export(Result):
+    """A file for other programs; what is None doesn't apply to its format."""
+
+    path: str
+    format: str
+    checkpoint: str
+    size: int  # bytes
+    input_type: str | None
+    opset: int | None
+    largest_difference: float | None  # of a probability, from the original network
+    metadata: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class LayerSummary(Result):
     """One layer; `output` without the batch dimension; multiply-adds for one picture."""
 
@@ -194,7 +228,7 @@ class LayerSummary(Result):
     output: tuple[int, ...]
     parameters: int
     multiply_adds: int
-    weight_mean: float | None = None
+    weight_mean: float | None = None  # None where there are no weights
     weight_std: float | None = None
     initial_weight_mean: float | None = None
     initial_weight_std: float | None = None
@@ -211,5 +245,5 @@ class ModelSummary(Result):
     forward_bytes: int
     training_bytes: int
     initialisation: str
-    checkpoint: dict[str, Any] | None
+    checkpoint: dict[str, Any]
     files: list[str]

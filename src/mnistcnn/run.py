@@ -175,7 +175,8 @@ def _take_up(training: Training, unfinished: Unfinished, data: Dataset, files: F
 def _announce(training: Training, compute: Compute, data: Dataset) -> TrainStart:
     return TrainStart(
         epochs=training.config.epochs,
-        steps=training.steps,
+        steps=training.all_steps,
+        done_steps=training.done_steps,
         first_epoch=training.epoch,
         first_step=training.step,
         environment=compute.environment(),
@@ -223,7 +224,7 @@ def _loop(training: Training, keeper: _Keeper, observer: Observer, stop: Stop) -
         keeper.save()
         where = f"after epoch {training.epoch - 1}"
         if training.step:
-            where = f"in epoch {training.epoch} at step {training.step:,} of {training.steps:,}"
+            where = f"in epoch {training.epoch} at step {training.step:,} of {training.steps(training.epoch):,}"
         raise stop.interrupted(
             f"Stopped {where}; nothing is lost: {keeper.path}",
             "Go on with `mnistcnn train --resume`.",

@@ -7,25 +7,31 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from mnistcnn.checkpoint import Checkpoint, build_model, load_checkpoint
+from mnistcnn.checkpoint import Checkpoint, build_model, find_checkpoint, load_checkpoint
 from mnistcnn.device import derive_seed
 from mnistcnn.model import BIAS, SIDE, WEIGHT_STD, MnistCNN
 from mnistcnn.plots import draw_filters
-from mnistcnn.results import LayerSummary, ModelSummary
+from mnistcnn.results import LayerSummary, ModelSummary, Observer, ignore
 
 INITIALISATION = f"weights from N(0, {WEIGHT_STD}²), biases {BIAS}"
 _FLOAT = 4  # bytes
 _COPIES = 4  # of each parameter in training: itself, its gradient, AdamW's two moments
 
 
-def summarise(checkpoint: Path | str | None = None, *, batch_size: int = 50, plot: Path | None = None) -> ModelSummary:
-    """Describe the network and, with a checkpoint, what it was trained on and how its weights have changed.
+def summarise(
+    checkpoint: Path | str | None = None,
+    *,
+    batch_size: int = 50,
+    plot: Path | None = None,
+    observer: Observer = ignore,
+) -> ModelSummary:
+    """Describe the network, what it was trained on, how well, and how its weights have changed.
 
-    `plot` is a PNG file that gets the first layer's filters. Raises `CheckpointError` and `OutputError`.
+    Without a `checkpoint`, see `checkpoint.find_checkpoint`. `plot` is a PNG file that gets the first layer's
+    filters. Raises `CheckpointError` and `OutputError`.
     """
-    loaded = None if checkpoint is None else load_checkpoint(checkpoint)
-    began = MnistCNN(_first_generator(loaded))
-    now = began if loaded is None else build_model(loaded.weights)
+    loaded = load_checkpoint(find_checkpoint(checkpoint, observer))
+    began, now = MnistCNN(_first_generator(loaded)), build_model(loaded.weights)
     outputs = _outputs(MnistCNN(torch.Generator()))
     layers = [_layer(name, began, now, shape) for name, shape in outputs.items()]
     parameters = sum(layer.parameters for layer in layers)
@@ -38,13 +44,13 @@ def summarise(checkpoint: Path | str | None = None, *, batch_size: int = 50, plo
         forward_bytes=_FLOAT * (parameters + batch_size * activations),
         training_bytes=_FLOAT * (_COPIES * parameters + 2 * batch_size * activations),
         initialisation=INITIALISATION,
-        checkpoint=loaded.describe() if loaded else None,
+        checkpoint=loaded.describe(),
         files=[] if plot is None else [str(draw_filters(plot, now.conv1.weight))],
     )
 
 
-def _first_generator(checkpoint: Checkpoint | None) -> torch.Generator:
-    seed = checkpoint.config.seed if checkpoint and checkpoint.config else 0
+def _first_generator(checkpoint: Checkpoint) -> torch.Generator:
+    seed = checkpoint.config.seed if checkpoint.config else 0
     return torch.Generator().manual_seed(derive_seed(seed, "weights"))
 
 

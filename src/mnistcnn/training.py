@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from mnistcnn.config import TrainConfig
 from mnistcnn.data import Pictures
 from mnistcnn.data.batches import Batch, EpochBatches
+from mnistcnn.data.order import Hardness, epoch_length
 from mnistcnn.device import Compute, borrowed_generator, derive_seed, seeded_state
 from mnistcnn.distributed import SharedDropout, parallel, summed
 from mnistcnn.errors import TrainingError
@@ -80,12 +81,25 @@ class Training:
         self.best_weights: dict[str, torch.Tensor] = {}
         self._train, self._validation = train.to(compute.device), validation.to(compute.device)
         self._dropout = seeded_state(compute.device, derive_seed(config.seed, "dropout"))
+        self._hardness = Hardness(len(train))
         self._tally = Tally()
 
+    def steps(self, epoch: int) -> int:
+        """Steps in epoch number `epoch`, from 1."""
+        return math.ceil(epoch_length(len(self._train), self.config, epoch) / self.config.batch_size)
+
     @property
-    def steps(self) -> int:
-        """Steps in an epoch."""
-        return math.ceil(len(self._train) / self.config.batch_size)
+    def all_steps(self) -> int:
+        """Steps in the whole run."""
+        return self._steps_before(self.config.epochs + 1)
+
+    @property
+    def done_steps(self) -> int:
+        """Steps of the run that have been done."""
+        return self._steps_before(self.epoch) + self.step
+
+    def _steps_before(self, epoch: int) -> int:
+        return 0 if epoch == 1 else self.steps(1) + (epoch - 2) * self.steps(2)
 
     def run(self, stop: Callable[[], bool] = lambda: False) -> Iterator[StepResult | EpochResult]:
         """Train to the end of the last epoch: a `StepResult` every few steps, an `EpochResult` an epoch.
@@ -95,11 +109,19 @@ class Training:
         """
         self.model.train()
         while self.epoch <= self.config.epochs:
-            batches = EpochBatches(self._train, self.config, self.epoch, self.world)
+            batches = EpochBatches(self._train, self.config, self.epoch, self._hardness.losses, self.world)
             while self.step < batches.steps:
                 stopped = self._train_chunk(batches, stop)
                 tally = self._tally
-                yield StepResult(self.epoch, self.step, batches.steps, tally.metrics(), tally.speed())
+                yield StepResult(
+                    self.epoch,
+                    self.step,
+                    batches.steps,
+                    self.done_steps,
+                    self.all_steps,
+                    tally.metrics(),
+                    tally.speed(),
+                )
                 if stopped or (self.world.size == 1 and stop()):
                     return
             yield self._finish_epoch()
@@ -107,25 +129,30 @@ class Training:
     def _train_chunk(self, batches: EpochBatches, stop: Callable[[], bool]) -> bool:
         """Train from the present step to the end of its chunk, or to where `stop` is true; whether it was."""
         started = time.perf_counter()
-        number = self.step // batches.chunk_steps
-        figures, counts, stopped = [], [], False
+        number, first = self.step // batches.chunk_steps, self.step
+        counts: list[int] = []
+        stopped = False
+        # Each picture's loss and hit, and at the end whether to stop.
+        figures = torch.zeros(2, batches.chunk_steps * batches.batch_size + 1, device=self.compute.device)
         with borrowed_generator(self.compute.device, self._dropout):
             for batch in batches.chunk(number)[self.step - number * batches.chunk_steps :]:
-                figures.append(self._train_step(batch))
+                start = sum(counts)
+                figures[:, start + batch.rows.start : start + batch.rows.stop] = self._train_step(batch)
                 counts.append(batch.count)
                 self.step += 1
                 stopped = stop()
                 if stopped and self.world.size == 1:
                     break
+        figures[:, -1] = float(stopped)
         # The only place where the loop waits for the device, and where the processes compare notes.
-        figures.append(torch.full((2,), float(stopped), device=self.compute.device))
-        *sums, (stops, _) = summed(self.world, torch.stack(figures)).tolist()
-        self._record(sums, counts)
+        figures = summed(self.world, figures).cpu()
+        places = batches.order[first * batches.batch_size :][: sum(counts)]
+        self._record(places, figures[:, : sum(counts)], counts)
         self._tally.seconds += time.perf_counter() - started
-        return bool(stops)
+        return bool(figures[0, -1])
 
     def _train_step(self, batch: Batch) -> torch.Tensor:
-        """One update; this process's sum of cross-entropies and hits, (2,) float32, still on the device."""
+        """One update; the cross-entropies and hits of this process's pictures, (2, n) float32, still on the device."""
         rate = self._learning_rate(self.step)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
@@ -134,34 +161,36 @@ class Training:
         with self.compute.autocast():
             logits = self._network(batch.inputs)
         log_probabilities = F.log_softmax(logits.float(), dim=1)
-        cross_entropy = F.nll_loss(log_probabilities, batch.labels, reduction="sum")
+        cross_entropy = F.nll_loss(log_probabilities, batch.labels, reduction="none")
         smoothing = self.config.label_smoothing
         smooth = -log_probabilities.sum() / log_probabilities.shape[1]
         # The mean over the whole batch; times the processes, over which the gradients are averaged.
-        loss = ((1 - smoothing) * cross_entropy + smoothing * smooth) * (self.world.size / batch.count)
+        loss = ((1 - smoothing) * cross_entropy.sum() + smoothing * smooth) * (self.world.size / batch.count)
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
-        hits = (logits.argmax(1) == batch.labels).sum()
+        hits = logits.argmax(1) == batch.labels
         return torch.stack([cross_entropy.detach(), hits.float()])
 
     def _learning_rate(self, step: int) -> float:
-        done = (self.epoch - 1) * self.steps + step
-        return learning_rate(done, self.config.epochs * self.steps, self.config.lr)
+        return learning_rate(self._steps_before(self.epoch) + step, self.all_steps, self.config.lr)
 
-    def _record(self, sums: list[list[float]], counts: list[int]) -> None:
-        """Add the sums of cross-entropy and hits of the last steps, over `counts` pictures each."""
-        for i, ((loss, hits), count) in enumerate(zip(sums, counts, strict=True)):
+    def _record(self, places: torch.Tensor, figures: torch.Tensor, counts: list[int]) -> None:
+        """Add what the last steps came to: `figures` (2, n), loss and hit of the pictures at `places` (n,)."""
+        losses, hits = figures
+        for i, part in enumerate(losses.double().split(counts)):
+            loss = float(part.sum())
             if not math.isfinite(loss):
-                raise self._diverged("loss", self.step - len(sums) + i + 1)
+                raise self._diverged("loss", self.step - len(counts) + i + 1)
             self._tally.loss += loss
-            self._tally.correct += round(hits)
-            self._tally.count += count
+        self._hardness.note(places, losses)
+        self._tally.correct += int(hits.sum())
+        self._tally.count += len(places)
 
     def _diverged(self, what: str, step: int) -> TrainingError:
         return TrainingError(
-            f"Training diverged: the {what} stopped being finite at step {step:,} of {self.steps:,} in epoch "
-            f"{self.epoch}.",
+            f"Training diverged: the {what} stopped being finite at step {step:,} of {self.steps(self.epoch):,} "
+            f"in epoch {self.epoch}.",
             f"Try a smaller learning rate, such as --lr {self.config.lr / 10:g}.",
         )
 
@@ -183,6 +212,7 @@ class Training:
         if not self.best_weights or _score(result) > _score(self.history[self.best_epoch - 1]):
             self.best_epoch = self.epoch
             self.best_weights = {n: t.detach().cpu().clone() for n, t in self.model.state_dict().items()}
+        self._hardness.finish_epoch()
         self.epoch, self.step = self.epoch + 1, 0
         return result
 
@@ -193,6 +223,7 @@ class Training:
             "weights": {name: tensor.cpu() for name, tensor in self.model.state_dict().items()},
             "optimizer": self.optimizer.state_dict()["state"],
             "generators": dict(self._dropout),
+            "losses": self._hardness.state(),
             "epoch": self.epoch,
             "step": self.step,
             "tally": [tally.loss, tally.correct, tally.count, tally.seconds],
@@ -210,6 +241,7 @@ class Training:
         saved = state["generators"]
         if set(saved) == set(self._dropout):
             self._dropout = {name: tensor.clone() for name, tensor in saved.items()}
+        self._hardness.load_state(state["losses"])
         self.epoch, self.step = int(state["epoch"]), int(state["step"])
         loss, correct, count, seconds = state["tally"]
         self._tally = Tally(float(loss), int(correct), int(count), float(seconds))

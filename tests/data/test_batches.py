@@ -26,7 +26,7 @@ def order(batches: EpochBatches) -> list[int]:
 
 
 def test_an_epoch_has_every_picture_once_in_random_order(pictures: Pictures) -> None:
-    batches = EpochBatches(pictures, STILL, epoch=1)
+    batches = EpochBatches(pictures, STILL, 1, torch.zeros(len(pictures)))
     assert batches.steps == 7  # the last one is smaller
     labels = order(batches)
     assert sorted(labels) == list(range(50))
@@ -34,19 +34,19 @@ def test_an_epoch_has_every_picture_once_in_random_order(pictures: Pictures) -> 
 
 
 def test_seed_and_epoch_decide_the_order(pictures: Pictures) -> None:
-    first = order(EpochBatches(pictures, STILL, 1))
-    assert first == order(EpochBatches(pictures, STILL, 1))
-    assert first != order(EpochBatches(pictures, STILL, 2))
-    assert first != order(EpochBatches(pictures, replace(STILL, seed=1), 1))
+    first = order(EpochBatches(pictures, STILL, 1, torch.zeros(len(pictures))))
+    assert first == order(EpochBatches(pictures, STILL, 1, torch.zeros(len(pictures))))
+    assert first != order(EpochBatches(pictures, STILL, 2, torch.zeros(len(pictures))))
+    assert first != order(EpochBatches(pictures, replace(STILL, seed=1), 1, torch.zeros(len(pictures))))
 
 
 def test_a_chunk_can_be_made_again_without_those_before_it(pictures: Pictures) -> None:
     config = TrainConfig(batch_size=400)
     many = Pictures(pictures.images.repeat(60, 1, 1, 1), pictures.labels.repeat(60))
-    one = EpochBatches(many, config, 1)
+    one = EpochBatches(many, config, 1, torch.zeros(len(many)))
     assert (one.chunk_steps, one.steps) == (2, 8)
     one.chunk(0)
-    made, again = one.chunk(2), EpochBatches(many, config, 1).chunk(2)
+    made, again = one.chunk(2), EpochBatches(many, config, 1, torch.zeros(len(many))).chunk(2)
     assert [batch.count for batch in made] == [400, 400]
     for batch, same in zip(made, again, strict=True):
         assert torch.equal(batch.inputs, same.inputs)
@@ -54,15 +54,18 @@ def test_a_chunk_can_be_made_again_without_those_before_it(pictures: Pictures) -
 
 
 def test_pictures_go_with_their_labels(pictures: Pictures) -> None:
-    for batch in EpochBatches(pictures, STILL, 1).chunk(0):
+    for batch in EpochBatches(pictures, STILL, 1, torch.zeros(len(pictures))).chunk(0):
         assert torch.equal(batch.inputs, normalise(pictures.images[batch.labels]))
 
 
 @pytest.mark.parametrize("size", [2, 3, 8])
 def test_processes_share_out_the_batches_of_a_single_one(size: int, pictures: Pictures) -> None:
     config = TrainConfig(batch_size=8)
-    whole = EpochBatches(pictures, config, 1).chunk(0)
-    parts = [EpochBatches(pictures, config, 1, World(rank, size)).chunk(0) for rank in range(size)]
+    whole = EpochBatches(pictures, config, 1, torch.zeros(len(pictures))).chunk(0)
+    parts = [
+        EpochBatches(pictures, config, 1, torch.zeros(len(pictures)), World(rank, size)).chunk(0)
+        for rank in range(size)
+    ]
     for i, batch in enumerate(whole):
         shares = [part[i] for part in parts]
         assert all(share.count == batch.count for share in shares)

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from mnistcnn.config import TrainConfig
 from mnistcnn.data import Pictures
+from mnistcnn.data.order import draw_order
 from mnistcnn.device import derive_seed
 from mnistcnn.model import SIDE, normalise
 from mnistcnn.world import World
@@ -41,20 +42,24 @@ class Batch:
 
 
 class EpochBatches:
-    """The batches of one epoch: a pure function of the pictures, the settings and the epoch's number.
+    """The batches of one epoch: a pure function of the pictures, their losses, the settings and the epoch's number.
 
     All random numbers of the epoch are drawn at its start, on the CPU, so that the same ones come on every
     device and any batch can be made again without those before it: that is what resuming needs.
     """
 
-    def __init__(self, pictures: Pictures, config: TrainConfig, epoch: int, world: World | None = None) -> None:
+    def __init__(
+        self, pictures: Pictures, config: TrainConfig, epoch: int, losses: torch.Tensor, world: World | None = None
+    ) -> None:
+        """`losses` (N,) float32 on the CPU: how badly each picture was read when it last came."""
         generator = torch.Generator().manual_seed(derive_seed(config.seed, "epoch", epoch))
         device = pictures.labels.device
         self._pictures, self._world = pictures, world or World()
-        self._order = torch.randperm(len(pictures), generator=generator).to(device)
-        self._warp = draw_warp(len(pictures), config, generator, device)
+        self.order = draw_order(losses, config, epoch, generator)
+        self._order = self.order.to(device)
+        self._warp = draw_warp(len(self.order), config, generator, device)
         self.batch_size = config.batch_size
-        self.steps = math.ceil(len(pictures) / config.batch_size)
+        self.steps = math.ceil(len(self.order) / config.batch_size)
         self.chunk_steps = max(1, CHUNK_PICTURES // config.batch_size)
 
     def chunk(self, number: int) -> list[Batch]:

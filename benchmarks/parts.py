@@ -1,0 +1,109 @@
+"""Where the time of an epoch goes: the parts of a training step, ours and the plain script's, in one process each.
+
+    python -m benchmarks.parts ours --data FOLDER
+    python -m benchmarks.parts plain --data FOLDER
+
+Prints one JSON line: seconds an epoch (1,100 steps of 50 pictures) of each part. `FOLDER` holds `MNIST/raw`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Callable
+
+import torch
+from torch.nn import functional as F
+
+STEPS, BATCH = 1_100, 50  # of an epoch
+ROUNDS = 60
+Parts = dict[str, float]
+
+
+def clock(work: Callable[[], object], rounds: int = ROUNDS) -> float:
+    """Median seconds of `work`, after a few unmeasured ones."""
+    times = []
+    for _ in range(rounds + 5):
+        started = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - started)
+    return statistics.median(times[5:])
+
+
+def network_parts(
+    model: torch.nn.Module, optimizer: torch.optim.Optimizer, inputs: torch.Tensor, labels: torch.Tensor
+) -> Parts:
+    """Seconds a step of forward, backward and the optimizer."""
+
+    def forward_backward() -> None:
+        F.cross_entropy(model(inputs), labels).backward()
+
+    def update() -> None:
+        optimizer.step()
+        optimizer.zero_grad()
+        forward_backward()
+
+    forward = clock(lambda: model(inputs))
+    both, all_three = clock(forward_backward), clock(update)
+    return {"forward": forward, "backward": both - forward, "optimizer": max(0.0, all_three - both)}
+
+
+def ours() -> Parts:
+    """Parts of `Training`."""
+    from mnistcnn.config import Precision, TrainConfig
+    from mnistcnn.data import load_dataset
+    from mnistcnn.data.batches import EpochBatches
+    from mnistcnn.device import resolve_device
+    from mnistcnn.inference import infer
+    from mnistcnn.training import Training
+
+    config = TrainConfig(precision=Precision.FLOAT32)
+    compute, data = resolve_device("cpu", config.precision), load_dataset()
+    training = Training(config, compute, data.train, data.validation)
+    losses = torch.zeros(len(data.train))
+    drawing = clock(lambda: EpochBatches(data.train, config, 1, losses), 3)
+    batches = EpochBatches(data.train, config, 1, losses)
+    making = clock(lambda: batches.chunk(3), 20) / batches.chunk_steps
+    training.model.train()
+    batch = batches.chunk(0)[0]
+    parts = network_parts(training.model, training.optimizer, batch.inputs, batch.labels)
+    step = clock(lambda: training._train_step(batch))
+    validation = clock(lambda: infer(training.model, data.validation.images, compute), 3)
+    per_epoch = {name: seconds * STEPS for name, seconds in parts.items()}
+    rest = max(0.0, step - sum(parts.values())) * STEPS
+    return {"pictures": making * STEPS + drawing, **per_epoch, "rest of the step": rest, "validation": validation}
+
+
+def plain(folder: str) -> Parts:
+    """Parts of the plain script."""
+    from torch.utils.data import DataLoader
+    from torchvision import datasets, transforms
+
+    from benchmarks.baseline import Net, test
+
+    transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.1307,), (0.3081,))])
+    loader = DataLoader(datasets.MNIST(folder, train=True, transform=transform), batch_size=BATCH, shuffle=True)
+    tests = DataLoader(datasets.MNIST(folder, train=False, transform=transform), batch_size=1000)
+    model = Net()
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    batches = iter(loader)
+    loading = clock(lambda: next(batches))
+    inputs, labels = next(batches)
+    parts = network_parts(model, optimizer, inputs, labels)
+    per_epoch = {name: seconds * STEPS for name, seconds in parts.items()}
+    return {"pictures": loading * STEPS, **per_epoch, "validation": clock(lambda: test(model, tests), 1)}
+
+
+def main() -> None:
+    """Print the parts."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("whose", choices=("ours", "plain"))
+    parser.add_argument("--data", required=True)
+    arguments = parser.parse_args()
+    print(json.dumps(ours() if arguments.whose == "ours" else plain(arguments.data)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,48 @@
+"""`mnistcnn draw`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mnistcnn import options as o
+
+PORT = 8028
+
+
+def draw(
+    checkpoint: o.CheckpointOption = None,
+    host: Annotated[
+        str,
+        typer.Option(help="Address to serve; 0.0.0.0 lets other machines in, such as a phone.", rich_help_panel=o.PAGE),
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port to serve; 0 takes a free one.", rich_help_panel=o.PAGE)
+    ] = PORT,
+    open_page: Annotated[
+        bool, typer.Option("--open/--no-open", help="Open the page in the browser.", rich_help_panel=o.PAGE)
+    ] = True,
+    device: o.DeviceOption = "auto",
+    quiet: o.QuietOption = False,
+) -> None:
+    """Open a page to draw on, and read digits as they are drawn. Needs the extra draw."""
+    from mnistcnn.extras import require
+
+    require("`mnistcnn draw`", "draw", "starlette", "uvicorn")
+    from mnistcnn import console
+    from mnistcnn.drawing import Reader
+    from mnistcnn.progress import watching
+    from mnistcnn.server import open_browser, serve
+
+    with watching(quiet=quiet) as observer:
+        reader = Reader(checkpoint, device=device, observer=observer)
+
+    def ready(address: str) -> None:
+        console.show_address(address)
+        if not quiet:
+            console.show_note("Ctrl-C ends it.")
+        if open_page:
+            open_browser(address)
+
+    serve(reader, host=host, port=port, ready=ready)

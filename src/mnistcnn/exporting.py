@@ -1,0 +1,155 @@
+"""The trained network for other programs: ONNX with all that it needs inside the graph, or bare safetensors."""
+
+from __future__ import annotations
+
+import json
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from mnistcnn.checkpoint import Checkpoint, build_model, find_checkpoint, load_checkpoint
+from mnistcnn.config import ExportFormat, InputType
+from mnistcnn.data.synthetic import draw_digits
+from mnistcnn.errors import OutputError, UsageError
+from mnistcnn.extras import require
+from mnistcnn.model import CLASSES, SIDE, MnistCNN, normalise
+from mnistcnn.results import Export, Observer, ignore
+from mnistcnn.storage import check_writable, write_atomically
+
+OPSET = 18  # of ONNX, 2022; the oldest that torch's exporter writes
+INPUT, OUTPUT = "pictures", "probabilities"
+TOLERANCE = 1e-5  # between the probabilities of the exported and of the original network
+_CHECKED = 100  # pictures on which the two are compared
+
+
+class RawPictures(nn.Module):
+    """The network with what surrounds it: pictures (N, 1, 28, 28) in 0 … 255 → probabilities (N, 10) float32."""
+
+    def __init__(self, network: MnistCNN, temperature: float) -> None:
+        super().__init__()
+        self.network, self.temperature = network, temperature
+
+    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        """softmax(logits / temperature) of pictures, uint8 or float, 0 paper … 255 ink."""
+        return F.softmax(self.network(normalise(pictures)) / self.temperature, dim=1)
+
+
+def export(
+    target: Path | str,
+    checkpoint: Path | str | None = None,
+    *,
+    format: ExportFormat | None = None,
+    input_type: InputType = InputType.UINT8,
+    observer: Observer = ignore,
+) -> Export:
+    """Write a trained network to `target`, for programs without this package.
+
+    ONNX takes `pictures`, (N, 1, 28, 28) of `input_type` in 0 … 255, and gives `probabilities`, (N, 10)
+    float32; it has been compared with the original before it is written. Safetensors holds the bare weights.
+    The format is that of the suffix if it is None. Without a `checkpoint`, see `checkpoint.find_checkpoint`.
+    Raises `UsageError`, `MissingPackageError`, `CheckpointError` and `OutputError`.
+    """
+    target = Path(target)
+    chosen = format or _format_of(target)
+    check_writable(target)
+    if chosen is ExportFormat.SAFETENSORS:
+        require("Writing safetensors", "safetensors", "safetensors")
+        loaded = load_checkpoint(find_checkpoint(checkpoint, observer))
+        content, difference = _safetensors(loaded), None
+    else:
+        require("Writing ONNX", "onnx", "onnx", "onnxscript", "onnxruntime")
+        loaded = load_checkpoint(find_checkpoint(checkpoint, observer))
+        content, difference = _onnx(loaded, input_type)
+    write_atomically(target, content)
+    return Export(
+        path=str(target),
+        format=str(chosen),
+        checkpoint=str(loaded.path),
+        size=len(content),
+        input_type=None if difference is None else str(input_type),
+        opset=None if difference is None else OPSET,
+        largest_difference=difference,
+        metadata=describe(loaded),
+    )
+
+
+def _format_of(target: Path) -> ExportFormat:
+    try:
+        return ExportFormat(target.suffix.lower().removeprefix("."))
+    except ValueError:
+        raise UsageError(
+            f"{target} ends neither in .onnx nor in .safetensors.", "Say which it is to be: --format onnx."
+        ) from None
+
+
+def describe(checkpoint: Checkpoint) -> dict[str, str]:
+    """What the file says about itself; texts, as both formats want them."""
+    test = checkpoint.metrics.get("test")
+    known = {
+        "producer": f"mnistcnn {metadata.version('mnistcnn')}",
+        "classes": json.dumps(list(range(CLASSES))),
+        "temperature": repr(checkpoint.temperature),
+        "trained_on": checkpoint.trained_on,
+        "created": checkpoint.created,
+        "test_accuracy": repr(test["accuracy"]) if isinstance(test, dict) and "accuracy" in test else None,
+    }
+    return {key: value for key, value in known.items() if value}
+
+
+def _safetensors(checkpoint: Checkpoint) -> bytes:
+    from safetensors.torch import save
+
+    return bytes(save(checkpoint.weights, describe(checkpoint)))
+
+
+def _onnx(checkpoint: Checkpoint, input_type: InputType) -> tuple[bytes, float]:
+    """The ONNX file, and how far its probabilities are from those of the original at most."""
+    import onnx
+
+    network = RawPictures(build_model(checkpoint.weights), checkpoint.temperature).eval()
+    dtype = getattr(torch, str(input_type))
+    program = torch.onnx.export(
+        network,
+        (torch.zeros(2, 1, SIDE, SIDE, dtype=dtype),),
+        dynamo=True,
+        opset_version=OPSET,
+        input_names=[INPUT],
+        output_names=[OUTPUT],
+        dynamic_shapes={"pictures": {0: torch.export.Dim("batch")}},
+        verbose=False,
+    )
+    assert program is not None
+    model = program.model_proto
+    _strip(model)
+    onnx.helper.set_model_props(model, describe(checkpoint))
+    model.doc_string = f"Digits: {INPUT} (N, 1, 28, 28) in 0 … 255, 0 paper, 255 ink → {OUTPUT} (N, 10)."
+    onnx.checker.check_model(model, full_check=True)
+    content = model.SerializeToString()
+    return content, _compare(content, network, dtype)
+
+
+def _strip(model: Any) -> None:
+    """Take out what the exporter notes about the source of each node: places on this machine."""
+    graph = model.graph
+    for item in (graph, *graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer):
+        item.ClearField("metadata_props")
+        item.ClearField("doc_string")
+
+
+def _compare(content: bytes, network: RawPictures, dtype: torch.dtype) -> float:
+    """The largest difference of a probability, on drawn digits. Raises `OutputError` if it is more than rounding."""
+    import onnxruntime
+
+    images, _ = draw_digits(_CHECKED, seed=0)
+    pictures = torch.from_numpy(images).view(-1, 1, SIDE, SIDE).to(dtype)
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    (found,) = session.run([OUTPUT], {INPUT: pictures.numpy()})
+    with torch.inference_mode():
+        difference = float((torch.from_numpy(found) - network(pictures)).abs().max())
+    if not difference <= TOLERANCE:
+        raise OutputError(f"The exported network differs from the original by {difference:g}; nothing was written.")
+    return difference

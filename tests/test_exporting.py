@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from safetensors import safe_open
+
+from mnistcnn import exporting
+from mnistcnn.checkpoint import PACKAGED, load_checkpoint
+from mnistcnn.config import ExportFormat, InputType
+from mnistcnn.errors import OutputError, UsageError
+from mnistcnn.exporting import export
+from mnistcnn.picture import read_picture
+from mnistcnn.prediction import predict
+from mnistcnn.results import Export
+from tests.conftest import invoke
+
+PICTURES = sorted((Path(__file__).parent / "pictures").iterdir())
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Export:
+    """The packaged network as ONNX."""
+    return export(tmp_path_factory.mktemp("onnx") / "net.onnx", PACKAGED)
+
+
+def test_the_exported_network_reads_pictures_as_predict_does(exported: Export) -> None:
+    session = onnxruntime.InferenceSession(exported.path)
+    frames = np.stack([read_picture(path).frame for path in PICTURES])[:, None]
+    (found,) = session.run(["probabilities"], {"pictures": frames})
+    for row, expected in zip(found, predict(PICTURES, PACKAGED, top_k=10), strict=True):
+        assert row.argmax() == expected.digit
+        for candidate in expected.top:
+            assert abs(row[candidate.digit] - candidate.confidence) < 1e-5
+
+
+def test_it_is_valid_says_what_it_is_and_nothing_of_this_machine(exported: Export) -> None:
+    content = Path(exported.path).read_bytes()
+    model = onnx.load_from_string(content)
+    onnx.checker.check_model(model, full_check=True)
+    assert {entry.key: entry.value for entry in model.metadata_props} == exported.metadata
+    assert json.loads(exported.metadata["classes"]) == list(range(10))
+    assert float(exported.metadata["test_accuracy"]) > 0.99
+    assert [entry.version for entry in model.opset_import if not entry.domain] == [exported.opset]
+    assert str(Path(__file__).parents[1]).encode() not in content
+    assert exported.size == len(content) < 4_500_000
+    assert exported.largest_difference is not None and exported.largest_difference < 1e-5
+
+
+@pytest.mark.parametrize("count", [0, 1, 17])
+def test_the_number_of_pictures_is_free(exported: Export, count: int) -> None:
+    pictures = np.zeros((count, 1, 28, 28), np.uint8)
+    (found,) = onnxruntime.InferenceSession(exported.path).run(None, {"pictures": pictures})
+    assert found.shape == (count, 10) and np.allclose(found.sum(axis=1), 1)
+
+
+def test_it_can_take_floats(trained: Path, tmp_path: Path) -> None:
+    result = export(tmp_path / "net.bin", trained, format=ExportFormat.ONNX, input_type=InputType.FLOAT32)
+    session = onnxruntime.InferenceSession(result.path)
+    assert session.get_inputs()[0].type == "tensor(float)"
+    assert session.run(None, {"pictures": np.full((1, 1, 28, 28), 255, np.float32)})[0].shape == (1, 10)
+
+
+def test_safetensors_hold_the_weights_and_what_is_known_of_them(trained: Path, tmp_path: Path) -> None:
+    result = export(tmp_path / "net.safetensors", trained)
+    loaded = load_checkpoint(trained)
+    with safe_open(result.path, "pt") as found:
+        assert set(found.keys()) == set(loaded.weights)
+        assert all(torch.equal(found.get_tensor(name), tensor) for name, tensor in loaded.weights.items())
+        assert found.metadata() == result.metadata
+    assert result.metadata["trained_on"] == "synthetic"
+
+
+def test_a_network_that_came_out_different_is_not_written(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exporting, "TOLERANCE", -1.0)
+    with pytest.raises(OutputError, match="nothing was written"):
+        export(tmp_path / "net.onnx", trained)
+    assert not list(tmp_path.glob("*.onnx"))
+
+
+def test_a_suffix_that_says_nothing_is_refused(trained: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="neither"):
+        export(tmp_path / "net.tflite", trained)
+
+
+def test_the_command_prints_what_it_wrote(trained: Path, tmp_path: Path) -> None:
+    result = invoke("export", tmp_path / "net.safetensors", "-c", trained, "--json")
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["size"] == (tmp_path / "net.safetensors").stat().st_size
+    shown = invoke("export", tmp_path / "net.safetensors", "-c", trained)
+    assert "safetensors" in shown.stdout and not shown.stderr
+    assert invoke("export", tmp_path, "-c", trained, "--format", "safetensors").exit_code == 1
