@@ -10,6 +10,7 @@ Needs MNIST in the cache (`mnistcnn train` or `mnistcnn evaluate` puts it there)
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import statistics
 import sys
@@ -89,6 +90,18 @@ def start_up(rows: Rows, rounds: int, folder: Path) -> None:
     for name in ("summary", "predict", "evaluate"):
         over = median(found[name]) - median(found["torch"])
         row(rows, f"{name}, one process, over import torch, s", f"{over:+.2f}", values=found[name])
+
+
+def drawing(rows: Rows) -> None:
+    """How soon the drawing page is answered: a canvas of 280×280 with a stroke on it."""
+    from PIL import Image, ImageDraw
+
+    canvas, buffer = Image.new("RGBA", (280, 280), "white"), io.BytesIO()
+    ImageDraw.Draw(canvas).line([(90, 60), (190, 60), (130, 230)], fill="black", width=18, joint="curve")
+    canvas.save(buffer, "PNG")
+    times = m.page_answers(buffer.getvalue(), 200)
+    figure = f"{median(times):.1f}, 95 % within {sorted(times)[len(times) * 95 // 100]:.1f}"
+    row(rows, "the drawing page's answer, ms", figure, values=times)
 
 
 def prepare(checkpoint: Path, picture: Path) -> None:
@@ -253,6 +266,8 @@ def main() -> None:
             rounds, steps = (5, 200) if arguments.full else (3, 120)
             training_speed(rows, data, rounds, steps)
             start_up(rows, 2 * rounds, folder)
+            if find_spec("uvicorn"):
+                drawing(rows)
             if arguments.full:
                 drawn = full(rows, data, folder, seeds)
     if arguments.json:

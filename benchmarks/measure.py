@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import platform
@@ -100,6 +101,23 @@ def peak_memory(*command: str) -> int:
     code = "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, capture_output=True); "
     code += "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024)"
     return int(python("-c", code, *command))
+
+
+def page_answers(picture: bytes, count: int) -> list[float]:
+    """Milliseconds that `mnistcnn draw` takes to answer a PNG, asked one after the other by another process."""
+    command = [sys.executable, "-m", "mnistcnn", "draw", "--port", "0", "--no-open", "--quiet"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        address = server.stdout.readline().strip()
+        connection = http.client.HTTPConnection(address.removeprefix("http://").rstrip("/"))
+        times = []
+        for _ in range(count + 10):
+            started = time.perf_counter()
+            connection.request("POST", "/read", picture, {"Content-Type": "image/png"})
+            connection.getresponse().read()
+            times.append(1000 * (time.perf_counter() - started))
+        server.terminate()
+    return times[10:]
 
 
 def alternate(rounds: int, contenders: dict[str, Callable[[], float]]) -> dict[str, list[float]]:

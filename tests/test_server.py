@@ -111,7 +111,12 @@ def test_other_names_than_its_own_are_refused(port: int, host: str) -> None:
 
 
 def test_other_pages_are_refused(port: int) -> None:
-    for origin, status in (("http://evil.example", 403), ("null", 403), (f"http://127.0.0.1:{port}", 200)):
+    for origin, status in (
+        ("http://evil.example", 403),
+        ("null", 403),
+        ("http://[", 403),
+        (f"http://127.0.0.1:{port}", 200),
+    ):
         found, _ = ask(port, "POST", "/read", DIGIT, Content_Type="image/png", Origin=origin)
         assert found == status, origin
 
@@ -159,6 +164,14 @@ def test_a_hundred_hostile_bodies_leave_the_served_page_standing() -> None:
         started = time.perf_counter()
         status, drawing = ask(port, "POST", "/read", DIGIT, Content_Type="image/png")
         assert (status, drawing["digit"]) == (200, 3) and time.perf_counter() - started < 10
+
+
+def test_a_page_for_other_machines_has_an_address_that_they_can_use() -> None:
+    with served("--host", "0.0.0.0") as address:
+        assert "0.0.0.0" not in address
+        port = int(address.rstrip("/").rpartition(":")[2])
+        assert ask(port, "GET", "/", Host="192.0.2.7")[0] == 200
+        assert ask(port, "GET", "/", Host="evil.example")[0] == 403
 
 
 def test_a_taken_port_is_told() -> None:

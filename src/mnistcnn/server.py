@@ -66,7 +66,7 @@ class Guard:
         headers = Headers(scope=scope)
         host, origin = headers.get("host", ""), headers.get("origin")
         known = is_own_name(host, public=self._public)
-        if known and (origin is None or urlsplit(origin).netloc == host):
+        if known and (origin is None or origin.partition("//")[2] == host):
             await self._app(scope, receive, send_guarded)
         else:
             await _failure(403, "This server answers only to its own address.")(scope, receive, send_guarded)
@@ -142,8 +142,9 @@ def serve(
     `ready` is called with the page's address as soon as it can be opened. Raises `ServerError`.
     """
     listener = _listen(host, port)
-    shown = f"[{host}]" if ":" in host else host
-    public = not is_own_name(shown, public=False)
+    reached = _outward_address() if host in ("0.0.0.0", "::") else host  # noqa: S104 - the user said so
+    shown = f"[{reached}]" if ":" in reached else reached
+    public = not is_own_name(shown, public=False) or reached != host
     config = uvicorn.Config(
         build_app(reader, public=public),
         log_level="warning",
@@ -166,6 +167,14 @@ def open_browser(address: str) -> None:
     """Open the address in the user's browser, where there is a screen to show it on."""
     if sys.platform != "linux" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
         webbrowser.open(address)
+
+
+def _outward_address() -> str:
+    """The address at which other machines reach this one, as far as it knows; nothing is sent to find out."""
+    with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect(("192.0.2.1", 9))  # kept for examples: RFC 5737
+        return str(probe.getsockname()[0])
+    return "127.0.0.1"
 
 
 def _listen(host: str, port: int) -> socket.socket:
