@@ -100,7 +100,10 @@ def _to_colours(image: Image.Image) -> Colours:
     if image.mode.startswith("I") or image.mode == "F":
         return _from_deep_grey(image)
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
-        return _lay_over_backdrop(_reduced(image.convert("RGBA")))
+        reduced = _reduced(image.convert("RGBA"))
+        if reduced.getchannel("A").getextrema() != (255, 255):
+            return _lay_over_backdrop(reduced)
+        image = reduced
     return np.asarray(_reduced(image.convert("RGB")), dtype=np.float32) / np.float32(255)
 
 

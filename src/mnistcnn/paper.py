@@ -57,7 +57,9 @@ def _surface_terms(height: int, width: int) -> NDArray[np.float64]:
 
 def _nearness(residual: NDArray[np.float64], spread: float) -> NDArray[np.float64]:
     """Geman and McClure's weights: 1 on the surface, next to nothing far from it."""
-    weights: NDArray[np.float64] = 1 / (1 + (np.abs(residual).max(axis=1) / spread) ** 2) ** 2
+    red, green, blue = np.abs(residual).T
+    farthest = np.maximum(np.maximum(red, green), blue)  # several times as fast as max(axis=1)
+    weights: NDArray[np.float64] = 1 / (1 + (farthest / spread) ** 2) ** 2
     return weights
 
 
