@@ -232,13 +232,13 @@ def torchvision_folder(folder: Path) -> Path:
     return folder / "data"
 
 
-def full(rows: Rows, data: Path, folder: Path, seeds: range) -> dict[str, Any]:
+def full(rows: Rows, data: Path, folder: Path, rounds: int, seeds: range) -> dict[str, Any]:
     """Everything beyond the quick look; what the charts are drawn from."""
-    threads(rows, 5, 200)
+    threads(rows, rounds, 200)
     memory(rows, folder)
     growth(rows, folder)
     drawn = parts(rows, data)
-    drawn |= whole_runs(rows, data, folder, 2, seeds.start)
+    drawn |= whole_runs(rows, data, folder, max(1, rounds // 2), seeds.start)
     accuracy(rows, folder, seeds, 1)
     accuracy(rows, folder, seeds, 5)
     return drawn
@@ -251,6 +251,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, help="only the accuracy of so many trainings; with --full, 10")
     parser.add_argument("--first-seed", type=int, default=0, help="the others follow it")
     parser.add_argument("--epochs", type=int, default=5, help="of the trainings of --seeds")
+    parser.add_argument("--rounds", type=int, help="how often each contender runs; 3, with --full 5")
     parser.add_argument("--json", type=Path, help="write everything there too")
     arguments = parser.parse_args()
     rows: Rows = []
@@ -263,13 +264,13 @@ def main() -> None:
             accuracy(rows, folder, seeds, arguments.epochs)
         else:
             data = torchvision_folder(folder)
-            rounds, steps = (5, 200) if arguments.full else (3, 120)
+            rounds, steps = (arguments.rounds or 5, 200) if arguments.full else (arguments.rounds or 3, 120)
             training_speed(rows, data, rounds, steps)
             start_up(rows, 2 * rounds, folder)
             if find_spec("uvicorn"):
                 drawing(rows)
             if arguments.full:
-                drawn = full(rows, data, folder, seeds)
+                drawn = full(rows, data, folder, rounds, seeds)
     if arguments.json:
         document = {"machine": about, "rows": rows, **drawn}
         arguments.json.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")

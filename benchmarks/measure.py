@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import re
+import socket
 import statistics
 import subprocess
 import sys
@@ -110,6 +111,9 @@ def page_answers(picture: bytes, count: int) -> list[float]:
         assert server.stdout is not None
         address = server.stdout.readline().strip()
         connection = http.client.HTTPConnection(address.removeprefix("http://").rstrip("/"))
+        connection.connect()
+        # As browsers do: else the kernel holds the picture back until the headers are acknowledged, 40 ms.
+        connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         times = []
         for _ in range(count + 10):
             started = time.perf_counter()
