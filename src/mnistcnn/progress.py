@@ -113,9 +113,10 @@ def _start_line(event: TrainStart) -> str:
     environment, data = event.environment, event.data
     where = f"{environment['device']} ({environment['device_name']}), {environment['precision']}"
     threads = f", {environment['threads']} threads" if environment["device"] == "cpu" else ""
+    epochs = f"{event.epochs} epoch{'s' * (event.epochs > 1)}"
     line = (
         f"Training on {data['dataset']}: {data['train']:,} pictures, {data['validation']:,} held out; "
-        f"{event.epochs} epoch{'s' * (event.epochs > 1)}, {event.steps:,} steps, on {where}{threads} ({environment['device_reason']})."
+        f"{epochs}, {event.steps:,} steps, on {where}{threads} ({environment['device_reason']})."
     )
     if event.first_step or event.first_epoch > 1:
         line += f" Going on in epoch {event.first_epoch} at step {event.first_step:,}."

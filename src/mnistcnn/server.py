@@ -11,6 +11,7 @@ import webbrowser
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import fields
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -97,7 +98,8 @@ def build_app(reader: Reader, *, public: bool = False) -> ASGIApp:
             drawing = await asyncio.get_running_loop().run_in_executor(worker, reader.read, content)
         except PictureError as error:
             return _failure(422, error.message)
-        return JSONResponse(drawing.to_dict())
+        # Plain types already; `to_dict` would copy three thousand numbers one by one.
+        return JSONResponse({field.name: getattr(drawing, field.name) for field in fields(drawing)})
 
     async def show(request: Request) -> Response:
         path = PAGE / FILES[request.url.path]
@@ -180,7 +182,8 @@ def _outward_address() -> str:
 def _listen(host: str, port: int) -> socket.socket:
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family)
+        # Only sockets that are named as TCP get TCP_NODELAY from asyncio: without it each answer waits 40 ms.
+        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(address)
