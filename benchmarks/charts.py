@@ -63,10 +63,11 @@ def draw_parts(parts: dict[str, dict[str, float]], floor: float, path: Path) -> 
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     rows = ["plain script", "mnistcnn", "floor"]
+    left = [0.0, 0.0]
     for part, colour in PARTS.items():
         lengths = [parts[name].get(part, 0.0) for name in rows[:-1]]
-        left = [sum(list_before(parts[name], part)) for name in rows[:-1]]
         axes.barh(rows[:-1], lengths, left=left, color=colour, label=part)
+        left = [start + length for start, length in zip(left, lengths, strict=True)]
     for name in rows[:-1]:
         total = sum(parts[name].values())
         axes.annotate(f"{total:.1f} s", (total, name), xytext=(4, 0), textcoords="offset points", va="center")
@@ -77,12 +78,6 @@ def draw_parts(parts: dict[str, dict[str, float]], floor: float, path: Path) -> 
     axes.set_xlabel("seconds an epoch of 55,000 pictures; floor: its FLOPs at the rate of a large matrix product")
     figure.legend(loc="outside upper center", ncols=6, fontsize=8, frameon=False)
     figure.savefig(path)
-
-
-def list_before(parts: dict[str, float], part: str) -> list[float]:
-    """The lengths of the parts that come before `part`."""
-    names = list(PARTS)
-    return [parts.get(name, 0.0) for name in names[: names.index(part)]]
 
 
 def draw(results: dict[str, Any], folder: Path = FOLDER) -> None:

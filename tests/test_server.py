@@ -89,7 +89,7 @@ def test_too_large_and_too_slow_pictures_are_refused(port: int, monkeypatch: pyt
     monkeypatch.setattr(server, "MOST_BYTES", 1000)
     assert ask(port, "POST", "/read", DIGIT, Content_Type="image/png")[0] == 413
     monkeypatch.setattr(server, "MOST_SECONDS", 0.2)
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as slow:
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as slow:
         slow.sendall(
             b"POST /read HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: image/png\r\nContent-Length: 99\r\n\r\nx"
         )
@@ -172,6 +172,12 @@ def test_a_page_for_other_machines_has_an_address_that_they_can_use() -> None:
         port = int(address.rstrip("/").rpartition(":")[2])
         assert ask(port, "GET", "/", Host="192.0.2.7")[0] == 200
         assert ask(port, "GET", "/", Host="evil.example")[0] == 403
+
+
+def test_answers_leave_at_once() -> None:
+    """asyncio sets TCP_NODELAY on a connection only where its listener was made as TCP by name."""
+    with server._listen("127.0.0.1", 0) as listener:
+        assert listener.proto == socket.IPPROTO_TCP
 
 
 def test_a_taken_port_is_told() -> None:
