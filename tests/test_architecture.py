@@ -10,7 +10,7 @@ TESTS = Path(__file__).resolve().parent
 COMMANDS = ("train", "evaluate", "predict", "summary", "draw", "export")
 FLOORS = [
     {"errors", "results", "world"},
-    {"config", "signals", "storage"},
+    {"config", "signals", "storage", "convolution"},
     {"device", "model", "framing", "components", "decoding", "archive", "extras", "data.idx", "data.files"},
     {"data.order", "data.mirrors", "data.package_index", "data.synthetic", "paper", "strokes", "distributed"},
     {"picture", "inference"},

@@ -7,10 +7,8 @@ from mnistcnn.device import (
     Compute,
     _native_bfloat16,
     available_devices,
-    borrowed_generator,
     derive_seed,
     resolve_device,
-    seeded_state,
 )
 from mnistcnn.errors import DeviceError, UsageError
 
@@ -101,20 +99,3 @@ def test_seeds_differ_by_purpose_and_number() -> None:
     seeds = {derive_seed(s, p, n) for s in range(5) for p in ("weights", "dropout", "epoch") for n in range(5)}
     assert len(seeds) == 75
     assert all(0 <= seed < 2**63 for seed in seeds)
-
-
-def test_borrowing_continues_its_own_numbers_and_leaves_the_callers() -> None:
-    with torch.random.fork_rng():
-        torch.manual_seed(7)
-        expected_own = torch.rand(4)
-        torch.manual_seed(1)
-        expected_callers = torch.rand(3)
-        torch.manual_seed(1)
-        state = seeded_state(CPU, 7)
-        with borrowed_generator(CPU, state):
-            first = torch.rand(2)
-        callers = torch.rand(1)
-        with borrowed_generator(CPU, state):
-            second = torch.rand(2)
-        assert torch.equal(torch.cat([first, second]), expected_own)
-        assert torch.equal(torch.cat([callers, torch.rand(2)]), expected_callers)

@@ -14,10 +14,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch.nn import functional as F
 
 from mnistcnn.checkpoint import load_checkpoint
-from mnistcnn.distributed import SharedDropout, own_device
+from mnistcnn.distributed import own_device
 from mnistcnn.errors import UsageError
 from mnistcnn.unfinished import load_unfinished
 from mnistcnn.world import World
@@ -132,21 +131,6 @@ def test_each_process_takes_the_device_of_its_rank(monkeypatch: pytest.MonkeyPat
         own_device("cuda", World(0, 3, 0, 3))
     with pytest.raises(UsageError, match="one device for 2 processes"):
         own_device("cuda:1", World(0, 2, 0, 2))
-
-
-def test_shared_dropout_is_the_rows_of_the_ordinary_one() -> None:
-    x = torch.randn(7, 5, generator=torch.Generator().manual_seed(0))
-    with torch.random.fork_rng():
-        torch.manual_seed(3)
-        whole = F.dropout(x, 0.2)
-        parts = []
-        for rank in range(3):
-            torch.manual_seed(3)
-            dropout = SharedDropout(0.2)
-            dropout.count, dropout.rows = 7, World(rank, 3).share(7)
-            parts.append(dropout(x[dropout.rows]))
-    torch.testing.assert_close(torch.cat(parts), whole)
-    assert torch.equal(dropout.eval()(x), x)
 
 
 @pytest.mark.slow

@@ -67,6 +67,15 @@ def test_dropout_works_in_training_only() -> None:
     assert torch.equal(model.eval()(picture), model(picture))
 
 
+def test_given_dropout_takes_the_place_of_torchs() -> None:
+    model, pictures = network(), torch.zeros(2, 1, 28, 28)
+    before = torch.get_rng_state()
+    assert torch.equal(model.train()(pictures, torch.ones(2, 1024)), model.eval()(pictures))
+    half = torch.cat([torch.ones(1, 1024), torch.zeros(1, 1024)])
+    assert torch.equal(model.train()(pictures, half)[1], model.fc2.bias)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_normalise_scales_bytes_by_mean_and_deviation() -> None:
     pictures = torch.tensor([0, 255], dtype=torch.uint8).view(2, 1, 1, 1).expand(2, 1, 28, 28)
     out = normalise(pictures)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -16,6 +17,8 @@ from mnistcnn.commands.summary import summary
 from mnistcnn.commands.train import train
 from mnistcnn.errors import DataError, DeviceError, MnistCnnError
 from mnistcnn.world import World
+
+PATIENCE = 10.0  # seconds; torchrun ends all as soon as one has failed, and the first one is to say why
 
 
 class _Group(TyperGroup):
@@ -33,6 +36,8 @@ class _Group(TyperGroup):
             # What all of several processes know the first one tells; each tells what only it may know.
             if World.from_environment().is_main or isinstance(error, DataError | DeviceError):
                 show_error(error)
+            else:
+                time.sleep(PATIENCE)
             raise typer.Exit(int(error.exit_code)) from error
 
 

@@ -1,4 +1,4 @@
-"""Where the work is done: the device resolver, the precision, and the global generator."""
+"""Where the work is done: the device resolver, the precision, and the seeds."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import hashlib
 import platform
 import re
 import sys
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -139,48 +138,3 @@ def derive_seed(seed: int, purpose: str, number: int = 0) -> int:
     """A seed in [0, 2⁶³) of its own for each purpose, so that no two share their random numbers."""
     digest = hashlib.sha256(f"{seed}/{purpose}/{number}".encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
-
-
-@contextmanager
-def borrowed_generator(device: torch.device, state: dict[str, torch.Tensor]) -> Iterator[None]:
-    """Lend torch's global generators to our dropout, and give them back as they were.
-
-    Dropout can't be given a generator of its own. Inside the context the global ones continue from `state`
-    (`{"cpu": uint8 state, device type: uint8 state}`, changed in place on leaving); outside, the caller's
-    random numbers are what they would have been without us.
-    """
-    callers = _generator_state(device)
-    _set_generator_state(device, state)
-    try:
-        yield
-    finally:
-        state.update(_generator_state(device))
-        _set_generator_state(device, callers)
-
-
-def seeded_state(device: torch.device, seed: int) -> dict[str, torch.Tensor]:
-    """The state for `borrowed_generator` that follows from `seed` (0 ≤ seed < 2⁶³)."""
-    callers = _generator_state(device)
-    torch.manual_seed(seed)
-    state = _generator_state(device)
-    _set_generator_state(device, callers)
-    return state
-
-
-def _generator_state(device: torch.device) -> dict[str, torch.Tensor]:
-    state = {"cpu": torch.get_rng_state()}
-    if device.type == "mps":
-        state["mps"] = torch.mps.get_rng_state()
-    elif device.type != "cpu":
-        state[device.type] = getattr(torch, device.type).get_rng_state(device)
-    return state
-
-
-def _set_generator_state(device: torch.device, state: dict[str, torch.Tensor]) -> None:
-    torch.set_rng_state(state["cpu"])
-    if device.type not in state or device.type == "cpu":
-        return
-    if device.type == "mps":
-        torch.mps.set_rng_state(state["mps"])
-    else:
-        getattr(torch, device.type).set_rng_state(state[device.type], device)

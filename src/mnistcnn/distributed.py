@@ -11,7 +11,6 @@ from typing import TypeVar
 import torch
 from torch import distributed as dist
 from torch import nn
-from torch.nn import functional as F
 from torch.nn.parallel import DistributedDataParallel
 
 from mnistcnn.errors import PeerError, UsageError
@@ -98,22 +97,3 @@ def parallel(model: nn.Module, world: World, device: torch.device) -> nn.Module:
     device_ids = None if device.type == "cpu" else [device]
     # Gradients that are views of what is exchanged need not be copied there and back.
     return DistributedDataParallel(model, device_ids=device_ids, gradient_as_bucket_view=True)
-
-
-class SharedDropout(nn.Module):
-    """Dropout that is drawn alike in all processes, for the whole batch, of which each uses its own rows.
-
-    So the processes walk the path of a single one, and a run can be resumed with another number of them.
-    Before each step `count` is the size of the whole batch and `rows` this process's part of it.
-    """
-
-    def __init__(self, p: float) -> None:
-        super().__init__()
-        self.p, self.count, self.rows = p, 0, slice(0)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """`x` (own rows, features) with the shared noise in training; unchanged otherwise."""
-        if not self.training:
-            return x
-        noise = F.dropout(x.new_ones(self.count, x.shape[1]), self.p)
-        return x * noise[self.rows]

@@ -6,9 +6,13 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from mnistcnn.convolution import Conv2d
+
 CLASSES = 10
 SIDE = 28  # pixels
 MEAN, STD = 0.1307, 0.3081  # of MNIST's training pictures on the scale 0 … 1
+HIDDEN = 1024  # units of fc1
+DROPOUT = 0.2  # of them, in training
 WEIGHT_STD = 0.05  # σ² = 0.0025
 BIAS = 0.1
 
@@ -23,20 +27,25 @@ class MnistCNN(nn.Module):
         super().__init__()
         with torch.random.fork_rng(devices=[]):  # torch's own initialisation is none of the caller's business
             self.conv1 = nn.Conv2d(1, 25, kernel_size=12, stride=2)
-            self.conv2 = nn.Conv2d(25, 64, kernel_size=5, padding="same")
+            self.conv2 = Conv2d(25, 64, kernel_size=5, padding="same")
             self.pool = nn.MaxPool2d(2)
             self.flatten = nn.Flatten()
-            self.fc1 = nn.Linear(64 * 4 * 4, 1024)
-            self.dropout = nn.Dropout(0.2)
-            self.fc2 = nn.Linear(1024, CLASSES)
+            self.fc1 = nn.Linear(64 * 4 * 4, HIDDEN)
+            self.dropout = nn.Dropout(DROPOUT)
+            self.fc2 = nn.Linear(HIDDEN, CLASSES)
         gaussian_init(self, generator)
 
-    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
-        """Logits, (N, 10) float, of pictures, (N, 1, 28, 28) float, normalised with `MEAN` and `STD`."""
+    def forward(self, pictures: torch.Tensor, dropout: torch.Tensor | None = None) -> torch.Tensor:
+        """Logits, (N, 10) float, of pictures, (N, 1, 28, 28) float, normalised with `MEAN` and `STD`.
+
+        `dropout` (N, 1024) float: what the hidden units are multiplied with in place of torch's dropout, whose
+        numbers come from torch's global generator.
+        """
         x = F.relu(self.conv1(pictures))
         # ReLU after the pooling equals ReLU before it, and has a quarter of the numbers to look at.
         x = F.relu(self.pool(self.conv2(x)))
-        x = self.dropout(F.relu(self.fc1(self.flatten(x))))
+        x = F.relu(self.fc1(self.flatten(x)))
+        x = self.dropout(x) if dropout is None else x * dropout
         logits: torch.Tensor = self.fc2(x)
         return logits
 

@@ -16,8 +16,8 @@ from mnistcnn.config import TrainConfig
 from mnistcnn.data import Pictures
 from mnistcnn.data.batches import Batch, EpochBatches
 from mnistcnn.data.order import Hardness, epoch_length
-from mnistcnn.device import Compute, borrowed_generator, derive_seed, seeded_state
-from mnistcnn.distributed import SharedDropout, parallel, summed
+from mnistcnn.device import Compute, derive_seed
+from mnistcnn.distributed import parallel, summed
 from mnistcnn.errors import TrainingError
 from mnistcnn.inference import infer, measure
 from mnistcnn.model import MnistCNN
@@ -69,8 +69,6 @@ class Training:
         weights = torch.Generator().manual_seed(derive_seed(config.seed, "weights"))
         self.config, self.compute, self.world = config, compute, world or World()
         self.model = MnistCNN(weights).to(device=compute.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        if self.world.size > 1:
-            self.model.dropout = SharedDropout(self.model.dropout.p)
         self._network = parallel(self.model, self.world, compute.device)
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(), lr=config.lr, weight_decay=config.weight_decay, fused=True
@@ -80,7 +78,6 @@ class Training:
         self.best_epoch = 0
         self.best_weights: dict[str, torch.Tensor] = {}
         self._train, self._validation = train.to(compute.device), validation.to(compute.device)
-        self._dropout = seeded_state(compute.device, derive_seed(config.seed, "dropout"))
         self._hardness = Hardness(len(train))
         self._tally = Tally()
 
@@ -134,15 +131,14 @@ class Training:
         stopped = False
         # Each picture's loss and hit, and at the end whether to stop.
         figures = torch.zeros(2, batches.chunk_steps * batches.batch_size + 1, device=self.compute.device)
-        with borrowed_generator(self.compute.device, self._dropout):
-            for batch in batches.chunk(number)[self.step - number * batches.chunk_steps :]:
-                start = sum(counts)
-                figures[:, start + batch.rows.start : start + batch.rows.stop] = self._train_step(batch)
-                counts.append(batch.count)
-                self.step += 1
-                stopped = stop()
-                if stopped and self.world.size == 1:
-                    break
+        for batch in batches.chunk(number)[self.step - number * batches.chunk_steps :]:
+            start = sum(counts)
+            figures[:, start + batch.rows.start : start + batch.rows.stop] = self._train_step(batch)
+            counts.append(batch.count)
+            self.step += 1
+            stopped = stop()
+            if stopped and self.world.size == 1:
+                break
         figures[:, -1] = float(stopped)
         # The only place where the loop waits for the device, and where the processes compare notes.
         figures = summed(self.world, figures).cpu()
@@ -156,10 +152,8 @@ class Training:
         rate = self._learning_rate(self.step)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        if isinstance(self.model.dropout, SharedDropout):
-            self.model.dropout.count, self.model.dropout.rows = batch.count, batch.rows
         with self.compute.autocast():
-            logits = self._network(batch.inputs)
+            logits = self._network(batch.inputs, batch.dropout)
         log_probabilities = F.log_softmax(logits.float(), dim=1)
         cross_entropy = F.nll_loss(log_probabilities, batch.labels, reduction="none")
         smoothing = self.config.label_smoothing
@@ -222,7 +216,6 @@ class Training:
         return {
             "weights": {name: tensor.cpu() for name, tensor in self.model.state_dict().items()},
             "optimizer": self.optimizer.state_dict()["state"],
-            "generators": dict(self._dropout),
             "losses": self._hardness.state(),
             "epoch": self.epoch,
             "step": self.step,
@@ -238,9 +231,6 @@ class Training:
         optimizer = self.optimizer.state_dict()
         optimizer["state"] = copy.deepcopy(state["optimizer"])
         self.optimizer.load_state_dict(optimizer)
-        saved = state["generators"]
-        if set(saved) == set(self._dropout):
-            self._dropout = {name: tensor.clone() for name, tensor in saved.items()}
         self._hardness.load_state(state["losses"])
         self.epoch, self.step = int(state["epoch"]), int(state["step"])
         loss, correct, count, seconds = state["tally"]

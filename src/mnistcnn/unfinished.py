@@ -13,7 +13,7 @@ from mnistcnn.checkpoint import check_config, check_plain, check_weights
 from mnistcnn.config import TrainConfig
 from mnistcnn.errors import CheckpointError
 
-FORMAT = 1
+FORMAT = 2
 KIND = "mnistcnn unfinished run"
 
 
@@ -61,9 +61,6 @@ def _check_state(state: object) -> dict[str, Any]:
             moment = moments.get(key)
             if moment is not None and (moment.shape != weight.shape or not bool(torch.isfinite(moment).all())):
                 raise ValueError(f"the optimizer's {key} of {name} makes no sense")
-    for generator in state["generators"].values():
-        if not isinstance(generator, torch.Tensor) or generator.dtype != torch.uint8:
-            raise ValueError("the state of a generator makes no sense")
     for key in ("history", "tally", "epoch", "step", "best_epoch"):
         check_plain(state[key], key)
     if not 0 <= int(state["best_epoch"]) <= len(state["history"]) < int(state["epoch"]) or state["step"] < 0:

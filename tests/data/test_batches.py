@@ -2,10 +2,11 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch.nn import functional as F
 
 from mnistcnn.config import TrainConfig
 from mnistcnn.data import Pictures
-from mnistcnn.data.batches import EpochBatches, Warp, bend, draw_warp
+from mnistcnn.data.batches import EpochBatches, bend, draw_warps
 from mnistcnn.model import normalise
 from mnistcnn.world import World
 
@@ -51,6 +52,7 @@ def test_a_chunk_can_be_made_again_without_those_before_it(pictures: Pictures) -
     for batch, same in zip(made, again, strict=True):
         assert torch.equal(batch.inputs, same.inputs)
         assert torch.equal(batch.labels, same.labels)
+        assert torch.equal(batch.dropout, same.dropout)
 
 
 def test_pictures_go_with_their_labels(pictures: Pictures) -> None:
@@ -70,13 +72,14 @@ def test_processes_share_out_the_batches_of_a_single_one(size: int, pictures: Pi
         shares = [part[i] for part in parts]
         assert all(share.count == batch.count for share in shares)
         assert torch.equal(torch.cat([share.labels for share in shares]), batch.labels)
+        assert torch.equal(torch.cat([share.dropout for share in shares]), batch.dropout)
         torch.testing.assert_close(torch.cat([share.inputs for share in shares]), batch.inputs)
         rows = [row for share in shares for row in range(share.rows.start, share.rows.stop)]
         assert rows == list(range(batch.count))
 
 
 def test_without_augmentation_nothing_is_bent() -> None:
-    assert draw_warp(5, STILL, torch.Generator(), CPU) is None
+    assert draw_warps(5, STILL, torch.Generator(), CPU) is None
 
 
 def cross() -> torch.Tensor:
@@ -86,7 +89,7 @@ def cross() -> torch.Tensor:
 
 
 def warp(config: TrainConfig, count: int = 400) -> torch.Tensor:
-    drawn = draw_warp(count, config, torch.Generator().manual_seed(0), CPU)
+    drawn = draw_warps(count, config, torch.Generator().manual_seed(0), CPU)
     assert drawn is not None
     return bend(cross().expand(count, 1, 28, 28), drawn)
 
@@ -125,5 +128,36 @@ def test_elastic_bending_is_smooth_and_small() -> None:
 
 
 def test_no_bending_is_the_identity() -> None:
-    same = Warp(torch.eye(2, 3).expand(1, 2, 3), torch.zeros(1, 2, 5, 5))
+    same = torch.cat([torch.eye(2, 3), torch.zeros(2, 25)], dim=1)[None]
     torch.testing.assert_close(bend(cross(), same), cross().float(), atol=0.01, rtol=0)
+
+
+def test_bending_is_that_of_torchs_own_grids() -> None:
+    config = TrainConfig(rotation=30.0, scale=0.2, shear=0.3, elastic=2.0, shift=2)
+    warps = draw_warps(20, config, torch.Generator().manual_seed(1), CPU)
+    assert warps is not None
+    images = torch.randint(0, 256, (20, 1, 28, 28), generator=torch.Generator().manual_seed(2), dtype=torch.uint8)
+    grid = F.affine_grid(warps[:, :, :3], [20, 1, 28, 28], align_corners=False)
+    mesh = warps[:, :, 3:].view(20, 2, 5, 5)
+    grid = grid + F.interpolate(mesh, size=(28, 28), mode="bicubic", align_corners=True).permute(0, 2, 3, 1)
+    expected = F.grid_sample(images.float(), grid, align_corners=False)
+    torch.testing.assert_close(bend(images, warps), expected, atol=0.01, rtol=0)
+
+
+def test_dropout_leaves_out_a_fifth_and_keeps_the_mean(pictures: Pictures) -> None:
+    def noise(config: TrainConfig, epoch: int) -> torch.Tensor:
+        batches = EpochBatches(pictures, config, epoch, torch.zeros(len(pictures)))
+        return torch.cat([batch.dropout for batch in batches.chunk(0)])
+
+    drawn = noise(STILL, 1)
+    assert drawn.shape == (50, 1024)
+    assert drawn.unique().tolist() == [0.0, 1.25]
+    assert drawn.mean().item() == pytest.approx(1.0, abs=0.01)  # five standard deviations of 51,200 numbers
+    assert not torch.equal(drawn, noise(STILL, 2))
+    assert not torch.equal(drawn, noise(replace(STILL, seed=1), 1))
+
+
+def test_chunks_have_dropout_of_their_own(pictures: Pictures) -> None:
+    many = Pictures(pictures.images.repeat(60, 1, 1, 1), pictures.labels.repeat(60))
+    batches = EpochBatches(many, replace(STILL, batch_size=400), 1, torch.zeros(len(many)))
+    assert not torch.equal(batches.chunk(0)[0].dropout, batches.chunk(1)[0].dropout)
