@@ -128,11 +128,16 @@ def memory(rows: Rows, folder: Path) -> None:
 
 def threads(rows: Rows, rounds: int, steps: int) -> None:
     """What a second core gives."""
-    found = m.alternate(
-        rounds,
-        {"one": lambda: m.our_speed(50, "float32", steps, 1), "two": lambda: m.our_speed(50, "float32", steps, 2)},
-    )
-    row(rows, "two threads / one, float32, batch 50", f"{median(found['two']) / median(found['one']):.2f} ×")
+    for size, count in ((50, steps), (200, max(20, steps // 3))):
+        found = m.alternate(
+            rounds,
+            {
+                "one": lambda n=size, c=count: m.our_speed(n, "float32", c, 1),  # type: ignore[misc]
+                "two": lambda n=size, c=count: m.our_speed(n, "float32", c, 2),  # type: ignore[misc]
+            },
+        )
+        ratio = median(found["two"]) / median(found["one"])
+        row(rows, f"two threads / one, float32, batch {size}", f"{ratio:.2f} ×", values=found)
 
 
 def growth(rows: Rows, folder: Path) -> None:
