@@ -12,34 +12,20 @@ from __future__ import annotations
 import argparse
 import io
 import json
-import statistics
 import sys
 import tempfile
-import time
-from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from benchmarks import measure as m
+from benchmarks.table import Rows, median, row, spread
+from benchmarks.trainings import accuracy, whole_runs
 from mnistcnn.config import DatasetName
 from mnistcnn.data.cache import cache_dir
 from mnistcnn.data.files import FILES
 
-TOOL = (sys.executable, "-m", "mnistcnn")
 EPOCH_PICTURES = 55_000
-Rows = list[dict[str, Any]]
-
-
-def median(values: list[float]) -> float:
-    """The median."""
-    return float(statistics.median(values))
-
-
-def row(rows: Rows, what: str, figure: str, **details: Any) -> None:
-    """Print a line of the table, and keep it."""
-    print(f"{what:<58} {figure}", flush=True)
-    rows.append({"what": what, "figure": figure, **details})
 
 
 def training_speed(rows: Rows, data: Path, rounds: int, steps: int) -> None:
@@ -56,10 +42,10 @@ def training_speed(rows: Rows, data: Path, rounds: int, steps: int) -> None:
             },
         )
         plain, ours, large, flops = (median(found[name]) for name in ("plain", "ours 50", "ours 200", "ceiling"))
-        row(rows, "plain script, float32, pictures/s", m.spread(found["plain"]), values=found["plain"])
-        row(rows, f"ours, {precision}, batch 50, pictures/s", m.spread(found["ours 50"]), values=found["ours 50"])
-        row(rows, f"ours, {precision}, batch 200, pictures/s", m.spread(found["ours 200"]), values=found["ours 200"])
-        row(rows, f"ceiling, {precision}, GFLOP/s", m.spread([c / 1e9 for c in found["ceiling"]]))
+        row(rows, "plain script, float32, pictures/s", spread(found["plain"]), values=found["plain"])
+        row(rows, f"ours, {precision}, batch 50, pictures/s", spread(found["ours 50"]), values=found["ours 50"])
+        row(rows, f"ours, {precision}, batch 200, pictures/s", spread(found["ours 200"]), values=found["ours 200"])
+        row(rows, f"ceiling, {precision}, GFLOP/s", spread([c / 1e9 for c in found["ceiling"]]))
         row(rows, f"ours / plain script, {precision}, batch 50", f"{ours / plain:.2f} ×")
         for size, speed in ((50, ours), (200, large)):
             row(rows, f"share of the ceiling, {precision}, batch {size}", f"{speed * m.FLOPS_PER_PICTURE / flops:.0%}")
@@ -75,18 +61,18 @@ def start_up(rows: Rows, rounds: int, folder: Path) -> None:
         rounds,
         {
             "bare": lambda: m.seconds(sys.executable, str(bare), "--help"),
-            "--help": lambda: m.seconds(*TOOL, "--help"),
-            "--version": lambda: m.seconds(*TOOL, "--version"),
+            "--help": lambda: m.seconds(*m.TOOL, "--help"),
+            "--version": lambda: m.seconds(*m.TOOL, "--version"),
             "torch": lambda: m.seconds(sys.executable, "-c", "import torch"),
-            "summary": lambda: m.seconds(*TOOL, "summary"),
-            "predict": lambda: m.seconds(*TOOL, "predict", str(picture), "-c", str(checkpoint)),
-            "evaluate": lambda: m.seconds(*TOOL, "evaluate", str(checkpoint), "--dataset", "mnist"),
+            "summary": lambda: m.seconds(*m.TOOL, "summary"),
+            "predict": lambda: m.seconds(*m.TOOL, "predict", str(picture), "-c", str(checkpoint)),
+            "evaluate": lambda: m.seconds(*m.TOOL, "evaluate", str(checkpoint), "--dataset", "mnist"),
         },
     )
-    row(rows, "--help of a bare Typer program, s", m.spread(found["bare"]))
+    row(rows, "--help of a bare Typer program, s", spread(found["bare"]))
     for name in ("--help", "--version"):
         row(rows, f"{name} / that", f"{median(found[name]) / median(found['bare']):.2f} ×", values=found[name])
-    row(rows, "import torch, s", m.spread(found["torch"]))
+    row(rows, "import torch, s", spread(found["torch"]))
     for name in ("summary", "predict", "evaluate"):
         over = median(found[name]) - median(found["torch"])
         row(rows, f"{name}, one process, over import torch, s", f"{over:+.2f}", values=found[name])
@@ -111,7 +97,7 @@ def prepare(checkpoint: Path, picture: Path) -> None:
     from mnistcnn import load_dataset
 
     output = str(checkpoint.parent / "output")
-    m.run(*TOOL, "train", "--dataset", "synthetic", "--epochs", "1", "-c", str(checkpoint), "-o", output, "-q")
+    m.run(*m.TOOL, "train", "--dataset", "synthetic", "--epochs", "1", "-c", str(checkpoint), "-o", output, "-q")
     test = load_dataset(DatasetName.MNIST).test
     digit = Image.fromarray(255 - test.images[0, 0].numpy())
     digit.resize((280, 280)).save(picture)
@@ -122,7 +108,7 @@ def memory(rows: Rows, folder: Path) -> None:
     base = m.peak_memory(sys.executable, "-c", "import torch")
     out = ["-c", str(folder / "m" / "net.pth"), "-o", str(folder / "m"), "-q"]
     for epochs in (1, 2):
-        peak = m.peak_memory(*TOOL, "train", "--epochs", str(epochs), *out)
+        peak = m.peak_memory(*m.TOOL, "train", "--epochs", str(epochs), *out)
         row(rows, f"peak memory of {epochs} epoch(s) over import torch, MB", f"{(peak - base) / 2**20:.0f}")
 
 
@@ -143,8 +129,8 @@ def threads(rows: Rows, rounds: int, steps: int) -> None:
 def growth(rows: Rows, folder: Path) -> None:
     """Training time as pictures and epochs grow: both ratios are 1 where it is linear."""
     out = ["-c", str(folder / "g" / "net.pth"), "-o", str(folder / "g"), "-q", "--json"]
-    few = json.loads(m.run(*TOOL, "train", "--epochs", "1", "--validation-size", "49000", *out))
-    many = json.loads(m.run(*TOOL, "train", "--epochs", "3", *out))
+    few = json.loads(m.run(*m.TOOL, "train", "--epochs", "1", "--validation-size", "49000", *out))
+    many = json.loads(m.run(*m.TOOL, "train", "--epochs", "3", *out))
     speeds = [epoch["pictures_per_second"] for epoch in many["epochs"]]
     ratio = few["pictures_per_second"] / speeds[0]
     row(rows, "pictures/s, 11,000 pictures / 55,000 pictures", f"{ratio:.2f} ×")
@@ -163,66 +149,6 @@ def parts(rows: Rows, data: Path) -> dict[str, Any]:
         row(rows, f"an epoch of {name}, s", f"{sum(seconds.values()):.1f}: {shown}")
     row(rows, "floor of an epoch, s", f"{floor:.1f}")
     return {"parts": found, "floor_seconds": floor}
-
-
-def epochs_of(command: Sequence[str]) -> list[dict[str, float]]:
-    """Seconds since the start of the process, and test accuracy, after each epoch of a contender."""
-    started = time.time()
-    lines = [json.loads(line) for line in m.run(*command).splitlines()]
-    return [{"seconds": line["wall_clock"] - started, "accuracy": line["accuracy"]} for line in lines]
-
-
-def train_once(folder: Path, seed: int, epochs: int) -> dict[str, float]:
-    """Seconds and test accuracy of a whole `mnistcnn train`, from process start to written files."""
-    out = ["-c", str(folder / "a" / "net.pth"), "-o", str(folder / "a"), "-q", "--json"]
-    started = time.perf_counter()
-    result = json.loads(m.run(*TOOL, "train", "--seed", str(seed), "--epochs", str(epochs), *out))
-    return {"seconds": time.perf_counter() - started, "accuracy": result["test"]["accuracy"]}
-
-
-def whole_runs(rows: Rows, data: Path, folder: Path, rounds: int, seed: int) -> dict[str, Any]:
-    """Whole processes in turn: ours of 1, 2, 3 and 5 epochs, the others of 5."""
-    runs: dict[str, list[Any]] = {}
-    programs = {"plain script": "benchmarks.baseline"}
-    if all(find_spec(name) for name in ("keras", "jax")):
-        programs["Keras"] = "benchmarks.keras_program"
-    for number in range(rounds):
-        for name, module in programs.items():
-            command = [sys.executable, "-m", module, "--data", str(data), "--seed", str(seed + number)]
-            runs.setdefault(name, []).append(epochs_of(command))
-        runs.setdefault("5", []).append(train_once(folder, seed + number, 5))
-    for epochs in (1, 2, 3):
-        runs[str(epochs)] = [train_once(folder, seed, epochs)]
-    times = {name: median([curve[-1]["seconds"] for curve in runs[name]]) for name in programs}
-    for name in programs:
-        row(rows, f"{name}, 5 epochs, whole process, s", m.spread([curve[-1]["seconds"] for curve in runs[name]]))
-        row(rows, f"{name}, test accuracy", ", ".join(f"{curve[-1]['accuracy']:.2%}" for curve in runs[name]))
-    ours = m.spread([run["seconds"] for run in runs["5"]])
-    row(rows, "mnistcnn train, 5 epochs, whole process, s", ours)
-    for name in programs:
-        ratio = median([run["seconds"] for run in runs["5"]]) / times[name]
-        row(rows, f"mnistcnn train / {name}, whole process", f"{ratio:.2f} ×")
-    curves = {name: [_middle(points) for points in zip(*runs[name], strict=True)] for name in programs}
-    curves["mnistcnn"] = [_middle(runs[epochs]) for epochs in ("1", "2", "3", "5")]
-    return {"curves": curves}
-
-
-def _middle(points: Sequence[dict[str, float]]) -> dict[str, float]:
-    return {key: median([point[key] for point in points]) for key in ("seconds", "accuracy")}
-
-
-def accuracy(rows: Rows, folder: Path, seeds: range, epochs: int) -> None:
-    """Test accuracy of a training with each of `seeds`."""
-    runs = []
-    for seed in seeds:
-        runs.append(train_once(folder, seed, epochs))
-        figure = f"{runs[-1]['accuracy']:.2%} in {runs[-1]['seconds']:.1f} s"
-        row(rows, f"test accuracy, {epochs} epoch(s), seed {seed}", figure, **runs[-1])
-    found = [run["accuracy"] for run in runs]
-    deviation = statistics.stdev(found) if len(found) > 1 else 0.0
-    figure = f"mean {statistics.mean(found):.3%}, deviation {deviation:.3%}, least {min(found):.2%}"
-    row(rows, f"test accuracy, {epochs} epoch(s), {len(found)} seeds", figure, values=found)
-    row(rows, f"whole process, {epochs} epoch(s), s", m.spread([run["seconds"] for run in runs]))
 
 
 def torchvision_folder(folder: Path) -> Path:

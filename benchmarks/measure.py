@@ -8,15 +8,15 @@ import os
 import platform
 import re
 import socket
-import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 FLOPS_PER_PICTURE = 2 * (3 * 4_590_416 - 291_600)  # forward, and both gradients; conv1 needs none of its input
+TOOL = (sys.executable, "-m", "mnistcnn")
 FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
 
 CEILING = """
@@ -131,11 +131,6 @@ def alternate(rounds: int, contenders: dict[str, Callable[[], float]]) -> dict[s
         for name, measure in contenders.items():
             results[name].append(measure())
     return results
-
-
-def spread(values: Sequence[float]) -> str:
-    """Median, least and greatest."""
-    return f"{statistics.median(values):,.4g} ({min(values):,.4g} to {max(values):,.4g}, n={len(values)})"
 
 
 def machine() -> dict[str, Any]:

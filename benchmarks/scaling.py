@@ -18,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from benchmarks import measure as m
+from benchmarks.table import spread
 
 
 def work(batch_size: int, steps: int) -> None:
@@ -76,11 +77,11 @@ def main() -> None:
         one = statistics.median(found[f"1 × {size // n if size // n in (50, 200) else size}"])
         alone = statistics.median(found[f"1 × {size}"]) if f"1 × {size}" in found else one
         ratio = statistics.median(values) / alone
-        print(f"{n} process(es), global batch {size:<4} pictures/s {m.spread(values):<42} {ratio:.2f} × one")
+        print(f"{n} process(es), global batch {size:<4} pictures/s {spread(values):<42} {ratio:.2f} × one")
     for size in (50, 200):
         values, one = found[f"apart {size}"], statistics.median(found[f"1 × {size}"])
         ratio = statistics.median(values) / one
-        print(f"2 apart, batch {size:<15} pictures/s {m.spread(values):<42} {ratio:.2f} × one")
+        print(f"2 apart, batch {size:<15} pictures/s {spread(values):<42} {ratio:.2f} × one")
 
 
 if __name__ == "__main__":

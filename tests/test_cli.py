@@ -157,6 +157,21 @@ def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
         invoke("summary")
 
 
+def test_of_several_processes_the_first_says_what_is_wrong_and_the_others_let_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr("mnistcnn.cli.time.sleep", waits.append)
+    for name, value in {"TORCHELASTIC_RUN_ID": "x", "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}.items():
+        monkeypatch.setenv(name, value)
+    for rank, said in (("0", "Error: --batch-size 1 is less than the 2 processes.\n"), ("1", "")):
+        monkeypatch.setenv("RANK", rank)
+        monkeypatch.setenv("LOCAL_RANK", rank)
+        result = invoke("train", "--batch-size", 1)
+        assert (result.exit_code, result.stderr) == (ExitCode.USAGE, said)
+    assert waits == [cli.PATIENCE]
+
+
 def test_what_was_given_on_the_command_line_is_told_from_defaults(tiny: Path) -> None:
     from mnistcnn.config import Files
     from mnistcnn.run import train

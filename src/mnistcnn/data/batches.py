@@ -68,10 +68,10 @@ class EpochBatches:
             pairs = zip(starts, shares, strict=False)
             rows = torch.cat([torch.arange(start + share.start, start + share.stop) for start, share in pairs])
         inputs, labels = self._take(rows.to(self._order.device))
-        dropout = self._dropout(number, sum(counts))[rows - starts[0]]
+        noise = self._dropout(number, sum(counts)).split(counts)
         sizes = [share.stop - share.start for share in shares]
-        parts = zip(inputs.split(sizes), labels.split(sizes), dropout.split(sizes), counts, shares, strict=True)
-        return [Batch(*part) for part in parts]
+        parts = zip(inputs.split(sizes), labels.split(sizes), noise, counts, shares, strict=True)
+        return [Batch(inputs, labels, whole[share], count, share) for inputs, labels, whole, count, share in parts]
 
     def _take(self, rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Inputs and labels of places `rows` (n,) in the epoch's order."""

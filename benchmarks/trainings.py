@@ -1,0 +1,96 @@
+"""Whole trainings, from process start to written files: time and test accuracy."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from benchmarks import measure as m
+from benchmarks.table import Rows, median, row, spread
+
+EPOCHS = 5
+SHORTER = (1, 2, 3)  # epochs of ours, for the curve: each is a run of its own, whose rate falls to nothing at its end
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """Where a training stands: seconds since the start of its process, accuracy on the test set."""
+
+    seconds: float
+    accuracy: float
+
+
+Curve = list[Point]
+
+
+def ours(folder: Path, seed: int, epochs: int) -> Point:
+    """A whole `mnistcnn train`."""
+    out = ["-c", str(folder / "a" / "net.pth"), "-o", str(folder / "a"), "-q", "--json"]
+    started = time.perf_counter()
+    result = json.loads(m.run(*m.TOOL, "train", "--seed", str(seed), "--epochs", str(epochs), *out))
+    return Point(time.perf_counter() - started, result["test"]["accuracy"])
+
+
+def theirs(module: str, data: Path, seed: int) -> Curve:
+    """A whole run of another program, with a point after each epoch."""
+    started = time.time()
+    printed = m.python("-m", module, "--data", str(data), "--seed", str(seed))
+    lines = [json.loads(line) for line in printed.splitlines()]
+    return [Point(line["wall_clock"] - started, line["accuracy"]) for line in lines]
+
+
+def contenders() -> dict[str, str]:
+    """The other programs that can run here, by name."""
+    found = {"plain script": "benchmarks.baseline"}
+    if all(find_spec(name) for name in ("keras", "jax")):
+        found["Keras"] = "benchmarks.keras_program"
+    return found
+
+
+def whole_runs(rows: Rows, data: Path, folder: Path, rounds: int, seed: int) -> dict[str, Any]:
+    """Whole runs in turn, ours and the others'; the curves for the chart."""
+    others = contenders()
+    curves: dict[str, list[Curve]] = {name: [] for name in others}
+    long: list[Point] = []
+    for number in range(rounds):
+        for name, module in others.items():
+            curves[name].append(theirs(module, data, seed + number))
+        long.append(ours(folder, seed + number, EPOCHS))
+    for name, runs in curves.items():
+        ends = [curve[-1] for curve in runs]
+        row(rows, f"{name}, {EPOCHS} epochs, whole process, s", spread([end.seconds for end in ends]))
+        row(rows, f"{name}, test accuracy", ", ".join(f"{end.accuracy:.2%}" for end in ends))
+    seconds = [point.seconds for point in long]
+    row(rows, f"mnistcnn train, {EPOCHS} epochs, whole process, s", spread(seconds))
+    for name, runs in curves.items():
+        ratio = median(seconds) / median([curve[-1].seconds for curve in runs])
+        row(rows, f"mnistcnn train / {name}, whole process", f"{ratio:.2f} ×")
+    drawn = {name: [_middle(points) for points in zip(*runs, strict=True)] for name, runs in curves.items()}
+    drawn["mnistcnn"] = [*(ours(folder, seed, epochs) for epochs in SHORTER), _middle(long)]
+    return {"curves": {name: [asdict(point) for point in curve] for name, curve in drawn.items()}}
+
+
+def _middle(points: Iterable[Point]) -> Point:
+    points = list(points)
+    return Point(median([point.seconds for point in points]), median([point.accuracy for point in points]))
+
+
+def accuracy(rows: Rows, folder: Path, seeds: range, epochs: int) -> None:
+    """Test accuracy of a training with each of `seeds`."""
+    runs = []
+    for seed in seeds:
+        run = ours(folder, seed, epochs)
+        runs.append(run)
+        figure = f"{run.accuracy:.2%} in {run.seconds:.1f} s"
+        row(rows, f"test accuracy, {epochs} epoch(s), seed {seed}", figure, **asdict(run))
+    found = [run.accuracy for run in runs]
+    deviation = statistics.stdev(found) if len(found) > 1 else 0.0
+    figure = f"mean {statistics.mean(found):.3%}, deviation {deviation:.3%}, least {min(found):.2%}"
+    row(rows, f"test accuracy, {epochs} epoch(s), {len(found)} seeds", figure, values=found)
+    row(rows, f"whole process, {epochs} epoch(s), s", spread([run.seconds for run in runs]))
