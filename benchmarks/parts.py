@@ -13,6 +13,7 @@ import json
 import statistics
 import time
 from collections.abc import Callable
+from itertools import pairwise
 
 import torch
 from torch.nn import functional as F
@@ -33,19 +34,23 @@ def clock(work: Callable[[], object], rounds: int = ROUNDS) -> float:
 
 
 def network_parts(compute: Callable[[], torch.Tensor], optimizer: torch.optim.Optimizer, labels: torch.Tensor) -> Parts:
-    """Seconds a step of forward, backward and the optimizer; `compute` gives the logits."""
+    """Median seconds of forward, backward and the optimizer, one after another as in training.
 
-    def forward_backward() -> None:
-        F.cross_entropy(compute(), labels).backward()
-
-    def update() -> None:
+    `compute` gives the logits.
+    """
+    rounds = []
+    for _ in range(ROUNDS + 5):
+        times = [time.perf_counter()]
+        loss = F.cross_entropy(compute(), labels)
+        times.append(time.perf_counter())
+        loss.backward()
+        times.append(time.perf_counter())
         optimizer.step()
         optimizer.zero_grad()
-        forward_backward()
-
-    forward = clock(compute)
-    both, all_three = clock(forward_backward), clock(update)
-    return {"forward": forward, "backward": both - forward, "optimizer": max(0.0, all_three - both)}
+        times.append(time.perf_counter())
+        rounds.append([after - before for before, after in pairwise(times)])
+    medians = [statistics.median(part) for part in zip(*rounds[5:], strict=True)]
+    return dict(zip(("forward", "backward", "optimizer"), medians, strict=True))
 
 
 def ours() -> Parts:
