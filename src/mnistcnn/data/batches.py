@@ -22,10 +22,10 @@ _MESH = 5  # nodes of the elastic displacement field in each direction
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """This process's part of a batch: `inputs` (n, 1, 28, 28) float32, normalised, `labels` (n,) int64, and what the
-    hidden units are multiplied with, `dropout` (n, 1024) float32.
+    """This process's part of a batch: `inputs` (n, 1, 28, 28) float32, normalised, and `labels` (n,) int64.
 
-    `count` pictures are in the whole batch; these are its `rows`.
+    `dropout` (n, 1024) float32 is what the hidden units are multiplied with: 0 or 1.25. `count` pictures are in the
+    whole batch; these are its `rows`.
     """
 
     inputs: torch.Tensor
