@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from mnistcnn.data.synthetic import WAYS
 from tests.browser import browser, draw_strokes, served
@@ -93,6 +93,28 @@ def test_undo_clear_and_pen_width(page: Page) -> None:
     clear.click()
     assert ink(page, "#paper") == 0
     expect(page.locator("#bars .best")).to_have_count(0)
+
+
+def test_an_answer_about_a_sheet_that_was_cleared_is_not_shown(page: Page) -> None:
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    def wait_for(count: int) -> None:
+        while len(held) < count:
+            page.wait_for_timeout(10)
+
+    page.route("**/read", hold)
+    draw_strokes(page, WAYS[1][0])
+    wait_for(1)
+    page.keyboard.press("Escape")
+    draw_strokes(page, WAYS[2][0])
+    held[0].continue_()
+    wait_for(2)
+    expect(page.locator("#verdict")).to_have_text(re.compile("^Draw"))
+    held[1].continue_()
+    expect_digit(page, 2)
 
 
 def test_a_digit_can_be_drawn_with_the_keyboard_alone(page: Page) -> None:
