@@ -58,14 +58,17 @@ def test_the_network_learns(data: Dataset, cpu: Compute) -> None:
 
 def test_one_batch_can_be_learnt_by_heart(data: Dataset, cpu: Compute) -> None:
     few = Pictures(data.train.images[:20], data.train.labels[:20])
-    still = {"shift": 0, "rotation": 0.0, "scale": 0.0, "shear": 0.0, "elastic": 0.0}
     config = TrainConfig(
         epochs=30,
         batch_size=20,
         label_smoothing=0.0,
         skip_easy=0.0,
         repeat_hard=0.0,
-        **still,  # type: ignore[arg-type]
+        shift=0,
+        rotation=0,
+        scale=0,
+        shear=0,
+        elastic=0,
     )
     training = Training(config, cpu, few, few)
     list(training.run())
