@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 # Before rich and typer are imported anywhere: the same plain text on every machine.
@@ -32,7 +33,7 @@ from hypothesis import settings  # noqa: E402
 from typer.testing import CliRunner, Result  # noqa: E402
 
 from mnistcnn.cli import app  # noqa: E402
-from mnistcnn.config import DatasetName, Files, TrainConfig  # noqa: E402
+from mnistcnn.config import DatasetName, Files, Precision, TrainConfig  # noqa: E402
 from mnistcnn.data import files, idx, synthetic  # noqa: E402
 from mnistcnn.device import Compute, resolve_device  # noqa: E402
 from mnistcnn.run import train  # noqa: E402
@@ -64,11 +65,33 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_tiny(tmp_path_factory.mktemp("tiny"))
 
 
+@pytest.fixture(scope="session", params=[Precision.FLOAT32, Precision.BFLOAT16], ids=str)
+def precision(request: pytest.FixtureRequest) -> Precision:
+    """Every test that trains, or uses what was trained, runs in both; torch computes bfloat16 on any CPU."""
+    return Precision(request.param)
+
+
+# For what holds in float32 only.
+float32_only = pytest.mark.parametrize("precision", [Precision.FLOAT32], indirect=True, ids=str)
+
+
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory, tiny: Path) -> Path:
+def config(precision: Precision) -> TrainConfig:
+    """The settings of a training of a second."""
+    return replace(TINY_CONFIG, precision=precision)
+
+
+@pytest.fixture(scope="session")
+def compute(precision: Precision) -> Compute:
+    """The CPU."""
+    return resolve_device("cpu", precision)
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory, tiny: Path, config: TrainConfig) -> Path:
     """A checkpoint trained on `tiny`; its outputs lie in `output` beside it."""
     folder = tmp_path_factory.mktemp("trained")
-    train(TINY_CONFIG, Files(folder / "net.pth", folder / "output", data_dir=tiny))
+    train(config, Files(folder / "net.pth", folder / "output", data_dir=tiny))
     return folder / "net.pth"
 
 
@@ -81,12 +104,6 @@ def _world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     before = torch.get_rng_state()
     yield
     assert torch.equal(before, torch.get_rng_state()), "the global generator was left changed"
-
-
-@pytest.fixture(scope="session")
-def cpu() -> Compute:
-    """The CPU in float32."""
-    return resolve_device("cpu")
 
 
 def invoke(*arguments: object, stdin: bytes | None = None) -> Result:

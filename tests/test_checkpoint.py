@@ -10,12 +10,11 @@ from mnistcnn.config import TrainConfig
 from mnistcnn.device import Compute
 from mnistcnn.errors import CheckpointError
 from mnistcnn.model import MnistCNN
-from tests.conftest import TINY_CONFIG
 
 
-def test_a_checkpoint_says_all_about_itself(trained: Path) -> None:
+def test_a_checkpoint_says_all_about_itself(trained: Path, config: TrainConfig) -> None:
     loaded = load_checkpoint(trained)
-    assert loaded.config == TINY_CONFIG
+    assert loaded.config == config
     assert loaded.trained_on == "synthetic"
     assert loaded.data["train"] == 400
     assert set(loaded.metrics) == {"train", "validation", "test", "best_epoch"}
@@ -32,21 +31,21 @@ def test_the_file_holds_only_tensors_and_plain_types(trained: Path) -> None:
     assert content["format"] == 1
 
 
-def test_a_bare_state_dict_will_do(tmp_path: Path, cpu: Compute) -> None:
+def test_a_bare_state_dict_will_do(tmp_path: Path, compute: Compute) -> None:
     model = MnistCNN(torch.Generator().manual_seed(1)).eval()
     torch.save(model.state_dict(), tmp_path / "bare.pth")
     loaded = load_checkpoint(tmp_path / "bare.pth")
     assert loaded.config is None
     assert loaded.trained_on is None
     picture = torch.zeros(1, 1, 28, 28)
-    torch.testing.assert_close(loaded.build_model(cpu)(picture), model(picture))
+    torch.testing.assert_close(loaded.build_model(compute)(picture), model(picture))
 
 
-def test_building_a_model_leaves_the_weights_their_own(trained: Path, cpu: Compute) -> None:
+def test_building_a_model_leaves_the_weights_their_own(trained: Path, compute: Compute) -> None:
     loaded = load_checkpoint(trained)
     before = loaded.weights["fc2.bias"].clone()
     with torch.no_grad():
-        loaded.build_model(cpu).fc2.bias.add_(1)
+        loaded.build_model(compute).fc2.bias.add_(1)
     assert torch.equal(loaded.weights["fc2.bias"], before)
 
 

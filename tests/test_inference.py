@@ -1,9 +1,12 @@
+import copy
 import math
+from pathlib import Path
 
 import pytest
 import torch
 from torch.nn import functional as F
 
+from mnistcnn.checkpoint import load_checkpoint
 from mnistcnn.device import Compute
 from mnistcnn.inference import fit_temperature, infer, measure, probabilities
 from mnistcnn.model import MnistCNN, normalise
@@ -13,17 +16,28 @@ IMAGES = torch.randint(0, 256, (25, 1, 28, 28), dtype=torch.uint8, generator=G)
 
 
 @pytest.mark.parametrize("mode", [True, False])
-def test_inferring_leaves_the_mode_and_ignores_the_batch_size(mode: bool, cpu: Compute) -> None:
+def test_inferring_leaves_the_mode_and_ignores_the_batch_size(mode: bool, compute: Compute) -> None:
     model = MnistCNN(torch.Generator().manual_seed(0)).train(mode)
-    logits = infer(model, IMAGES, cpu, batch_size=10)
+    logits = infer(model, IMAGES, compute, batch_size=10)
     assert model.training is mode
     assert logits.shape == (25, 10)
     with torch.no_grad():
         torch.testing.assert_close(logits, model.eval()(normalise(IMAGES)))
 
 
-def test_nothing_to_infer(cpu: Compute) -> None:
-    assert infer(MnistCNN(torch.Generator()), IMAGES[:0], cpu).shape == (0, 10)
+@pytest.mark.parametrize("batch_size", [1, 3, 8, 20])
+def test_an_image_gets_the_same_logits_in_any_batch_and_precision(
+    batch_size: int, trained: Path, compute: Compute
+) -> None:
+    model = load_checkpoint(trained).build_model(compute)
+    exact = copy.deepcopy(model).double()(normalise(IMAGES).double())
+    logits = infer(model, IMAGES, compute, batch_size)
+    assert logits.dtype is torch.float32
+    torch.testing.assert_close(logits.double(), exact.detach(), atol=1e-5, rtol=0)
+
+
+def test_nothing_to_infer(compute: Compute) -> None:
+    assert infer(MnistCNN(torch.Generator()), IMAGES[:0], compute).shape == (0, 10)
 
 
 def test_metrics_count_every_picture_once() -> None:

@@ -28,12 +28,12 @@ def pictures(tiny: Path) -> Path:
 
 
 def test_exported_pictures_are_read_as_evaluate_reads_them(
-    pictures: Path, trained: Path, tiny: Path, cpu: Compute, monkeypatch: pytest.MonkeyPatch
+    pictures: Path, trained: Path, tiny: Path, compute: Compute, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(prediction, "_BATCH", 7)
     loaded = load_checkpoint(trained)
     test = load_dataset(TINY_CONFIG.dataset, data_dir=tiny, validation_size=100).test
-    expected = probabilities(infer(loaded.build_model(cpu), test.images[:30], cpu), loaded.temperature)
+    expected = probabilities(infer(loaded.build_model(compute), test.images[:30], compute), loaded.temperature)
     made = predict([pictures], trained, top_k=10)
     assert [p.path for p in made] == [str(pictures / f"{i:02d}.png") for i in range(30)]
     assert [p.digit for p in made] == expected.argmax(1).tolist()

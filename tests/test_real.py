@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 from mnistcnn.checkpoint import PACKAGED, load_checkpoint
-from mnistcnn.config import DatasetName, Split
+from mnistcnn.config import DatasetName, Precision, Split
 from mnistcnn.data import files, load_dataset
 from mnistcnn.device import resolve_device
 from mnistcnn.evaluation import evaluate
@@ -32,10 +32,11 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def network(tmp_path_factory: pytest.TempPathFactory, precision: Precision) -> Path:
     """One epoch on the real training pictures, from the archives as they are."""
     folder = tmp_path_factory.mktemp("real")
     command = [sys.executable, "-m", "mnistcnn", "train", "--epochs", "1", "--json", "--data-dir", str(REAL_MNIST)]
+    command += ["--precision", str(precision)]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     (folder / "train.json").write_text(done.stdout, encoding="utf-8")

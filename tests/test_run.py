@@ -39,7 +39,7 @@ class StopAfter:
                 self._stop.receive(2)
 
 
-def interrupt(files: Files, events: int, config: TrainConfig = TINY_CONFIG) -> Interrupted:
+def interrupt(files: Files, events: int, config: TrainConfig) -> Interrupted:
     stop = Stop()
     with pytest.raises(Interrupted) as caught:
         train(config, files, observer=StopAfter(stop, events), stop=stop)
@@ -61,7 +61,7 @@ def fingerprint(checkpoint: Path, output: Path) -> dict[str, object]:
     }
 
 
-def test_a_run_leaves_what_it_says(trained: Path) -> None:
+def test_a_run_leaves_what_it_says(trained: Path, config: TrainConfig) -> None:
     output = trained.parent / "output"
     assert sorted(p.name for p in output.iterdir()) == sorted([HISTORY, CURVES, CONFUSION, MISTAKES])
     assert sorted(p.name for p in trained.parent.iterdir()) == ["net.pth", "output"]
@@ -69,7 +69,7 @@ def test_a_run_leaves_what_it_says(trained: Path) -> None:
         assert (output / name).read_bytes().startswith(b"\x89PNG")
     history = json.loads((output / HISTORY).read_text(encoding="utf-8"))
     assert history["schema"] == 1
-    assert history["config"] == TINY_CONFIG.to_dict()
+    assert history["config"] == config.to_dict()
     assert [record["epoch"] for record in history["epochs"]] == [1, 2]
     assert history["test"] == load_checkpoint(trained).metrics["test"]
     assert history["environment"]["threads"] == torch.get_num_threads()
@@ -82,9 +82,9 @@ def test_evaluate_gives_exactly_what_train_reported(trained: Path, tiny: Path) -
         assert (measured.accuracy, measured.loss) == (reported[split]["accuracy"], reported[split]["loss"])
 
 
-def test_the_observer_is_told_the_course(files: Files) -> None:
+def test_the_observer_is_told_the_course(files: Files, config: TrainConfig) -> None:
     told: list[Event] = []
-    result = train(TINY_CONFIG, files, observer=told.append)
+    result = train(config, files, observer=told.append)
     assert isinstance(told[0], TrainStart)
     assert (told[0].epochs, told[0].steps, told[0].first_step) == (2, 20 + 15, 0)
     assert [e for e in told if isinstance(e, EpochResult)] == result.epochs
@@ -94,8 +94,10 @@ def test_the_observer_is_told_the_course(files: Files) -> None:
 
 
 @pytest.mark.parametrize("events", [1, 2, 3, 4])
-def test_a_resumed_run_ends_as_an_uninterrupted_one(events: int, files: Files, trained: Path) -> None:
-    error = interrupt(files, events)
+def test_a_resumed_run_ends_as_an_uninterrupted_one(
+    events: int, files: Files, trained: Path, config: TrainConfig
+) -> None:
+    error = interrupt(files, events, config)
     assert "nothing is lost" in error.message
     assert "--resume" in (error.hint or "")
     assert not files.checkpoint.exists()
@@ -105,97 +107,99 @@ def test_a_resumed_run_ends_as_an_uninterrupted_one(events: int, files: Files, t
     assert not files.unfinished.exists()
 
 
-def test_an_unfinished_run_is_never_destroyed_unasked(files: Files) -> None:
-    interrupt(files, 1)
+def test_an_unfinished_run_is_never_destroyed_unasked(files: Files, config: TrainConfig) -> None:
+    interrupt(files, 1, config)
     before = files.unfinished.read_bytes()
     with pytest.raises(TrainingError, match="An unfinished run lies in") as caught:
-        train(TINY_CONFIG, files)
+        train(config, files)
     assert "--resume" in (caught.value.hint or "")
     assert "--restart" in (caught.value.hint or "")
     assert files.unfinished.read_bytes() == before
-    result = train(replace(TINY_CONFIG, epochs=1), files, restart=True)
+    result = train(replace(config, epochs=1), files, restart=True)
     assert len(result.epochs) == 1
     assert not files.unfinished.exists()
 
 
-def test_a_restart_that_fails_keeps_the_unfinished_run(files: Files, tmp_path: Path) -> None:
-    interrupt(files, 1)
+def test_a_restart_that_fails_keeps_the_unfinished_run(files: Files, tmp_path: Path, config: TrainConfig) -> None:
+    interrupt(files, 1, config)
     before = files.unfinished.read_bytes()
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "x").write_bytes(b"")
     with pytest.raises(Exception, match="has no"):
-        train(TINY_CONFIG, replace(files, data_dir=tmp_path / "other"), restart=True)
+        train(config, replace(files, data_dir=tmp_path / "other"), restart=True)
     assert files.unfinished.read_bytes() == before
 
 
-def test_nothing_to_resume(files: Files) -> None:
+def test_nothing_to_resume(files: Files, config: TrainConfig) -> None:
     with pytest.raises(TrainingError, match="There is no unfinished run"):
-        train(TINY_CONFIG, files, resume=True)
+        train(config, files, resume=True)
     with pytest.raises(UsageError, match="exclude each other"):
-        train(TINY_CONFIG, files, resume=True, restart=True)
+        train(config, files, resume=True, restart=True)
 
 
-def test_other_settings_are_refused_by_both_names(files: Files) -> None:
-    interrupt(files, 1)
+def test_other_settings_are_refused_by_both_names(files: Files, config: TrainConfig) -> None:
+    interrupt(files, 1, config)
     before = files.unfinished.read_bytes()
     with pytest.raises(UsageError, match=r"has --batch-size 20, and --batch-size 50 was given"):
-        train(replace(TINY_CONFIG, batch_size=50), files, resume=True, given=["batch_size"])
+        train(replace(config, batch_size=50), files, resume=True, given=["batch_size"])
     assert files.unfinished.read_bytes() == before
-    result = train(replace(TINY_CONFIG, batch_size=50), files, resume=True)  # not insisted on: the stored ones hold
+    result = train(replace(config, batch_size=50), files, resume=True)  # not insisted on: the stored ones hold
     assert result.config["batch_size"] == 20
 
 
-def test_more_epochs_are_trained_and_the_new_plan_is_told(files: Files) -> None:
-    interrupt(files, 1)
+def test_more_epochs_are_trained_and_the_new_plan_is_told(files: Files, config: TrainConfig) -> None:
+    interrupt(files, 1, config)
     told: list[Event] = []
-    wanted = replace(TINY_CONFIG, epochs=3)
+    wanted = replace(config, epochs=3)
     result = train(wanted, files, resume=True, given=["epochs"], observer=told.append)
     assert len(result.epochs) == 3
     notes = [event for event in told if isinstance(event, Note) and event.warning]
     assert any("replanned for 3" in note.message for note in notes)
 
 
-def test_fewer_epochs_than_are_done_are_refused(files: Files) -> None:
-    interrupt(files, 3)  # in the second epoch
+def test_fewer_epochs_than_are_done_are_refused(files: Files, config: TrainConfig) -> None:
+    interrupt(files, 3, config)  # in the second epoch
     with pytest.raises(UsageError, match="--epochs 1 is less"):
-        train(replace(TINY_CONFIG, epochs=1), files, resume=True, given=["epochs"])
+        train(replace(config, epochs=1), files, resume=True, given=["epochs"])
 
 
-def test_other_data_is_refused(files: Files, tmp_path: Path) -> None:
-    interrupt(files, 1)
+def test_other_data_is_refused(files: Files, tmp_path: Path, config: TrainConfig) -> None:
+    interrupt(files, 1, config)
     other = write_tiny(tmp_path / "other", train_count=400)
     with pytest.raises(UsageError, match="does not hold the pictures that the unfinished run"):
-        train(TINY_CONFIG, replace(files, data_dir=other), resume=True)
+        train(config, replace(files, data_dir=other), resume=True)
 
 
 def test_the_same_settings_may_be_given_again() -> None:
     assert merge_settings(TINY_CONFIG, TINY_CONFIG, ["epochs", "lr"], print) == TINY_CONFIG
 
 
-def test_the_state_is_saved_as_often_as_asked(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_state_is_saved_as_often_as_asked(
+    files: Files, monkeypatch: pytest.MonkeyPatch, config: TrainConfig
+) -> None:
     saved = []
     monkeypatch.setattr(run_module, "save_unfinished", lambda path, run: saved.append(run.state["step"]))
-    train(replace(TINY_CONFIG, batch_size=10), files, save_every=0.0)  # 40 steps, then 30, all in one chunk
+    train(replace(config, batch_size=10), files, save_every=0.0)  # 40 steps, then 30, all in one chunk
     assert saved == [40, 0, 30, 0]
     saved.clear()
-    train(replace(TINY_CONFIG, batch_size=10), files, save_every=1000.0)
+    train(replace(config, batch_size=10), files, save_every=1000.0)
     assert saved == [0, 0]
 
 
 @pytest.mark.parametrize("where", ["models", "models/net.pth", "out", "out/history.json", "out/mistakes.png"])
 def test_what_is_in_the_way_is_found_before_the_training(
-    where: str, files: Files, monkeypatch: pytest.MonkeyPatch
+    where: str, files: Files, monkeypatch: pytest.MonkeyPatch, config: TrainConfig
 ) -> None:
     path = Path(where)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"") if path.suffix == "" else path.mkdir()
     monkeypatch.setattr(run_module, "load_dataset", None)
     with pytest.raises(OutputError, match=path.name):
-        train(TINY_CONFIG, files)
+        train(config, files)
 
 
 def test_a_picture_that_can_not_be_drawn_costs_nothing(
-    files: Files, trained: Path, monkeypatch: pytest.MonkeyPatch
+    files: Files, trained: Path, monkeypatch: pytest.MonkeyPatch, config: TrainConfig
 ) -> None:
     def broken(*args: object) -> None:
         raise OutputError("training_curves.png can't be written: No space left on device.")
@@ -203,7 +207,7 @@ def test_a_picture_that_can_not_be_drawn_costs_nothing(
     with monkeypatch.context() as patch:
         patch.setattr("mnistcnn.finish.draw_training", broken)
         with pytest.raises(OutputError, match=r"No space left on device. The weights are safe in") as caught:
-            train(TINY_CONFIG, files)
+            train(config, files)
     assert "--resume" in (caught.value.hint or "")
     assert load_checkpoint(files.checkpoint).metrics
     train(files=files, resume=True)
@@ -211,7 +215,7 @@ def test_a_picture_that_can_not_be_drawn_costs_nothing(
 
 
 def test_a_checkpoint_that_can_not_be_written_keeps_the_state(
-    files: Files, trained: Path, monkeypatch: pytest.MonkeyPatch
+    files: Files, trained: Path, monkeypatch: pytest.MonkeyPatch, config: TrainConfig
 ) -> None:
     def broken(*args: object) -> None:
         raise OutputError("net.pth can't be written: No space left on device.")
@@ -219,33 +223,35 @@ def test_a_checkpoint_that_can_not_be_written_keeps_the_state(
     with monkeypatch.context() as patch:
         patch.setattr("mnistcnn.finish.save_checkpoint", broken)
         with pytest.raises(OutputError, match=r"The weights are safe in models/net\.pth\.unfinished"):
-            train(TINY_CONFIG, files)
+            train(config, files)
     train(files=files, resume=True)
     assert fingerprint(files.checkpoint, files.output_dir) == fingerprint(trained, trained.parent / "output")
 
 
-def test_a_folder_that_vanishes_is_told_and_the_next_run_works(files: Files) -> None:
+def test_a_folder_that_vanishes_is_told_and_the_next_run_works(files: Files, config: TrainConfig) -> None:
     def vanish(event: Event) -> None:
         if isinstance(event, EpochResult) and event.epoch == 1:
             shutil.rmtree("out")
 
-    train(TINY_CONFIG, files, observer=vanish)  # it is made again
+    train(config, files, observer=vanish)  # it is made again
     assert (files.output_dir / HISTORY).exists()
 
 
-def test_divergence_keeps_the_last_good_state(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_divergence_keeps_the_last_good_state(
+    files: Files, monkeypatch: pytest.MonkeyPatch, config: TrainConfig
+) -> None:
     with pytest.raises(TrainingError, match="stopped being finite at step") as caught:
-        train(replace(TINY_CONFIG, lr=1000.0, epochs=3), files, save_every=0.0)
+        train(replace(config, lr=1000.0, epochs=3), files, save_every=0.0)
     assert "--lr" in (caught.value.hint or "")
     assert not files.checkpoint.exists()
     if files.unfinished.exists():
         load_unfinished(files.unfinished)  # which checks that all of it is finite
 
 
-def test_an_old_checkpoint_stays_until_the_new_one_is_there(files: Files) -> None:
-    train(replace(TINY_CONFIG, epochs=1), files)
+def test_an_old_checkpoint_stays_until_the_new_one_is_there(files: Files, config: TrainConfig) -> None:
+    train(replace(config, epochs=1), files)
     before = files.checkpoint.read_bytes()
-    interrupt(files, 3)
+    interrupt(files, 3, config)
     assert files.checkpoint.read_bytes() == before
 
 

@@ -42,8 +42,8 @@ def test_the_learning_rate_rises_and_falls_in_straight_lines() -> None:
     assert 0 < learning_rate(0, 1, 0.5) <= 0.5
 
 
-def test_the_network_learns(data: Dataset, cpu: Compute) -> None:
-    results = list(start(data, cpu, replace(TINY_CONFIG, epochs=4)).run())
+def test_the_network_learns(data: Dataset, compute: Compute) -> None:
+    results = list(start(data, compute, replace(TINY_CONFIG, epochs=4)).run())
     epochs = [result for result in results if isinstance(result, EpochResult)]
     assert [result.epoch for result in epochs] == [1, 2, 3, 4]
     assert epochs[-1].validation.accuracy > 0.6
@@ -56,7 +56,7 @@ def test_the_network_learns(data: Dataset, cpu: Compute) -> None:
     assert all(result.validation.count == 100 for result in epochs)
 
 
-def test_one_batch_can_be_learnt_by_heart(data: Dataset, cpu: Compute) -> None:
+def test_one_batch_can_be_learnt_by_heart(data: Dataset, compute: Compute) -> None:
     few = Pictures(data.train.images[:20], data.train.labels[:20])
     config = TrainConfig(
         epochs=30,
@@ -70,14 +70,14 @@ def test_one_batch_can_be_learnt_by_heart(data: Dataset, cpu: Compute) -> None:
         shear=0,
         elastic=0,
     )
-    training = Training(config, cpu, few, few)
+    training = Training(config, compute, few, few)
     list(training.run())
     assert training.history[-1].validation.accuracy == 1.0
     assert training.history[-1].validation.loss < 0.05
 
 
-def test_the_seed_decides_the_weights_bit_for_bit(data: Dataset, cpu: Compute) -> None:
-    runs = [start(data, cpu, replace(TINY_CONFIG, epochs=1, seed=seed)) for seed in (3, 3, 4)]
+def test_the_seed_decides_the_weights_bit_for_bit(data: Dataset, compute: Compute) -> None:
+    runs = [start(data, compute, replace(TINY_CONFIG, epochs=1, seed=seed)) for seed in (3, 3, 4)]
     for run in runs:
         torch.rand(5, generator=None) if run is None else list(run.run())
     assert same(weights(runs[0]), weights(runs[1]))
@@ -85,10 +85,10 @@ def test_the_seed_decides_the_weights_bit_for_bit(data: Dataset, cpu: Compute) -
     assert not same(weights(runs[0]), weights(runs[2]))
 
 
-def test_the_callers_random_numbers_change_nothing(data: Dataset, cpu: Compute) -> None:
-    quiet = start(data, cpu, replace(TINY_CONFIG, epochs=1))
+def test_the_callers_random_numbers_change_nothing(data: Dataset, compute: Compute) -> None:
+    quiet = start(data, compute, replace(TINY_CONFIG, epochs=1))
     list(quiet.run())
-    noisy = start(data, cpu, replace(TINY_CONFIG, epochs=1))
+    noisy = start(data, compute, replace(TINY_CONFIG, epochs=1))
     with torch.random.fork_rng():
         for _ in noisy.run():
             torch.rand(3)
@@ -109,15 +109,15 @@ def after(steps: int) -> Callable[[], bool]:
 
 @pytest.mark.parametrize("steps", [1, 7, 19, 20, 21, 33])
 def test_a_run_that_was_stopped_at_any_step_ends_as_if_it_had_not_been(
-    steps: int, data: Dataset, cpu: Compute, tmp_path: Path
+    steps: int, data: Dataset, compute: Compute, tmp_path: Path
 ) -> None:
-    whole = start(data, cpu)
+    whole = start(data, compute)
     list(whole.run())
-    stopped = start(data, cpu)
+    stopped = start(data, compute)
     list(stopped.run(after(steps)))
     assert (stopped.epoch, stopped.step) != (1, 0)
     torch.save(stopped.state(), tmp_path / "state")
-    resumed = start(data, cpu)
+    resumed = start(data, compute)
     resumed.load_state(torch.load(tmp_path / "state", weights_only=True))
     list(resumed.run())
     assert same(weights(whole), weights(resumed))
@@ -127,20 +127,20 @@ def test_a_run_that_was_stopped_at_any_step_ends_as_if_it_had_not_been(
     ]
 
 
-def test_it_stops_at_the_step_where_it_stands(data: Dataset, cpu: Compute) -> None:
-    training = start(data, cpu)
+def test_it_stops_at_the_step_where_it_stands(data: Dataset, compute: Compute) -> None:
+    training = start(data, compute)
     last = list(training.run(after(7)))[-1]
     assert isinstance(last, StepResult)
     assert (last.step, training.step) == (7, 7)
 
 
-def test_the_best_epoch_is_kept(data: Dataset, cpu: Compute, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_best_epoch_is_kept(data: Dataset, compute: Compute, monkeypatch: pytest.MonkeyPatch) -> None:
     from mnistcnn import training as module
     from mnistcnn.results import Metrics
 
     scores = iter([Metrics(0.5, 1.0, 100), Metrics(0.7, 1.0, 100), Metrics(0.7, 0.9, 100), Metrics(0.6, 0.1, 100)])
     monkeypatch.setattr(module, "measure", lambda logits, labels: next(scores))
-    training, snapshots = start(data, cpu, replace(TINY_CONFIG, epochs=4)), []
+    training, snapshots = start(data, compute, replace(TINY_CONFIG, epochs=4)), []
     for result in training.run():
         if isinstance(result, EpochResult):
             snapshots.append(weights(training))
@@ -149,8 +149,8 @@ def test_the_best_epoch_is_kept(data: Dataset, cpu: Compute, monkeypatch: pytest
     assert not same(training.best_weights, snapshots[3])
 
 
-def test_divergence_is_told_with_its_step(data: Dataset, cpu: Compute) -> None:
-    training = start(data, cpu)
+def test_divergence_is_told_with_its_step(data: Dataset, compute: Compute) -> None:
+    training = start(data, compute)
     with torch.no_grad():
         training.model.fc2.bias[0] = float("nan")
     with pytest.raises(TrainingError, match=r"loss stopped being finite at step 1 of 20 in epoch 1") as caught:
@@ -159,8 +159,8 @@ def test_divergence_is_told_with_its_step(data: Dataset, cpu: Compute) -> None:
     assert "--lr 0.0003" in caught.value.hint
 
 
-def test_weights_that_are_not_finite_are_told(data: Dataset, cpu: Compute) -> None:
-    training = start(data, cpu)
+def test_weights_that_are_not_finite_are_told(data: Dataset, compute: Compute) -> None:
+    training = start(data, compute)
     training.check_finite()
     with torch.no_grad():
         training.model.fc1.weight[0, 0] = float("inf")
@@ -168,17 +168,17 @@ def test_weights_that_are_not_finite_are_told(data: Dataset, cpu: Compute) -> No
         training.check_finite()
 
 
-def test_label_smoothing_is_trained_on_but_not_reported(data: Dataset, cpu: Compute) -> None:
-    training = start(data, cpu)
+def test_label_smoothing_is_trained_on_but_not_reported(data: Dataset, compute: Compute) -> None:
+    training = start(data, compute)
     first = next(iter(training.run(lambda: True)))
     assert isinstance(first, StepResult)
-    smooth = start(data, cpu, replace(TINY_CONFIG, label_smoothing=0.0))
+    smooth = start(data, compute, replace(TINY_CONFIG, label_smoothing=0.0))
     assert next(iter(smooth.run(lambda: True))).train == first.train  # the first step's loss is measured before it
     assert not same(weights(training), weights(smooth))
 
 
-def test_the_last_smaller_batch_counts_each_picture_once(data: Dataset, cpu: Compute) -> None:
-    training = start(data, cpu, replace(TINY_CONFIG, epochs=1, batch_size=150))
+def test_the_last_smaller_batch_counts_each_picture_once(data: Dataset, compute: Compute) -> None:
+    training = start(data, compute, replace(TINY_CONFIG, epochs=1, batch_size=150))
     epoch = list(training.run())[-1]
     assert isinstance(epoch, EpochResult)
     assert epoch.train.count == 400

@@ -15,9 +15,9 @@ from tests.conftest import TINY_CONFIG
 
 
 @pytest.fixture(scope="module")
-def path(tiny: Path, cpu: Compute, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def path(tiny: Path, compute: Compute, tmp_path_factory: pytest.TempPathFactory) -> Path:
     data = load_dataset(TINY_CONFIG.dataset, data_dir=tiny, validation_size=100)
-    training = Training(TINY_CONFIG, cpu, data.train, data.validation)
+    training = Training(TINY_CONFIG, compute, data.train, data.validation)
     for _ in zip(range(2), training.run(), strict=False):
         pass
     saved = tmp_path_factory.mktemp("unfinished") / "net.pth.unfinished"

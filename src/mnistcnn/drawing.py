@@ -9,8 +9,7 @@ import torch
 from torch.nn import functional as F
 
 from mnistcnn.checkpoint import find_checkpoint, load_checkpoint
-from mnistcnn.config import TrainConfig
-from mnistcnn.device import resolve_device
+from mnistcnn.device import resolve_device, strict_float32
 from mnistcnn.inference import probabilities
 from mnistcnn.model import normalise
 from mnistcnn.picture import read_content
@@ -25,7 +24,7 @@ class Reader:
     ) -> None:
         """Load a network and warm it up; without a `checkpoint`, see `checkpoint.find_checkpoint`."""
         loaded = load_checkpoint(find_checkpoint(checkpoint, observer))
-        self._compute = resolve_device(device, (loaded.config or TrainConfig()).precision)
+        self._compute = resolve_device(device)
         self._model, self._temperature = loaded.build_model(self._compute), loaded.temperature
         self._see(torch.zeros(1, 1, 28, 28))
 
@@ -48,9 +47,9 @@ class Reader:
 
     def _see(self, picture: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Logits (1, 10) and the first layer's responses (25, 9, 9) uint8 of a picture (1, 1, 28, 28)."""
-        with torch.inference_mode(), self._compute.autocast():
+        with torch.inference_mode(), strict_float32():
             inputs = normalise(picture.to(self._compute.device))
-            logits = self._model(inputs).float().cpu()
-            first = F.relu(self._model.conv1(inputs))[0].float().cpu()
+            logits = self._model(inputs).cpu()
+            first = F.relu(self._model.conv1(inputs))[0].cpu()
         strongest = first.max().clamp(min=1e-6)
         return logits, (first * (255 / strongest)).round().to(torch.uint8)

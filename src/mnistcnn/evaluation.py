@@ -43,7 +43,7 @@ def evaluate(
     config = loaded.config or TrainConfig()
     if split is not Split.TEST and loaded.config is None:
         raise UsageError(f"{loaded.path} does not say which pictures it held out; only --split test is there.")
-    compute = resolve_device(device, config.precision)
+    compute = resolve_device(device)
     data = load_dataset(
         dataset or config.dataset,
         data_dir=data_dir,

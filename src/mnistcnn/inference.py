@@ -1,11 +1,14 @@
-"""Pictures → logits → figures: shared by training, evaluation and prediction."""
+"""Pictures → logits → figures: shared by training, evaluation and prediction.
+
+Inference is float32 on every device, so that a checkpoint gives one answer: bfloat16 is for training steps.
+"""
 
 from __future__ import annotations
 
 import torch
 from torch.nn import functional as F
 
-from mnistcnn.device import Compute
+from mnistcnn.device import Compute, strict_float32
 from mnistcnn.distributed import gathered
 from mnistcnn.model import CLASSES, MnistCNN, normalise
 from mnistcnn.results import Metrics
@@ -29,9 +32,9 @@ def infer(
     training = model.training
     model.eval()
     try:
-        with torch.inference_mode(), compute.autocast():
+        with torch.inference_mode(), strict_float32():
             parts = [
-                model(normalise(part.to(compute.device, non_blocking=True))).float()
+                model(normalise(part.to(compute.device, non_blocking=True)))
                 for part in images[world.share(len(images))].split(batch_size)
             ]
     finally:

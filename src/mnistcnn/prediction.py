@@ -14,7 +14,6 @@ import torch
 from PIL import Image
 
 from mnistcnn.checkpoint import Checkpoint, find_checkpoint, load_checkpoint
-from mnistcnn.config import TrainConfig
 from mnistcnn.decoding import SUFFIXES
 from mnistcnn.device import resolve_device
 from mnistcnn.errors import PictureError
@@ -71,8 +70,7 @@ def predict_each(
     sure (0 … 1) is `unsure`, without a digit. `save_input` is a folder that gets what the network saw, one
     PNG a picture.
     """
-    config = checkpoint.config or TrainConfig()
-    compute = resolve_device(device, config.precision)
+    compute = resolve_device(device)
     model = checkpoint.build_model(compute)
     for number, part in enumerate(_batches(paths)):
         readings = _read_all(part, invert)
