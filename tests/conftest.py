@@ -36,7 +36,7 @@ from mnistcnn.cli import app  # noqa: E402
 from mnistcnn.config import DatasetName, Files, Precision, TrainConfig  # noqa: E402
 from mnistcnn.data import files, idx, synthetic  # noqa: E402
 from mnistcnn.device import Compute, resolve_device  # noqa: E402
-from mnistcnn.run import train  # noqa: E402
+from mnistcnn.training.run import train  # noqa: E402
 
 # No time limit an example but where a test sets one; in CI the same examples every time.
 settings.register_profile("steady", deadline=None, derandomize="CI" in os.environ)

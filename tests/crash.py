@@ -23,8 +23,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mnistcnn.config import DatasetName, Files, Precision, TrainConfig
-from mnistcnn.finish import HISTORY
-from mnistcnn.run import train
+from mnistcnn.training.finish import HISTORY
+from mnistcnn.training.run import train
 
 CONFIG = TrainConfig(epochs=3, batch_size=10, validation_size=100, dataset=DatasetName.SYNTHETIC, seed=5)
 

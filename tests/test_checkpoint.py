@@ -18,7 +18,7 @@ def test_a_checkpoint_says_all_about_itself(trained: Path, config: TrainConfig) 
     assert loaded.trained_on == "synthetic"
     assert loaded.data["train"] == 400
     assert set(loaded.metrics) == {"train", "validation", "test", "best_epoch"}
-    assert loaded.environment["torch"] == torch.__version__
+    assert loaded.environment.torch == torch.__version__
     assert loaded.created.startswith("20")
     assert loaded.temperature > 0
 
@@ -76,8 +76,8 @@ def weights_with(content: dict[Any, Any], name: str, tensor: Any) -> dict[Any, A
         (lambda c: damaged(c, config=None), "no settings"),
         (lambda c: damaged(c, config={**c["config"], "epochs": 0}), "settings make no sense"),
         (lambda c: damaged(c, metrics=[1]), "no metrics"),
-        (lambda c: damaged(c, data={"x": "y" * 20_000}), "too large"),
-        (lambda c: damaged(c, data={"x": torch.zeros(1)}), "hold a Tensor"),
+        (lambda c: damaged(c, data={"x": "y" * 5_000_000}), "too large"),
+        (lambda c: damaged(c, data={"x": torch.zeros(1)}), "Tensor is not JSON serializable"),
         (lambda c: {"net.weight": torch.zeros(3)}, "missing or unknown"),
         (lambda c: {1: 2}, "missing or unknown"),
     ],
@@ -96,7 +96,7 @@ def test_a_web_of_shared_lists_is_not_followed_for_ever(trained: Path, tmp_path:
     for _ in range(60):
         web = [web, web]
     with pytest.raises(ValueError, match="too large"):
-        check_plain({"x": web}, "data", depth=100)
+        check_plain({"x": web}, "data")
 
 
 def test_the_network_in_the_package_is_sound_and_small_enough() -> None:
@@ -107,4 +107,4 @@ def test_the_network_in_the_package_is_sound_and_small_enough() -> None:
         "trained by the default recipe: `python -m benchmarks.packaged`"
     )
     assert packaged.metrics["test"]["accuracy"] > 0.994
-    assert "platform" not in packaged.environment
+    assert not packaged.environment.platform

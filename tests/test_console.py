@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from mnistcnn import console
 from mnistcnn.errors import MnistCnnError
-from mnistcnn.results import Candidate, Prediction
+from mnistcnn.prediction import Candidate, Prediction
 
 
 @given(st.text() | st.binary().map(lambda b: b.decode("utf-8", "surrogateescape")))

@@ -101,11 +101,11 @@ def test_inference_takes_no_shortcuts_in_float32_and_puts_them_back() -> None:
 
 def test_the_environment_says_what_ran(compute: Compute) -> None:
     environment = compute.environment()
-    assert environment["device"] == "cpu"
-    assert environment["threads"] == torch.get_num_threads()
-    assert environment["torch"] == torch.__version__
-    assert type(environment["torch"]) is str
-    assert environment["device_name"]
+    assert environment.device == "cpu"
+    assert environment.threads == torch.get_num_threads()
+    assert environment.torch == torch.__version__
+    assert type(environment.torch) is str
+    assert environment.device_name
 
 
 def test_seeds_differ_by_purpose_and_number() -> None:

@@ -17,9 +17,9 @@ import torch
 
 from mnistcnn.checkpoint import load_checkpoint
 from mnistcnn.config import Precision
-from mnistcnn.distributed import own_device
+from mnistcnn.distributed import local_device
 from mnistcnn.errors import UsageError
-from mnistcnn.unfinished import load_unfinished
+from mnistcnn.training.resume import load_unfinished
 from mnistcnn.world import World
 
 
@@ -116,7 +116,7 @@ def test_a_killed_process_ends_all_and_the_run_can_be_resumed_by_one(tiny: Path,
     ours = [line for line in said.splitlines() if re.match(r"(Error|Hint):", line)]
     assert len(ours) <= 2, said
     saved = load_unfinished(Path("models/mnist_cnn.pth.unfinished"))
-    assert saved.state["epoch"] >= 2
+    assert saved.state.epoch >= 2
     resumed = subprocess.run(
         [sys.executable, "-m", "mnistcnn", "train", "--resume", "--data-dir", str(tiny), "--json"],
         capture_output=True,
@@ -135,16 +135,16 @@ def test_a_batch_smaller_than_the_world_is_refused_before_anything_starts(tiny: 
 
 
 def test_each_process_takes_the_device_of_its_rank(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert own_device("cuda", World()) == "cuda"
-    assert own_device("cpu", World(1, 2, 1, 2)) == "cpu"
+    assert local_device("cuda", World()) == "cuda"
+    assert local_device("cpu", World(1, 2, 1, 2)) == "cpu"
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    assert own_device("cuda", World(3, 4, 1, 2)) == "cuda:1"
-    assert own_device("auto", World(2, 4, 0, 2)) == "cuda:0"
+    assert local_device("cuda", World(3, 4, 1, 2)) == "cuda:1"
+    assert local_device("auto", World(2, 4, 0, 2)) == "cuda:0"
     with pytest.raises(UsageError, match="3 processes are more than the 2 CUDA devices"):
-        own_device("cuda", World(0, 3, 0, 3))
+        local_device("cuda", World(0, 3, 0, 3))
     with pytest.raises(UsageError, match="one device for 2 processes"):
-        own_device("cuda:1", World(0, 2, 0, 2))
+        local_device("cuda:1", World(0, 2, 0, 2))
 
 
 @pytest.mark.slow

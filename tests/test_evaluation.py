@@ -6,7 +6,8 @@ import torch
 
 from mnistcnn.config import Split
 from mnistcnn.errors import CheckpointError, UsageError
-from mnistcnn.evaluation import calibration_error, confusion_matrix, digit_scores, evaluate, wilson_interval
+from mnistcnn.calibration import calibration_error
+from mnistcnn.evaluation import confusion_matrix, digit_scores, evaluate, wilson_interval
 from mnistcnn.plots import CONFUSION, MISTAKES
 
 

@@ -7,9 +7,10 @@ import numpy as np
 import torch
 from PIL import Image
 
-from mnistcnn.data import Pictures
+from mnistcnn.data import ImageDataset
 from mnistcnn.plots import draw_confusion, draw_filters, draw_mistakes, draw_training
-from mnistcnn.results import EpochResult, Metrics
+from mnistcnn.events import EpochResult
+from mnistcnn.results import Metrics
 
 HISTORY = [EpochResult(e, 0.1, Metrics(0.9, 0.3, 9), Metrics(0.95, 0.2, 9), 1.0, 9.0) for e in (1, 2, 3)]
 
@@ -46,7 +47,7 @@ def test_a_confusion_matrix_without_some_digits() -> None:
 
 
 def test_mistakes_most_confident_first_and_none_at_all() -> None:
-    pictures = Pictures(torch.full((30, 1, 28, 28), 255, dtype=torch.uint8), torch.zeros(30, dtype=torch.int64))
+    pictures = ImageDataset(torch.full((30, 1, 28, 28), 255, dtype=torch.uint8), torch.zeros(30, dtype=torch.int64))
     right, wrong = torch.zeros(30, 10), torch.zeros(30, 10)
     right[:, 0] = wrong[:, 7] = 0.9
     none = opened(draw_mistakes(Path("none"), pictures, right))

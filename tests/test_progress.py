@@ -6,7 +6,8 @@ from rich.console import Console
 
 from mnistcnn import progress
 from mnistcnn.progress import Bars, Lines, watching
-from mnistcnn.results import EpochResult, Event, Metrics, Note, StepResult, TrainStart, Transfer
+from mnistcnn.events import EpochResult, Event, Note, StepResult, TrainStart, Transfer
+from mnistcnn.results import Metrics
 
 ENVIRONMENT = {
     "device": "cpu",

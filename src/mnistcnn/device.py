@@ -17,6 +17,7 @@ import torch
 
 from mnistcnn.config import DEVICE_SPELLING, Precision
 from mnistcnn.errors import DeviceError, UsageError
+from mnistcnn.results import Environment
 
 KINDS = ("cuda", "mps", "xpu", "cpu")  # in the order in which `auto` takes them
 
@@ -36,19 +37,19 @@ class Compute:
             return torch.autocast(self.device.type, dtype=torch.bfloat16)
         return nullcontext()
 
-    def environment(self) -> dict[str, Any]:
-        """What a report needs so that a run can be repeated; plain types."""
-        return {
-            "device": str(self.device),
-            "device_name": self.name,
-            "device_reason": self.reason,
-            "precision": str(self.precision),
-            "threads": torch.get_num_threads(),
-            "torch": str(torch.__version__),
-            "python": platform.python_version(),
-            "mnistcnn": metadata.version("mnistcnn"),
-            "platform": platform.platform(),
-        }
+    def environment(self) -> Environment:
+        """What a report needs so that a run can be repeated."""
+        return Environment(
+            device=str(self.device),
+            device_name=self.name,
+            device_reason=self.reason,
+            precision=str(self.precision),
+            threads=torch.get_num_threads(),
+            torch=str(torch.__version__),
+            python=platform.python_version(),
+            mnistcnn=metadata.version("mnistcnn"),
+            platform=platform.platform(),
+        )
 
 
 @contextmanager

@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional as F
 
 from mnistcnn.config import TrainConfig
-from mnistcnn.data import Pictures
+from mnistcnn.data import ImageDataset
 from mnistcnn.data.batches import EpochBatches, bend, draw_warps
 from mnistcnn.model import normalise
 from mnistcnn.world import World
@@ -15,10 +15,10 @@ STILL = TrainConfig(batch_size=8, shift=0, rotation=0.0, scale=0.0, shear=0.0, e
 
 
 @pytest.fixture
-def pictures() -> Pictures:
+def pictures() -> ImageDataset:
     """50 pictures, each with one value of its own; the label tells it."""
     labels = torch.arange(50)
-    return Pictures(labels.to(torch.uint8).view(50, 1, 1, 1).expand(50, 1, 28, 28).contiguous(), labels)
+    return ImageDataset(labels.to(torch.uint8).view(50, 1, 1, 1).expand(50, 1, 28, 28).contiguous(), labels)
 
 
 def order(batches: EpochBatches) -> list[int]:
@@ -26,7 +26,7 @@ def order(batches: EpochBatches) -> list[int]:
     return torch.cat([batch.labels for i in range(chunks) for batch in batches.chunk(i)]).tolist()
 
 
-def test_an_epoch_has_every_picture_once_in_random_order(pictures: Pictures) -> None:
+def test_an_epoch_has_every_picture_once_in_random_order(pictures: ImageDataset) -> None:
     batches = EpochBatches(pictures, STILL, 1, torch.zeros(len(pictures)))
     assert batches.steps == 7  # the last one is smaller
     labels = order(batches)
@@ -34,16 +34,16 @@ def test_an_epoch_has_every_picture_once_in_random_order(pictures: Pictures) -> 
     assert labels != list(range(50))
 
 
-def test_seed_and_epoch_decide_the_order(pictures: Pictures) -> None:
+def test_seed_and_epoch_decide_the_order(pictures: ImageDataset) -> None:
     first = order(EpochBatches(pictures, STILL, 1, torch.zeros(len(pictures))))
     assert first == order(EpochBatches(pictures, STILL, 1, torch.zeros(len(pictures))))
     assert first != order(EpochBatches(pictures, STILL, 2, torch.zeros(len(pictures))))
     assert first != order(EpochBatches(pictures, replace(STILL, seed=1), 1, torch.zeros(len(pictures))))
 
 
-def test_a_chunk_can_be_made_again_without_those_before_it(pictures: Pictures) -> None:
+def test_a_chunk_can_be_made_again_without_those_before_it(pictures: ImageDataset) -> None:
     config = TrainConfig(batch_size=400)
-    many = Pictures(pictures.images.repeat(60, 1, 1, 1), pictures.labels.repeat(60))
+    many = ImageDataset(pictures.images.repeat(60, 1, 1, 1), pictures.labels.repeat(60))
     one = EpochBatches(many, config, 1, torch.zeros(len(many)))
     assert (one.chunk_steps, one.steps) == (2, 8)
     one.chunk(0)
@@ -55,13 +55,13 @@ def test_a_chunk_can_be_made_again_without_those_before_it(pictures: Pictures) -
         assert torch.equal(batch.dropout, same.dropout)
 
 
-def test_pictures_go_with_their_labels(pictures: Pictures) -> None:
+def test_pictures_go_with_their_labels(pictures: ImageDataset) -> None:
     for batch in EpochBatches(pictures, STILL, 1, torch.zeros(len(pictures))).chunk(0):
         assert torch.equal(batch.inputs, normalise(pictures.images[batch.labels]))
 
 
 @pytest.mark.parametrize("size", [2, 3, 8])
-def test_processes_share_out_the_batches_of_a_single_one(size: int, pictures: Pictures) -> None:
+def test_processes_share_out_the_batches_of_a_single_one(size: int, pictures: ImageDataset) -> None:
     config = TrainConfig(batch_size=8)
     whole = EpochBatches(pictures, config, 1, torch.zeros(len(pictures))).chunk(0)
     parts = [
@@ -144,7 +144,7 @@ def test_bending_is_that_of_torchs_own_grids() -> None:
     torch.testing.assert_close(bend(images, warps), expected, atol=0.01, rtol=0)
 
 
-def test_dropout_leaves_out_a_fifth_and_keeps_the_mean(pictures: Pictures) -> None:
+def test_dropout_leaves_out_a_fifth_and_keeps_the_mean(pictures: ImageDataset) -> None:
     def noise(config: TrainConfig, epoch: int) -> torch.Tensor:
         batches = EpochBatches(pictures, config, epoch, torch.zeros(len(pictures)))
         return torch.cat([batch.dropout for batch in batches.chunk(0)])
@@ -158,7 +158,7 @@ def test_dropout_leaves_out_a_fifth_and_keeps_the_mean(pictures: Pictures) -> No
     assert not torch.equal(drawn, noise(replace(STILL, seed=1), 1))
 
 
-def test_chunks_have_dropout_of_their_own(pictures: Pictures) -> None:
-    many = Pictures(pictures.images.repeat(60, 1, 1, 1), pictures.labels.repeat(60))
+def test_chunks_have_dropout_of_their_own(pictures: ImageDataset) -> None:
+    many = ImageDataset(pictures.images.repeat(60, 1, 1, 1), pictures.labels.repeat(60))
     batches = EpochBatches(many, replace(STILL, batch_size=400), 1, torch.zeros(len(many)))
     assert not torch.equal(batches.chunk(0)[0].dropout, batches.chunk(1)[0].dropout)

@@ -13,7 +13,7 @@ from mnistcnn.config import DatasetName, Split
 from mnistcnn.data import cache, files, load_dataset
 from mnistcnn.data.cache import cache_dir, read_files
 from mnistcnn.errors import DataError, UsageError
-from mnistcnn.results import Event, Note, Transfer
+from mnistcnn.events import Event, Note, Transfer
 from tests.server import serving
 
 MNIST_NAME = DatasetName.MNIST

@@ -7,7 +7,7 @@ import pytest
 from mnistcnn.data import files, mirrors
 from mnistcnn.data.mirrors import RefusedError, _Guard, fetch_from_mirror, mirror_urls
 from mnistcnn.errors import DataError
-from mnistcnn.results import Event, Transfer, ignore
+from mnistcnn.events import Event, Transfer, ignore
 from tests.server import serving
 
 

@@ -6,7 +6,7 @@ from torchvision.datasets import MNIST
 from mnistcnn.data import files
 from mnistcnn.data.sources import fetch_mnist
 from mnistcnn.errors import DataError
-from mnistcnn.results import Event, Note
+from mnistcnn.events import Event, Note
 from tests.server import serving
 
 

@@ -13,48 +13,64 @@ import torch
 from torch.nn import functional as F
 
 from mnistcnn.config import TrainConfig
-from mnistcnn.data import Pictures
-from mnistcnn.data.batches import Batch, EpochBatches
-from mnistcnn.data.order import Hardness, epoch_length
+from mnistcnn.data import ImageDataset
+from mnistcnn.data.loader import Batch, EpochLoader
+from mnistcnn.data.sampler import HardExampleSampler, epoch_length
 from mnistcnn.device import Compute, derive_seed
-from mnistcnn.distributed import parallel, summed
+from mnistcnn.distributed import all_reduce, data_parallel
 from mnistcnn.errors import TrainingError
-from mnistcnn.inference import infer, measure
+from mnistcnn.events import EpochResult, StepResult
+from mnistcnn.metrics import compute_metrics, predict_logits
 from mnistcnn.model import MnistCNN
-from mnistcnn.results import EpochResult, Metrics, StepResult
+from mnistcnn.results import Metrics
 from mnistcnn.world import World
 
-RISE = 0.2  # of all steps the learning rate rises, then it falls
+WARM_UP = 0.2  # of all steps the learning rate rises, then it falls
 
 
 def learning_rate(step: int, steps: int, peak: float) -> float:
     """The one-cycle rate of step `step` (from 0) of `steps`: a linear rise to `peak`, a linear fall to 0."""
-    top = max(1.0, RISE * steps)
+    top = max(1.0, WARM_UP * steps)
     return peak * min((step + 1) / top, (steps - step) / max(1.0, steps - top))
 
 
-@dataclass(slots=True)
-class Tally:
-    """Sums over the pictures of an epoch so far, and the time it took."""
+@dataclass(frozen=True, slots=True)
+class RunningMetrics:
+    """Sums over the images of an epoch so far, and the seconds that training on them took."""
 
     loss: float = 0.0
     correct: int = 0
     count: int = 0
     seconds: float = 0.0
 
-    def metrics(self) -> Metrics:
-        """Means over the pictures."""
+    def mean(self) -> Metrics:
+        """Means over the images."""
         return Metrics(self.correct / max(1, self.count), self.loss / max(1, self.count), self.count)
 
     def speed(self) -> float:
-        """Pictures per second."""
+        """Images per second."""
         return self.count / self.seconds if self.seconds else 0.0
 
 
-class Training:
-    """A training run in memory: `run` takes it further, `state` is all that it needs to go on elsewhere.
+@dataclass(frozen=True, slots=True)
+class TrainerState:
+    """All that a `Trainer` needs to go on elsewhere; its tensors share memory with the trainer's on the CPU."""
 
-    On the CPU everything follows bit for bit from the settings, the pictures, the thread count and the torch
+    weights: dict[str, torch.Tensor]
+    optimizer: dict[int, dict[str, torch.Tensor]]  # AdamW's step and moments of each parameter
+    losses: torch.Tensor  # the sampler's, (3, N) float32
+    epoch: int  # under way, from 1
+    step: int  # steps done in it
+    running: RunningMetrics
+    history: list[EpochResult]
+    best_epoch: int  # 0 before the end of the first
+    best_weights: dict[str, torch.Tensor]
+
+
+class Trainer:
+    """A training run in memory: `run` takes it further, `state_dict` is all that it needs to go on elsewhere.
+
+    On the CPU everything follows bit for bit from the settings, the images, the thread count and the torch
     build, however often the run was stopped and taken up again in between.
     """
 
@@ -62,14 +78,14 @@ class Training:
         self,
         config: TrainConfig,
         compute: Compute,
-        train: Pictures,
-        validation: Pictures,
+        train: ImageDataset,
+        validation: ImageDataset,
         world: World | None = None,
     ) -> None:
         weights = torch.Generator().manual_seed(derive_seed(config.seed, "weights"))
         self.config, self.compute, self.world = config, compute, world or World()
         self.model = MnistCNN(weights).to(device=compute.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._network = parallel(self.model, self.world, compute.device)
+        self._network = data_parallel(self.model, self.world, compute.device)
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(), lr=config.lr, weight_decay=config.weight_decay, fused=True
         )
@@ -78,8 +94,8 @@ class Training:
         self.best_epoch = 0
         self.best_weights: dict[str, torch.Tensor] = {}
         self._train, self._validation = train.to(compute.device), validation.to(compute.device)
-        self._hardness = Hardness(len(train))
-        self._tally = Tally()
+        self._sampler = HardExampleSampler(len(train))
+        self._running = RunningMetrics()
 
     def steps(self, epoch: int) -> int:
         """Steps in epoch number `epoch`, from 1."""
@@ -106,32 +122,28 @@ class Training:
         """
         self.model.train()
         while self.epoch <= self.config.epochs:
-            batches = EpochBatches(self._train, self.config, self.epoch, self._hardness.losses, self.world)
-            while self.step < batches.steps:
-                stopped = self._train_chunk(batches, stop)
-                tally = self._tally
-                yield StepResult(
-                    self.epoch,
-                    self.step,
-                    batches.steps,
-                    self.done_steps,
-                    self.all_steps,
-                    tally.metrics(),
-                    tally.speed(),
-                )
+            loader = EpochLoader(self._train, self.config, self.epoch, self._sampler.losses, self.world)
+            while self.step < loader.steps:
+                stopped = self._train_chunk(loader, stop)
+                yield self._step_result(loader.steps)
                 if stopped or (self.world.size == 1 and stop()):
                     return
             yield self._finish_epoch()
 
-    def _train_chunk(self, batches: EpochBatches, stop: Callable[[], bool]) -> bool:
+    def _step_result(self, steps: int) -> StepResult:
+        running = self._running
+        return StepResult(
+            self.epoch, self.step, steps, self.done_steps, self.all_steps, running.mean(), running.speed()
+        )
+
+    def _train_chunk(self, loader: EpochLoader, stop: Callable[[], bool]) -> bool:
         """Train from the present step to the end of its chunk, or to where `stop` is true; whether it was."""
         started = time.perf_counter()
-        number, first = self.step // batches.chunk_steps, self.step
+        number, first = self.step // loader.chunk_steps, self.step
         counts: list[int] = []
         stopped = False
-        # Each picture's loss and hit, and at the end whether to stop.
-        figures = torch.zeros(2, batches.chunk_steps * batches.batch_size + 1, device=self.compute.device)
-        for batch in batches.chunk(number)[self.step - number * batches.chunk_steps :]:
+        figures = torch.zeros(2, loader.chunk_steps * loader.batch_size, device=self.compute.device)
+        for batch in loader.chunk(number)[self.step - number * loader.chunk_steps :]:
             start = sum(counts)
             figures[:, start + batch.rows.start : start + batch.rows.stop] = self._train_step(batch)
             counts.append(batch.count)
@@ -139,16 +151,15 @@ class Training:
             stopped = stop()
             if stopped and self.world.size == 1:
                 break
-        figures[:, -1] = float(stopped)
         # The only place where the loop waits for the device, and where the processes compare notes.
-        figures = summed(self.world, figures).cpu()
-        places = batches.order[first * batches.batch_size :][: sum(counts)]
-        self._record(places, figures[:, : sum(counts)], counts)
-        self._tally.seconds += time.perf_counter() - started
-        return bool(figures[0, -1])
+        figures = all_reduce(self.world, figures).cpu()
+        stopped = bool(all_reduce(self.world, torch.tensor(float(stopped))))
+        indices = loader.order[first * loader.batch_size :][: sum(counts)]
+        self._record(indices, figures[:, : sum(counts)], counts, time.perf_counter() - started)
+        return stopped
 
     def _train_step(self, batch: Batch) -> torch.Tensor:
-        """One update; the cross-entropies and hits of this process's pictures, (2, n) float32, still on the device."""
+        """One update; the cross-entropies and hits of this process's images, (2, n) float32, still on the device."""
         rate = self._learning_rate(self.step)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
@@ -157,9 +168,9 @@ class Training:
         log_probabilities = F.log_softmax(logits.float(), dim=1)
         cross_entropy = F.nll_loss(log_probabilities, batch.labels, reduction="none")
         smoothing = self.config.label_smoothing
-        smooth = -log_probabilities.sum() / log_probabilities.shape[1]
+        uniform = -log_probabilities.sum() / log_probabilities.shape[1]
         # The mean over the whole batch; times the processes, over which the gradients are averaged.
-        loss = ((1 - smoothing) * cross_entropy.sum() + smoothing * smooth) * (self.world.size / batch.count)
+        loss = ((1 - smoothing) * cross_entropy.sum() + smoothing * uniform) * (self.world.size / batch.count)
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
@@ -169,17 +180,19 @@ class Training:
     def _learning_rate(self, step: int) -> float:
         return learning_rate(self._steps_before(self.epoch) + step, self.all_steps, self.config.lr)
 
-    def _record(self, places: torch.Tensor, figures: torch.Tensor, counts: list[int]) -> None:
-        """Add what the last steps came to: `figures` (2, n), loss and hit of the pictures at `places` (n,)."""
+    def _record(self, indices: torch.Tensor, figures: torch.Tensor, counts: list[int], seconds: float) -> None:
+        """Add up the last steps: `figures` (2, n) are loss and hit of the images `indices` (n,)."""
         losses, hits = figures
+        loss = self._running.loss
         for i, part in enumerate(losses.double().split(counts)):
-            loss = float(part.sum())
+            loss += float(part.sum())
             if not math.isfinite(loss):
                 raise self._diverged("loss", self.step - len(counts) + i + 1)
-            self._tally.loss += loss
-        self._hardness.note(places, losses)
-        self._tally.correct += int(hits.sum())
-        self._tally.count += len(places)
+        self._sampler.note(indices, losses)
+        running = self._running
+        self._running = RunningMetrics(
+            loss, running.correct + int(hits.sum()), running.count + len(indices), running.seconds + seconds
+        )
 
     def _diverged(self, what: str, step: int) -> TrainingError:
         return TrainingError(
@@ -196,53 +209,44 @@ class Training:
     def _finish_epoch(self) -> EpochResult:
         started = time.perf_counter()
         self.check_finite()
-        logits = infer(self.model, self._validation.images, self.compute, world=self.world)
-        validation = measure(logits, self._validation.labels)
-        tally, self._tally = self._tally, Tally()
-        seconds = tally.seconds + time.perf_counter() - started
+        logits = predict_logits(self.model, self._validation.images, self.compute, world=self.world)
+        validation = compute_metrics(logits, self._validation.labels)
+        running, self._running = self._running, RunningMetrics()
+        seconds = running.seconds + time.perf_counter() - started
         rate = self._learning_rate(self.step - 1)
-        result = EpochResult(self.epoch, rate, tally.metrics(), validation, seconds, tally.speed())
+        result = EpochResult(self.epoch, rate, running.mean(), validation, seconds, running.speed())
         self.history.append(result)
         if not self.best_weights or _score(result) > _score(self.history[self.best_epoch - 1]):
             self.best_epoch = self.epoch
             self.best_weights = {n: t.detach().cpu().clone() for n, t in self.model.state_dict().items()}
-        self._hardness.finish_epoch()
+        self._sampler.finish_epoch()
         self.epoch, self.step = self.epoch + 1, 0
         return result
 
-    def state(self) -> dict[str, Any]:
-        """Tensors and plain types from which `load_state` goes on; they share memory with this run."""
-        tally = self._tally
-        return {
-            "weights": {name: tensor.cpu() for name, tensor in self.model.state_dict().items()},
-            "optimizer": self.optimizer.state_dict()["state"],
-            "losses": self._hardness.state(),
-            "epoch": self.epoch,
-            "step": self.step,
-            "tally": [tally.loss, tally.correct, tally.count, tally.seconds],
-            "history": [result.to_dict() for result in self.history],
-            "best_epoch": self.best_epoch,
-            "best_weights": self.best_weights,
-        }
+    def state_dict(self) -> TrainerState:
+        """What `load_state_dict` goes on from."""
+        return TrainerState(
+            weights={name: tensor.cpu() for name, tensor in self.model.state_dict().items()},
+            optimizer=self.optimizer.state_dict()["state"],
+            losses=self._sampler.state_dict(),
+            epoch=self.epoch,
+            step=self.step,
+            running=self._running,
+            history=self.history,
+            best_epoch=self.best_epoch,
+            best_weights=self.best_weights,
+        )
 
-    def load_state(self, state: dict[str, Any]) -> None:
-        """Go on from what `state` gave, on this device. Anything but that is an error of Python's choosing."""
-        self.model.load_state_dict(state["weights"])
-        optimizer = self.optimizer.state_dict()
-        optimizer["state"] = copy.deepcopy(state["optimizer"])
-        self.optimizer.load_state_dict(optimizer)
-        self._hardness.load_state(state["losses"])
-        self.epoch, self.step = int(state["epoch"]), int(state["step"])
-        loss, correct, count, seconds = state["tally"]
-        self._tally = Tally(float(loss), int(correct), int(count), float(seconds))
-        self.history = [_epoch_result(record) for record in state["history"]]
-        self.best_epoch, self.best_weights = int(state["best_epoch"]), dict(state["best_weights"])
+    def load_state_dict(self, state: TrainerState) -> None:
+        """Go on from `state`, on this device. `ValueError` or `RuntimeError` where it is of another run."""
+        self.model.load_state_dict(state.weights)
+        optimizer: dict[str, Any] = self.optimizer.state_dict()
+        self.optimizer.load_state_dict({**optimizer, "state": copy.deepcopy(state.optimizer)})
+        self._sampler.load_state_dict(state.losses)
+        self.epoch, self.step, self._running = state.epoch, state.step, state.running
+        self.history = list(state.history)
+        self.best_epoch, self.best_weights = state.best_epoch, dict(state.best_weights)
 
 
 def _score(result: EpochResult) -> tuple[float, float]:
     return result.validation.accuracy, -result.validation.loss
-
-
-def _epoch_result(record: dict[str, Any]) -> EpochResult:
-    train, validation = Metrics(**record["train"]), Metrics(**record["validation"])
-    return EpochResult(**{**record, "train": train, "validation": validation})

@@ -1,3 +1,4 @@
+import copy
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -6,24 +7,24 @@ import pytest
 import torch
 
 from mnistcnn.config import TrainConfig
-from mnistcnn.data import Dataset, Pictures, load_dataset
+from mnistcnn.data import DataSplits, ImageDataset, load_dataset
 from mnistcnn.device import Compute
 from mnistcnn.errors import TrainingError
-from mnistcnn.results import EpochResult, StepResult
-from mnistcnn.training import Training, learning_rate
+from mnistcnn.events import EpochResult, StepResult
+from mnistcnn.training.trainer import Trainer, learning_rate
 from tests.conftest import TINY_CONFIG
 
 
 @pytest.fixture(scope="module")
-def data(tiny: Path) -> Dataset:
+def data(tiny: Path) -> DataSplits:
     return load_dataset(TINY_CONFIG.dataset, data_dir=tiny, validation_size=100)
 
 
-def start(data: Dataset, compute: Compute, config: TrainConfig = TINY_CONFIG) -> Training:
-    return Training(config, compute, data.train, data.validation)
+def start(data: DataSplits, compute: Compute, config: TrainConfig = TINY_CONFIG) -> Trainer:
+    return Trainer(config, compute, data.train, data.validation)
 
 
-def weights(training: Training) -> dict[str, torch.Tensor]:
+def weights(training: Trainer) -> dict[str, torch.Tensor]:
     return {name: tensor.clone() for name, tensor in training.model.state_dict().items()}
 
 
@@ -42,7 +43,7 @@ def test_the_learning_rate_rises_and_falls_in_straight_lines() -> None:
     assert 0 < learning_rate(0, 1, 0.5) <= 0.5
 
 
-def test_the_network_learns(data: Dataset, compute: Compute) -> None:
+def test_the_network_learns(data: DataSplits, compute: Compute) -> None:
     results = list(start(data, compute, replace(TINY_CONFIG, epochs=4)).run())
     epochs = [result for result in results if isinstance(result, EpochResult)]
     assert [result.epoch for result in epochs] == [1, 2, 3, 4]
@@ -56,8 +57,8 @@ def test_the_network_learns(data: Dataset, compute: Compute) -> None:
     assert all(result.validation.count == 100 for result in epochs)
 
 
-def test_one_batch_can_be_learnt_by_heart(data: Dataset, compute: Compute) -> None:
-    few = Pictures(data.train.images[:20], data.train.labels[:20])
+def test_one_batch_can_be_learnt_by_heart(data: DataSplits, compute: Compute) -> None:
+    few = ImageDataset(data.train.images[:20], data.train.labels[:20])
     config = TrainConfig(
         epochs=30,
         batch_size=20,
@@ -70,13 +71,13 @@ def test_one_batch_can_be_learnt_by_heart(data: Dataset, compute: Compute) -> No
         shear=0,
         elastic=0,
     )
-    training = Training(config, compute, few, few)
+    training = Trainer(config, compute, few, few)
     list(training.run())
     assert training.history[-1].validation.accuracy == 1.0
     assert training.history[-1].validation.loss < 0.05
 
 
-def test_the_seed_decides_the_weights_bit_for_bit(data: Dataset, compute: Compute) -> None:
+def test_the_seed_decides_the_weights_bit_for_bit(data: DataSplits, compute: Compute) -> None:
     runs = [start(data, compute, replace(TINY_CONFIG, epochs=1, seed=seed)) for seed in (3, 3, 4)]
     for run in runs:
         torch.rand(5, generator=None) if run is None else list(run.run())
@@ -85,7 +86,7 @@ def test_the_seed_decides_the_weights_bit_for_bit(data: Dataset, compute: Comput
     assert not same(weights(runs[0]), weights(runs[2]))
 
 
-def test_the_callers_random_numbers_change_nothing(data: Dataset, compute: Compute) -> None:
+def test_the_callers_random_numbers_change_nothing(data: DataSplits, compute: Compute) -> None:
     quiet = start(data, compute, replace(TINY_CONFIG, epochs=1))
     list(quiet.run())
     noisy = start(data, compute, replace(TINY_CONFIG, epochs=1))
@@ -109,16 +110,16 @@ def after(steps: int) -> Callable[[], bool]:
 
 @pytest.mark.parametrize("steps", [1, 7, 19, 20, 21, 33])
 def test_a_run_that_was_stopped_at_any_step_ends_as_if_it_had_not_been(
-    steps: int, data: Dataset, compute: Compute, tmp_path: Path
+    steps: int, data: DataSplits, compute: Compute
 ) -> None:
     whole = start(data, compute)
     list(whole.run())
     stopped = start(data, compute)
     list(stopped.run(after(steps)))
     assert (stopped.epoch, stopped.step) != (1, 0)
-    torch.save(stopped.state(), tmp_path / "state")
+    state = copy.deepcopy(stopped.state_dict())
     resumed = start(data, compute)
-    resumed.load_state(torch.load(tmp_path / "state", weights_only=True))
+    resumed.load_state_dict(state)
     list(resumed.run())
     assert same(weights(whole), weights(resumed))
     assert same(whole.best_weights, resumed.best_weights)
@@ -127,19 +128,19 @@ def test_a_run_that_was_stopped_at_any_step_ends_as_if_it_had_not_been(
     ]
 
 
-def test_it_stops_at_the_step_where_it_stands(data: Dataset, compute: Compute) -> None:
+def test_it_stops_at_the_step_where_it_stands(data: DataSplits, compute: Compute) -> None:
     training = start(data, compute)
     last = list(training.run(after(7)))[-1]
     assert isinstance(last, StepResult)
     assert (last.step, training.step) == (7, 7)
 
 
-def test_the_best_epoch_is_kept(data: Dataset, compute: Compute, monkeypatch: pytest.MonkeyPatch) -> None:
-    from mnistcnn import training as module
+def test_the_best_epoch_is_kept(data: DataSplits, compute: Compute, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mnistcnn.training import trainer as module
     from mnistcnn.results import Metrics
 
     scores = iter([Metrics(0.5, 1.0, 100), Metrics(0.7, 1.0, 100), Metrics(0.7, 0.9, 100), Metrics(0.6, 0.1, 100)])
-    monkeypatch.setattr(module, "measure", lambda logits, labels: next(scores))
+    monkeypatch.setattr(module, "compute_metrics", lambda logits, labels: next(scores))
     training, snapshots = start(data, compute, replace(TINY_CONFIG, epochs=4)), []
     for result in training.run():
         if isinstance(result, EpochResult):
@@ -149,7 +150,7 @@ def test_the_best_epoch_is_kept(data: Dataset, compute: Compute, monkeypatch: py
     assert not same(training.best_weights, snapshots[3])
 
 
-def test_divergence_is_told_with_its_step(data: Dataset, compute: Compute) -> None:
+def test_divergence_is_told_with_its_step(data: DataSplits, compute: Compute) -> None:
     training = start(data, compute)
     with torch.no_grad():
         training.model.fc2.bias[0] = float("nan")
@@ -159,7 +160,7 @@ def test_divergence_is_told_with_its_step(data: Dataset, compute: Compute) -> No
     assert "--lr 0.0003" in caught.value.hint
 
 
-def test_weights_that_are_not_finite_are_told(data: Dataset, compute: Compute) -> None:
+def test_weights_that_are_not_finite_are_told(data: DataSplits, compute: Compute) -> None:
     training = start(data, compute)
     training.check_finite()
     with torch.no_grad():
@@ -168,7 +169,7 @@ def test_weights_that_are_not_finite_are_told(data: Dataset, compute: Compute) -
         training.check_finite()
 
 
-def test_label_smoothing_is_trained_on_but_not_reported(data: Dataset, compute: Compute) -> None:
+def test_label_smoothing_is_trained_on_but_not_reported(data: DataSplits, compute: Compute) -> None:
     training = start(data, compute)
     first = next(iter(training.run(lambda: True)))
     assert isinstance(first, StepResult)
@@ -177,7 +178,7 @@ def test_label_smoothing_is_trained_on_but_not_reported(data: Dataset, compute: 
     assert not same(weights(training), weights(smooth))
 
 
-def test_the_last_smaller_batch_counts_each_picture_once(data: Dataset, compute: Compute) -> None:
+def test_the_last_smaller_batch_counts_each_picture_once(data: DataSplits, compute: Compute) -> None:
     training = start(data, compute, replace(TINY_CONFIG, epochs=1, batch_size=150))
     epoch = list(training.run())[-1]
     assert isinstance(epoch, EpochResult)

@@ -7,17 +7,18 @@ from pathlib import Path
 import pytest
 import torch
 
-from mnistcnn import run as run_module
+from mnistcnn.training import run as run_module
 from mnistcnn.checkpoint import load_checkpoint
 from mnistcnn.config import Files, Split, TrainConfig
 from mnistcnn.errors import Interrupted, OutputError, TrainingError, UsageError
 from mnistcnn.evaluation import evaluate
-from mnistcnn.finish import HISTORY
+from mnistcnn.training.finish import HISTORY
 from mnistcnn.plots import CONFUSION, CURVES, MISTAKES
-from mnistcnn.results import EpochResult, Event, Note, StepResult, TrainResult, TrainStart
-from mnistcnn.run import merge_settings, train
+from mnistcnn.events import EpochResult, Event, Note, StepResult, TrainStart
+from mnistcnn.training.finish import TrainResult
+from mnistcnn.training.run import merge_settings, train
 from mnistcnn.signals import Stop
-from mnistcnn.unfinished import load_unfinished
+from mnistcnn.training.resume import load_unfinished
 from tests.conftest import TINY_CONFIG, write_tiny
 
 
@@ -178,7 +179,7 @@ def test_the_state_is_saved_as_often_as_asked(
     files: Files, monkeypatch: pytest.MonkeyPatch, config: TrainConfig
 ) -> None:
     saved = []
-    monkeypatch.setattr(run_module, "save_unfinished", lambda path, run: saved.append(run.state["step"]))
+    monkeypatch.setattr(run_module, "save_unfinished", lambda path, run: saved.append(run.state.step))
     train(replace(config, batch_size=10), files, save_every=0.0)  # 40 steps, then 30, all in one chunk
     assert saved == [40, 0, 30, 0]
     saved.clear()
@@ -205,7 +206,7 @@ def test_a_picture_that_can_not_be_drawn_costs_nothing(
         raise OutputError("training_curves.png can't be written: No space left on device.")
 
     with monkeypatch.context() as patch:
-        patch.setattr("mnistcnn.finish.draw_training", broken)
+        patch.setattr("mnistcnn.training.finish.draw_training", broken)
         with pytest.raises(OutputError, match=r"No space left on device. The weights are safe in") as caught:
             train(config, files)
     assert "--resume" in (caught.value.hint or "")
@@ -221,7 +222,7 @@ def test_a_checkpoint_that_can_not_be_written_keeps_the_state(
         raise OutputError("net.pth can't be written: No space left on device.")
 
     with monkeypatch.context() as patch:
-        patch.setattr("mnistcnn.finish.save_checkpoint", broken)
+        patch.setattr("mnistcnn.training.finish.save_checkpoint", broken)
         with pytest.raises(OutputError, match=r"The weights are safe in models/net\.pth\.unfinished"):
             train(config, files)
     train(files=files, resume=True)

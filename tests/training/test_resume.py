@@ -9,19 +9,19 @@ from mnistcnn.config import Files
 from mnistcnn.data import load_dataset
 from mnistcnn.device import Compute
 from mnistcnn.errors import CheckpointError
-from mnistcnn.training import Training
-from mnistcnn.unfinished import Unfinished, load_unfinished, save_unfinished
+from mnistcnn.training.trainer import Trainer
+from mnistcnn.training.resume import UnfinishedRun, load_unfinished, save_unfinished
 from tests.conftest import TINY_CONFIG
 
 
 @pytest.fixture(scope="module")
 def path(tiny: Path, compute: Compute, tmp_path_factory: pytest.TempPathFactory) -> Path:
     data = load_dataset(TINY_CONFIG.dataset, data_dir=tiny, validation_size=100)
-    training = Training(TINY_CONFIG, compute, data.train, data.validation)
+    training = Trainer(TINY_CONFIG, compute, data.train, data.validation)
     for _ in zip(range(2), training.run(), strict=False):
         pass
     saved = tmp_path_factory.mktemp("unfinished") / "net.pth.unfinished"
-    save_unfinished(saved, Unfinished(TINY_CONFIG, data.describe(), 1.5, training.state()))
+    save_unfinished(saved, UnfinishedRun(TINY_CONFIG, data.describe(), 1.5, training.state_dict()))
     return saved
 
 
@@ -34,8 +34,8 @@ def test_all_comes_back(path: Path) -> None:
     assert run.config == TINY_CONFIG
     assert run.seconds == 1.5
     assert run.data["train"] == 400
-    assert run.state["epoch"] == 2
-    assert len(run.state["optimizer"]) == 8
+    assert run.state.epoch == 2
+    assert len(run.state.optimizer) == 8
 
 
 @pytest.mark.parametrize(

@@ -10,14 +10,14 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from mnistcnn import exporting
+from mnistcnn import export as exporting
 from mnistcnn.checkpoint import PACKAGED, load_checkpoint
 from mnistcnn.config import ExportFormat, InputType
 from mnistcnn.errors import OutputError, UsageError
-from mnistcnn.exporting import export
+from mnistcnn.export import export
 from mnistcnn.picture import read_picture
 from mnistcnn.prediction import predict
-from mnistcnn.results import Export
+from mnistcnn.export import Export
 from tests.conftest import invoke
 
 PICTURES = sorted((Path(__file__).parent / "pictures").iterdir())
