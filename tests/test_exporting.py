@@ -15,8 +15,8 @@ from mnistcnn.checkpoint import PACKAGED, load_checkpoint
 from mnistcnn.config import ExportFormat, InputType
 from mnistcnn.errors import OutputError, UsageError
 from mnistcnn.exporting import export
-from mnistcnn.picture import read_picture
 from mnistcnn.prediction import predict
+from mnistcnn.preprocessing import preprocess_file
 from mnistcnn.results import Export
 from tests.conftest import invoke
 
@@ -31,7 +31,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Export:
 
 def test_the_exported_network_reads_pictures_as_predict_does(exported: Export) -> None:
     session = onnxruntime.InferenceSession(exported.path)
-    frames = np.stack([read_picture(path).frame for path in PICTURES])[:, None]
+    frames = np.stack([preprocess_file(path).frame for path in PICTURES])[:, None]
     (found,) = session.run(["probabilities"], {"pictures": frames})
     for row, expected in zip(found, predict(PICTURES, PACKAGED, top_k=10), strict=True):
         assert row.argmax() == expected.digit

@@ -13,7 +13,7 @@ from mnistcnn.config import TrainConfig
 from mnistcnn.device import resolve_device
 from mnistcnn.inference import probabilities
 from mnistcnn.model import normalise
-from mnistcnn.picture import read_content
+from mnistcnn.preprocessing import preprocess_bytes
 from mnistcnn.results import Drawing, Observer, ignore
 
 
@@ -32,7 +32,7 @@ class Reader:
     def read(self, content: bytes) -> Drawing:
         """Read a picture file's content, exactly as `predict` reads the file. Raises `PictureError`."""
         started = time.perf_counter()
-        reading = read_content(content)
+        reading = preprocess_bytes(content)
         logits, responses = self._see(torch.from_numpy(reading.frame)[None, None])
         shares: list[float] = probabilities(logits, self._temperature)[0].tolist()
         digit = max(range(len(shares)), key=shares.__getitem__)

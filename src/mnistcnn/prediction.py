@@ -15,11 +15,11 @@ from PIL import Image
 
 from mnistcnn.checkpoint import Checkpoint, find_checkpoint, load_checkpoint
 from mnistcnn.config import TrainConfig
-from mnistcnn.decoding import SUFFIXES
 from mnistcnn.device import resolve_device
 from mnistcnn.errors import PictureError
 from mnistcnn.inference import infer, probabilities
-from mnistcnn.picture import Reading, read_picture
+from mnistcnn.preprocessing import PreprocessedImage, preprocess_file
+from mnistcnn.preprocessing.decoding import SUFFIXES
 from mnistcnn.results import Candidate, Prediction
 from mnistcnn.storage import write_atomically
 
@@ -64,7 +64,7 @@ def predict_each(
     invert: bool | None = None,
     min_confidence: float = 0.0,
     save_input: Path | None = None,
-) -> Iterator[tuple[Prediction, Reading | None]]:
+) -> Iterator[tuple[Prediction, PreprocessedImage | None]]:
     """One prediction a picture, in order, with what was seen of it (None where it can't be read).
 
     A picture that can't be read gets its `error`, and the others are still done. Less than `min_confidence`
@@ -76,7 +76,7 @@ def predict_each(
     model = checkpoint.build_model(compute)
     for number, part in enumerate(_batches(paths)):
         readings = _read_all(part, invert)
-        frames = [r.frame for r in readings if isinstance(r, Reading)]
+        frames = [r.frame for r in readings if isinstance(r, PreprocessedImage)]
         tensor = torch.from_numpy(np.stack(frames)[:, None]) if frames else torch.empty(0, 1, 28, 28)
         rows = iter(probabilities(infer(model, tensor, compute), checkpoint.temperature))
         for i, (path, reading) in enumerate(zip(part, readings, strict=True)):
@@ -114,10 +114,10 @@ def _batches(paths: Sequence[Path]) -> Iterator[list[Path]]:
         yield part
 
 
-def _read_all(paths: Sequence[Path], invert: bool | None) -> list[Reading | PictureError]:
-    def read(path: Path) -> Reading | PictureError:
+def _read_all(paths: Sequence[Path], invert: bool | None) -> list[PreprocessedImage | PictureError]:
+    def read(path: Path) -> PreprocessedImage | PictureError:
         try:
-            return read_picture(path, invert)
+            return preprocess_file(path, invert)
         except PictureError as error:
             return error
 
@@ -136,7 +136,7 @@ def _prediction(path: Path, row: torch.Tensor, top_k: int, min_confidence: float
     )
 
 
-def _save_frame(folder: Path, number: int, path: Path, reading: Reading) -> None:
+def _save_frame(folder: Path, number: int, path: Path, reading: PreprocessedImage) -> None:
     """Numbered, because pictures from several folders may share their names."""
     stem = "".join(c if c.isalnum() or c in "-_." else "_" for c in path.stem)[:80] or "stdin"
     buffer = io.BytesIO()
