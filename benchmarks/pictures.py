@@ -20,7 +20,7 @@ from mnistcnn import load_checkpoint, load_dataset
 from mnistcnn.config import DatasetName, Split, TrainConfig
 from mnistcnn.device import resolve_device
 from mnistcnn.metrics import predict_logits
-from mnistcnn.picture import read_picture
+from mnistcnn.preprocessing import preprocess_file
 
 
 def naive(path: Path) -> np.ndarray:
@@ -56,7 +56,7 @@ def measure(
                 path = (keep or Path(folder)) / f"{kind.replace(' ', '_').replace(',', '')}_{i:04d}{suffix}"
                 path.write_bytes(content)
                 started = time.perf_counter()
-                frames.append(read_picture(path).frame)
+                frames.append(preprocess_file(path).frame)
                 seconds += time.perf_counter() - started
                 tutorials.append(naive(path))
                 paths.append(path)

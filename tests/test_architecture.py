@@ -11,9 +11,21 @@ COMMANDS = ("train", "evaluate", "predict", "summary", "draw", "export")
 FLOORS = [
     {"errors", "results", "world"},
     {"config", "signals", "storage", "convolution"},
-    {"device", "model", "framing", "components", "decoding", "archive", "extras", "data.idx", "data.files"},
-    {"data.order", "data.mirrors", "data.package_index", "data.synthetic", "paper", "strokes", "distributed"},
-    {"picture", "inference"},
+    {
+        "device",
+        "model",
+        "preprocessing.decoding",
+        "preprocessing.centering",
+        "archive",
+        "extras",
+        "data.idx",
+        "data.files",
+    },
+    {"data.order", "data.mirrors", "data.package_index", "preprocessing.morphology", "distributed"},
+    {"preprocessing.segmentation", "inference"},
+    {"preprocessing.background"},
+    {"preprocessing"},
+    {"data.synthetic"},
     {"data.sources"},
     {"data.cache"},
     {"data"},
@@ -37,12 +49,8 @@ TORCH_FREE = {
     "results",
     "signals",
     "storage",
-    "framing",
-    "components",
-    "decoding",
-    "strokes",
-    "paper",
-    "picture",
+    "preprocessing",
+    *(f"preprocessing.{name}" for name in ("decoding", "background", "segmentation", "morphology", "centering")),
     "options",
     "console",
     "progress",
@@ -103,7 +111,7 @@ def test_rooms_without_torch_stay_so(room: str) -> None:
 @pytest.mark.parametrize("room", sorted(set(ROOMS) - {"__init__"}))
 def test_tests_mirror_the_source(room: str) -> None:
     known = {"errors": "test_cli.py", "options": "test_cli.py", "__main__": "test_cli.py", "data": "data/test_cache.py",
-             "paper": "test_picture.py", "finish": "test_run.py",
+             "preprocessing": "preprocessing/test_preprocessing.py", "finish": "test_run.py",
              "commands": "test_cli.py", **{f"commands.{name}": "test_cli.py" for name in COMMANDS}}  # fmt: skip
     *folders, name = room.split(".")
     path = TESTS.joinpath(*folders, f"test_{name}.py")

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from mnistcnn.calibration import fit_temperature, probabilities
 from mnistcnn.checkpoint import load_checkpoint
 from mnistcnn.device import Compute
-from mnistcnn.calibration import fit_temperature, probabilities
-from mnistcnn.metrics import predict_logits, compute_metrics
+from mnistcnn.metrics import compute_metrics, predict_logits
 from mnistcnn.model import MnistCNN, normalise
 
 G = torch.Generator().manual_seed(0)

@@ -8,8 +8,8 @@ import torch
 from PIL import Image
 
 from mnistcnn.data import ImageDataset
-from mnistcnn.plots import draw_confusion, draw_filters, draw_mistakes, draw_training
 from mnistcnn.events import EpochResult
+from mnistcnn.plots import draw_confusion, draw_filters, draw_mistakes, draw_training
 from mnistcnn.results import Metrics
 
 HISTORY = [EpochResult(e, 0.1, Metrics(0.9, 0.3, 9), Metrics(0.95, 0.2, 9), 1.0, 9.0) for e in (1, 2, 3)]

@@ -7,12 +7,12 @@ import torch
 from PIL import Image
 
 from mnistcnn import prediction
+from mnistcnn.calibration import probabilities
 from mnistcnn.checkpoint import load_checkpoint
 from mnistcnn.data import load_dataset
 from mnistcnn.device import Compute
 from mnistcnn.errors import PictureError
 from mnistcnn.metrics import predict_logits
-from mnistcnn.calibration import probabilities
 from mnistcnn.prediction import find_images, predict
 from tests.conftest import TINY_CONFIG
 

@@ -5,8 +5,8 @@ import pytest
 from rich.console import Console
 
 from mnistcnn import progress
-from mnistcnn.progress import Bars, Lines, watching
 from mnistcnn.events import EpochResult, Event, Note, StepResult, TrainStart, Transfer
+from mnistcnn.progress import Bars, Lines, watching
 from mnistcnn.results import Metrics
 
 ENVIRONMENT = {

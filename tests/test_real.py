@@ -13,6 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
+from mnistcnn.calibration import probabilities
 from mnistcnn.checkpoint import PACKAGED, load_checkpoint
 from mnistcnn.config import DatasetName, Precision, Split
 from mnistcnn.data import files, load_dataset
@@ -20,7 +21,6 @@ from mnistcnn.device import resolve_device
 from mnistcnn.evaluation import evaluate
 from mnistcnn.export import export
 from mnistcnn.metrics import predict_logits
-from mnistcnn.calibration import probabilities
 from mnistcnn.prediction import predict
 from tests.conftest import REAL_MNIST, invoke
 from tests.server import serving

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from mnistcnn.data import load_dataset
     from mnistcnn.errors import MnistCnnError
     from mnistcnn.evaluation import evaluate
-    from mnistcnn.exporting import export
+    from mnistcnn.export import export
     from mnistcnn.model import MnistCNN
     from mnistcnn.prediction import predict
-    from mnistcnn.run import train
     from mnistcnn.summary import summarise
+    from mnistcnn.training.run import train
 
 __all__ = [
     "Checkpoint",

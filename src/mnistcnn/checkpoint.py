@@ -28,9 +28,9 @@ from mnistcnn.archive import load_archive, save_archive
 from mnistcnn.config import DEFAULT_CHECKPOINT, TrainConfig
 from mnistcnn.device import Compute
 from mnistcnn.errors import CheckpointError, MnistCnnError
+from mnistcnn.events import Note, Observer, ignore
 from mnistcnn.model import MnistCNN
 from mnistcnn.results import Environment
-from mnistcnn.events import Note, Observer, ignore
 
 FORMAT = 1
 KIND = "mnistcnn checkpoint"

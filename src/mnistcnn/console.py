@@ -12,7 +12,12 @@ from rich.table import Table
 from rich.text import Text
 
 from mnistcnn.errors import MnistCnnError
-from mnistcnn.results import DigitScore, Evaluation, Export, Metrics, ModelSummary, Prediction, TrainResult, to_json
+from mnistcnn.evaluation import DigitScore, Evaluation
+from mnistcnn.export import Export
+from mnistcnn.prediction import Prediction
+from mnistcnn.results import Metrics, to_json
+from mnistcnn.summary import ModelSummary
+from mnistcnn.training.finish import TrainResult
 
 
 def stdout() -> Console:

@@ -8,12 +8,13 @@ from pathlib import Path
 import torch
 from torch.nn import functional as F
 
+from mnistcnn.calibration import probabilities
 from mnistcnn.checkpoint import find_checkpoint, load_checkpoint
 from mnistcnn.device import resolve_device, strict_float32
-from mnistcnn.inference import probabilities
+from mnistcnn.events import Observer, ignore
 from mnistcnn.model import normalise
-from mnistcnn.picture import read_content
-from mnistcnn.results import Drawing, Observer, ignore
+from mnistcnn.preprocessing import preprocess_bytes
+from mnistcnn.web.reader import Drawing
 
 
 class Reader:
@@ -31,7 +32,7 @@ class Reader:
     def read(self, content: bytes) -> Drawing:
         """Read a picture file's content, exactly as `predict` reads the file. Raises `PictureError`."""
         started = time.perf_counter()
-        reading = read_content(content)
+        reading = preprocess_bytes(content)
         logits, responses = self._see(torch.from_numpy(reading.frame)[None, None])
         shares: list[float] = probabilities(logits, self._temperature)[0].tolist()
         digit = max(range(len(shares)), key=shares.__getitem__)

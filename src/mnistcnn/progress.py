@@ -10,7 +10,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.text import Text
 
 from mnistcnn.console import percent, show_note, stderr
-from mnistcnn.results import EpochResult, Event, Note, Observer, StepResult, TrainStart, Transfer, ignore
+from mnistcnn.events import EpochResult, Event, Note, Observer, StepResult, TrainStart, Transfer, ignore
 
 _REFRESHES = 4  # a second; each costs about a millisecond
 

@@ -9,8 +9,8 @@ from mnistcnn.config import Files
 from mnistcnn.data import load_dataset
 from mnistcnn.device import Compute
 from mnistcnn.errors import CheckpointError
-from mnistcnn.training.trainer import Trainer
 from mnistcnn.training.resume import UnfinishedRun, load_unfinished, save_unfinished
+from mnistcnn.training.trainer import Trainer
 from tests.conftest import TINY_CONFIG
 
 

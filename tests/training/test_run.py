@@ -7,18 +7,17 @@ from pathlib import Path
 import pytest
 import torch
 
-from mnistcnn.training import run as run_module
 from mnistcnn.checkpoint import load_checkpoint
 from mnistcnn.config import Files, Split, TrainConfig
 from mnistcnn.errors import Interrupted, OutputError, TrainingError, UsageError
 from mnistcnn.evaluation import evaluate
-from mnistcnn.training.finish import HISTORY
-from mnistcnn.plots import CONFUSION, CURVES, MISTAKES
 from mnistcnn.events import EpochResult, Event, Note, StepResult, TrainStart
-from mnistcnn.training.finish import TrainResult
-from mnistcnn.training.run import merge_settings, train
+from mnistcnn.plots import CONFUSION, CURVES, MISTAKES
 from mnistcnn.signals import Stop
+from mnistcnn.training import run as run_module
+from mnistcnn.training.finish import HISTORY, TrainResult
 from mnistcnn.training.resume import load_unfinished
+from mnistcnn.training.run import merge_settings, train
 from tests.conftest import TINY_CONFIG, write_tiny
 
 

@@ -136,8 +136,8 @@ def test_it_stops_at_the_step_where_it_stands(data: DataSplits, compute: Compute
 
 
 def test_the_best_epoch_is_kept(data: DataSplits, compute: Compute, monkeypatch: pytest.MonkeyPatch) -> None:
-    from mnistcnn.training import trainer as module
     from mnistcnn.results import Metrics
+    from mnistcnn.training import trainer as module
 
     scores = iter([Metrics(0.5, 1.0, 100), Metrics(0.7, 1.0, 100), Metrics(0.7, 0.9, 100), Metrics(0.6, 0.1, 100)])
     monkeypatch.setattr(module, "compute_metrics", lambda logits, labels: next(scores))

@@ -48,8 +48,8 @@ def predict(
     """Read the digits on pictures: photographs, scans, drawings."""
     from mnistcnn import console, prediction
     from mnistcnn.checkpoint import find_checkpoint, load_checkpoint
+    from mnistcnn.events import Transfer
     from mnistcnn.progress import watching
-    from mnistcnn.results import Transfer
 
     with watching(quiet=quiet) as observer:
         loaded = load_checkpoint(find_checkpoint(checkpoint, observer))

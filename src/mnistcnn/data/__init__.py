@@ -12,7 +12,7 @@ from mnistcnn.config import DatasetName, Split
 from mnistcnn.data import files, idx
 from mnistcnn.data.cache import read_files
 from mnistcnn.errors import DataError, UsageError
-from mnistcnn.results import Observer, ignore
+from mnistcnn.events import Observer, ignore
 
 __all__ = ["Dataset", "Pictures", "load_dataset"]
 

@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional as F
 
 from mnistcnn.config import TrainConfig
-from mnistcnn.data import Pictures
+from mnistcnn.data import ImageDataset
 from mnistcnn.data.order import draw_order
 from mnistcnn.device import derive_seed
 from mnistcnn.model import DROPOUT, HIDDEN, SIDE, normalise
@@ -44,7 +44,7 @@ class EpochBatches:
     """
 
     def __init__(
-        self, pictures: Pictures, config: TrainConfig, epoch: int, losses: torch.Tensor, world: World | None = None
+        self, pictures: ImageDataset, config: TrainConfig, epoch: int, losses: torch.Tensor, world: World | None = None
     ) -> None:
         """`losses` (N,) float32 on the CPU: how badly each picture was read when it last came."""
         generator = torch.Generator().manual_seed(derive_seed(config.seed, "epoch", epoch))

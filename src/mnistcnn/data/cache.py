@@ -15,7 +15,7 @@ from mnistcnn.config import DatasetName
 from mnistcnn.data import files, idx
 from mnistcnn.data.sources import fetch_mnist
 from mnistcnn.errors import DataError
-from mnistcnn.results import Note, Observer, Transfer
+from mnistcnn.events import Note, Observer, Transfer
 
 CACHE_VARIABLE = "MNISTCNN_CACHE_DIR"
 LOCK_PATIENCE = 1800.0  # seconds; longer than any fetch may take

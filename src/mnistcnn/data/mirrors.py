@@ -14,7 +14,7 @@ from urllib.error import URLError
 from urllib.parse import urlsplit
 
 from mnistcnn.errors import DataError
-from mnistcnn.results import Observer, Transfer
+from mnistcnn.events import Observer, Transfer
 
 TIMEOUT = 15.0  # seconds of silence on a connection
 PATIENCE = 300.0  # seconds for one file, however slowly it drips

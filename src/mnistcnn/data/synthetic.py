@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from mnistcnn.framing import Frame, frame
+from mnistcnn.preprocessing.centering import Frame, center_digit
 
 TRAIN_COUNT = 12_000
 TEST_COUNT = 2_000
@@ -153,7 +153,7 @@ def draw_digit(digit: int, rng: np.random.Generator) -> Frame:
     for stroke in way:
         line = hand(_curve(np.array([moved[point] for point in stroke])))
         _draw_stroke(brush, line, pen)
-    return frame(np.asarray(canvas, dtype=np.float32) / np.float32(255))
+    return center_digit(np.asarray(canvas, dtype=np.float32) / np.float32(255))
 
 
 def _hand(rng: np.random.Generator) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:

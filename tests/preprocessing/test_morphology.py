@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from mnistcnn.framing import Ink, frame
-from mnistcnn.strokes import (
+from mnistcnn.preprocessing.centering import Ink, center_digit
+from mnistcnn.preprocessing.morphology import (
     DETAIL,
     THICKEST,
     THINNEST,
@@ -40,7 +40,7 @@ def test_strokes_as_mnists_are_left_alone(size: int, share: float) -> None:
 def test_hairlines_become_as_wide_as_a_thin_pen(size: int, width: int) -> None:
     adjusted = adjust_strokes(ring(size, width))
     assert THINNEST <= stroke_width(adjusted) / DETAIL <= THICKEST
-    framed = frame(adjusted)
+    framed = center_digit(adjusted)
     assert framed.max() == 255
     assert not framed[13:15, 13:15].any()  # the middle of the ring stays open
 

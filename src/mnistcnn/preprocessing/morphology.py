@@ -7,7 +7,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mnistcnn.framing import BOX, Ink, fit_box, ink_box
+from mnistcnn.preprocessing.centering import BOX, Ink, fit_box, ink_box
 
 T = TypeVar("T", bound=np.generic)
 

@@ -9,9 +9,9 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from PIL import Image
 
-from mnistcnn.components import Mask, find_components
-from mnistcnn.decoding import Colours
-from mnistcnn.framing import SIDE, Ink
+from mnistcnn.preprocessing.centering import SIDE, Ink
+from mnistcnn.preprocessing.decoding import Colours
+from mnistcnn.preprocessing.segmentation import Mask, find_components
 
 Grey = NDArray[np.float32]  # (height, width); 0 is paper, positive is ink, of any scale
 
@@ -22,7 +22,7 @@ _LEAST_BACKDROP = 0.3  # of the picture
 _COARSE = 96  # pixels; backgrounds are smooth enough to be looked at this small
 
 
-def flatten(colours: Colours) -> Colours:
+def subtract_background(colours: Colours) -> Colours:
     """Subtract the paper's colour, taken as a smooth surface: what is left is about 0 on the paper.
 
     A quadratic surface for each channel is fitted to the border first, which is assumed to be mostly paper,
@@ -121,7 +121,7 @@ def _outlined(mask: Mask) -> float:
     return float(((last - first) * mask.any(axis=1)).sum() / mask.size)
 
 
-def remove_backdrop(grey: Grey) -> Grey:
+def top_hat(grey: Grey) -> Grey:
     """Subtract what is brighter than the paper over more than a third of the picture: shadows, pasted boxes.
 
     A morphological opening, looked at small; nothing changes where it finds nothing to speak of.

@@ -3,7 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from mnistcnn.components import Mask, find_components
+from mnistcnn.preprocessing import are_several, remove_rules, select_components
+from mnistcnn.preprocessing.segmentation import Mask, find_components
 
 
 def flood(mask: Mask) -> list[set[tuple[int, int]]]:
@@ -45,3 +46,44 @@ def test_chosen_parts_make_a_mask() -> None:
     assert parts.mask(parts.areas == 1).sum() == 1
     assert parts.heights.tolist() == [3, 1]
     assert parts.widths.tolist() == [2, 1]
+
+
+def test_detached_strokes_are_kept_and_specks_dropped() -> None:
+    mask = np.zeros((200, 200), dtype=bool)
+    mask[60:160, 80:95] = True  # a stem
+    mask[40:50, 80:140] = True  # a detached bar
+    mask[20:22, 20:23] = mask[180:182, 150:152] = True  # specks
+    parts = find_components(mask)
+    kept = parts.mask(select_components(parts))
+    assert kept[45, 100]
+    assert kept[100, 90]
+    assert not kept[21, 21]
+    assert not kept[181, 151]
+    assert not are_several(parts, select_components(parts))
+
+
+def test_a_frame_around_the_picture_is_dropped() -> None:
+    mask = np.zeros((200, 200), dtype=bool)
+    mask[:3] = mask[-3:] = mask[:, :3] = mask[:, -3:] = True
+    mask[60:160, 90:110] = True
+    parts = find_components(mask)
+    kept = parts.mask(select_components(parts))
+    assert kept[100, 100]
+    assert not kept[0, 0]
+
+
+def test_a_digit_that_touches_the_edge_is_kept() -> None:
+    mask = np.zeros((100, 60), dtype=bool)
+    mask[:, 25:35] = True
+    assert select_components(find_components(mask)).all()
+
+
+def test_ruled_lines_are_taken_out_and_crossing_strokes_kept() -> None:
+    ink = np.zeros((200, 300), dtype=np.float32)
+    ink[40:160, 140:152] = 1
+    ink[60:62] = ink[120:122] = 0.9
+    cleaned = remove_rules(ink)
+    assert not cleaned[60:62, 10:130].any()
+    assert (cleaned[40:160, 142:150] > 0.5).all()
+    turned = remove_rules(np.ascontiguousarray(ink.T))
+    assert not turned[10:130, 60:62].any()

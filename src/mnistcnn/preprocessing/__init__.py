@@ -1,8 +1,8 @@
 """What people photograph, scan and draw → what the network should see. No torch.
 
-The steps, each a small pure function: colours → smooth background away (`flatten`) → ink against paper
-(`find_ink`) → a page found in the picture (`find_page`) → coarse background away (`remove_backdrop`) → grey
-levels to ink between 0 and 1 (`to_ink`) → the parts that belong to the digit (`choose_parts`) → strokes as
+The steps, each a small pure function: colours → smooth background away (`subtract_background`) → ink against paper
+(`find_ink`) → a page found in the picture (`find_page`) → coarse background away (`top_hat`) → grey
+levels to ink between 0 and 1 (`to_ink`) → the parts that belong to the digit (`select_components`) → strokes as
 wide as MNIST's (`adjust_strokes`) → MNIST's frame (`framing.frame`).
 """
 
@@ -14,18 +14,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mnistcnn.components import Components, Mask, find_components
-from mnistcnn.decoding import Colours, decode, decode_content
-from mnistcnn.framing import SIDE, Frame, Ink, frame, ink_box
-from mnistcnn.paper import LUMINANCE, find_ink, find_page, flatten, remove_backdrop, to_ink
-from mnistcnn.strokes import adjust_strokes, spread
+from mnistcnn.preprocessing.background import LUMINANCE, find_ink, find_page, subtract_background, to_ink, top_hat
+from mnistcnn.preprocessing.centering import SIDE, Frame, Ink, center_digit, ink_box
+from mnistcnn.preprocessing.decoding import Colours, decode, decode_bytes
+from mnistcnn.preprocessing.morphology import adjust_strokes, spread
+from mnistcnn.preprocessing.segmentation import Components, Mask, find_components
 
 NOTHING = "nothing but background"
 SEVERAL = "several separate digits"
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class PreprocessedImage:
     """What the network should see of a picture, and what is odd about it (`NOTHING`, `SEVERAL` or None).
 
     `frame` (28, 28) uint8, 0 paper … 255 ink; `original` (height, width) uint8 luminance, at most 640 pixels.
@@ -36,7 +36,7 @@ class Reading:
     warning: str | None = None
 
 
-def read_picture(path: Path, invert: bool | None = None) -> Reading:
+def preprocess_file(path: Path, invert: bool | None = None) -> PreprocessedImage:
     """Read a picture file of one digit; `-` is standard input.
 
     `invert` true says that the digit is darker than its paper, false that it is lighter; None finds out.
@@ -45,18 +45,18 @@ def read_picture(path: Path, invert: bool | None = None) -> Reading:
     return _read(*decode(path), invert)
 
 
-def read_content(content: bytes, invert: bool | None = None, name: str = "The file") -> Reading:
-    """`read_picture` of a picture file's content; errors call it `name`."""
-    return _read(*decode_content(content, Path(name)), invert)
+def preprocess_bytes(content: bytes, invert: bool | None = None, name: str = "The file") -> PreprocessedImage:
+    """`preprocess_file` of a picture file's content; errors call it `name`."""
+    return _read(*decode_bytes(content, Path(name)), invert)
 
 
-def _read(colours: Colours, grey: bool, invert: bool | None) -> Reading:
+def _read(colours: Colours, grey: bool, invert: bool | None) -> PreprocessedImage:
     original = np.rint(colours @ LUMINANCE * 255).astype(np.uint8)
     if grey and invert is not True and is_framed(original):
-        return Reading(original, original)
+        return PreprocessedImage(original, original)
     ink, warning = extract_ink(colours, invert)
-    framed = np.zeros((SIDE, SIDE), dtype=np.uint8) if ink is None else frame(adjust_strokes(ink))
-    return Reading(framed, original, warning)
+    framed = np.zeros((SIDE, SIDE), dtype=np.uint8) if ink is None else center_digit(adjust_strokes(ink))
+    return PreprocessedImage(framed, original, warning)
 
 
 def is_framed(picture: NDArray[np.uint8]) -> bool:
@@ -81,17 +81,17 @@ def extract_ink(
 
     The ink is None where there is nothing but background.
     """
-    grey = find_ink(flatten(colours), invert)
+    grey = find_ink(subtract_background(colours), invert)
     if not in_page and (page := find_page(grey)) is not None:
         inside, warning = extract_ink(colours[page], invert, in_page=True)
         if inside is not None:
             return inside, warning
-    ink = to_ink(remove_backdrop(grey))
+    ink = to_ink(top_hat(grey))
     if ink is None:
         return None, NOTHING
     ink = remove_rules(ink)
     parts = find_components(_thickened(ink > 0.5))
-    chosen = choose_parts(parts)
+    chosen = select_components(parts)
     if not chosen.any():
         return None, NOTHING
     kept = np.where(parts.mask(chosen), ink, np.float32(0))
@@ -142,7 +142,7 @@ def _thickened(mask: Mask) -> Mask:
     return spread(mask, max(mask.shape) // 160)
 
 
-def choose_parts(parts: Components) -> Mask:
+def select_components(parts: Components) -> Mask:
     """Which parts belong to the digit, (count,): not specks, nor frames and shadows at the picture's edge.
 
     Kept are the parts with a twentieth of the largest one's area or a quarter of its extent.

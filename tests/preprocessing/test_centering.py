@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mnistcnn.framing import Ink, centre, fit_box, frame, ink_box
+from mnistcnn.preprocessing.centering import Ink, center_digit, centre, fit_box, ink_box
 
 
 def bar(height: int, width: int, shape: tuple[int, int] = (60, 80), top: int = 5, left: int = 9) -> Ink:
@@ -42,7 +42,7 @@ def test_centring_stops_at_the_edge() -> None:
 
 
 def test_a_frame_is_28_square_bytes_with_full_ink() -> None:
-    framed = frame(bar(30, 20))
+    framed = center_digit(bar(30, 20))
     assert framed.shape == (28, 28)
     assert framed.dtype == np.uint8
     assert framed.max() == 255
@@ -52,4 +52,4 @@ def test_a_frame_is_28_square_bytes_with_full_ink() -> None:
 
 
 def test_no_ink_is_an_empty_frame() -> None:
-    assert not frame(np.zeros((9, 9), dtype=np.float32)).any()
+    assert not center_digit(np.zeros((9, 9), dtype=np.float32)).any()

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mnistcnn import decoding
-from mnistcnn.decoding import decode
 from mnistcnn.errors import PictureError
+from mnistcnn.preprocessing import decoding
+from mnistcnn.preprocessing.decoding import decode
 
 
 def save(picture: Image.Image, name: str = "picture.png", **options: Any) -> Path:

@@ -50,7 +50,7 @@ def centre(ink: Ink, side: int = SIDE) -> Ink:
     return square
 
 
-def frame(ink: Ink) -> Frame:
+def center_digit(ink: Ink) -> Frame:
     """Ink of any size as MNIST shows it; all zeros where there is no ink."""
     box = ink_box(ink)
     if box is None:

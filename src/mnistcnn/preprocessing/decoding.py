@@ -34,10 +34,10 @@ def decode(path: Path) -> tuple[Colours, bool]:
     `-` is standard input. Turned upright as EXIF says; the first frame of several; transparency laid over
     white, or over black where what is drawn is itself light. Raises `PictureError` naming the file.
     """
-    return decode_content(_read(path), path)
+    return decode_bytes(_read(path), path)
 
 
-def decode_content(content: bytes, path: Path) -> tuple[Colours, bool]:
+def decode_bytes(content: bytes, path: Path) -> tuple[Colours, bool]:
     """`decode` of the content of a picture file; `path` is what an error calls it."""
     # Pillow warns of large pictures (we have a limit of our own) and of damaged metadata (we use none).
     with warnings.catch_warnings():
