@@ -19,8 +19,8 @@ FLOORS = [
     {"data"},
     {"data.batches", "checkpoint", "plots"},
     {"unfinished"},
-    {"training", "evaluation", "prediction", "summary", "drawing", "exporting"},
-    {"finish", "server"},
+    {"training", "evaluation", "prediction", "summary", "web.reader", "exporting"},
+    {"finish", "web.server", "web"},
     {"run"},
     {"options", "console"},
     {"progress"},
@@ -103,6 +103,7 @@ def test_rooms_without_torch_stay_so(room: str) -> None:
 @pytest.mark.parametrize("room", sorted(set(ROOMS) - {"__init__"}))
 def test_tests_mirror_the_source(room: str) -> None:
     known = {"errors": "test_cli.py", "options": "test_cli.py", "__main__": "test_cli.py", "data": "data/test_cache.py",
+             "web": "web/test_server.py",
              "paper": "test_picture.py", "finish": "test_run.py",
              "commands": "test_cli.py", **{f"commands.{name}": "test_cli.py" for name in COMMANDS}}  # fmt: skip
     *folders, name = room.split(".")

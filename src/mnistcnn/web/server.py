@@ -24,8 +24,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mnistcnn.drawing import Reader
 from mnistcnn.errors import Interrupted, PictureError, ServerError
+from mnistcnn.web.reader import Reader
 
 PAGE = Path(__file__).parent / "page"
 FILES = {"/": "index.html", "/draw.css": "draw.css", "/draw.js": "draw.js"}

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from mnistcnn.checkpoint import PACKAGED
-from mnistcnn.drawing import Reader
 from mnistcnn.errors import PictureError
 from mnistcnn.picture import NOTHING, read_picture
 from mnistcnn.prediction import predict
+from mnistcnn.web.reader import Reader
 
-PICTURES = sorted((Path(__file__).parent / "pictures").iterdir())
+PICTURES = sorted((Path(__file__).parents[1] / "pictures").iterdir())
 
 
 @pytest.fixture(scope="module")

@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 import uvicorn
 
-from mnistcnn import server
-from mnistcnn.drawing import Reader
 from mnistcnn.errors import ServerError
+from mnistcnn.web import server
+from mnistcnn.web.reader import Reader
 from tests.browser import served
 from tests.conftest import invoke
 
-DIGIT = (Path(__file__).parent / "pictures" / "3_brush.png").read_bytes()
+DIGIT = (Path(__file__).parents[1] / "pictures" / "3_brush.png").read_bytes()
 
 
 @pytest.fixture(scope="module")
