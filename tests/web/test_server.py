@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +165,18 @@ def test_a_hundred_hostile_bodies_leave_the_served_page_standing() -> None:
         started = time.perf_counter()
         status, drawing = ask(port, "POST", "/read", DIGIT, Content_Type="image/png")
         assert (status, drawing["digit"]) == (200, 3) and time.perf_counter() - started < 10
+
+
+def test_connections_refused_for_their_number_are_not_reported_one_by_one() -> None:
+    with served() as address, ExitStack() as waiting:
+        port = int(address.rstrip("/").rpartition(":")[2])
+        for _ in range(server.MOST_CONNECTIONS):
+            waiting.enter_context(socket.create_connection(("127.0.0.1", port)))
+        for _ in range(3):
+            connection = waiting.enter_context(closing(http.client.HTTPConnection("127.0.0.1", port, timeout=20)))
+            connection.request("GET", "/")
+            assert connection.getresponse().status == 503
+    # `served` has looked at what the server wrote
 
 
 def test_a_page_for_other_machines_has_an_address_that_they_can_use() -> None:

@@ -32,7 +32,7 @@ FILES = {"/": "index.html", "/draw.css": "draw.css", "/draw.js": "draw.js"}
 TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
 MOST_BYTES = 20 << 20  # of a picture; photographs of phones have up to ten megabytes
 MOST_SECONDS = 30.0  # for a picture to arrive
-_MOST_CONNECTIONS = 64
+MOST_CONNECTIONS = 64
 HEADERS = {
     # Nothing from elsewhere, nothing inline; pictures that the page itself has made.
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
@@ -149,13 +149,13 @@ def serve(
     public = not is_own_name(shown, public=False) or reached != host
     config = uvicorn.Config(
         build_app(reader, public=public),
-        log_level="warning",
+        log_level="error",  # a warning for each connection refused or malformed helps nobody
         access_log=False,
         server_header=False,
         proxy_headers=False,
         lifespan="off",
         ws="none",
-        limit_concurrency=_MOST_CONNECTIONS,
+        limit_concurrency=MOST_CONNECTIONS,
         timeout_graceful_shutdown=1,
     )
     server = uvicorn.Server(config)
