@@ -193,11 +193,14 @@ class Prediction(Result):
 
 @dataclass(frozen=True, slots=True)
 class Drawing(Result):
-    """What a drawing was read as, and what the network saw of it on the way."""
+    """What a drawing was read as, and what the network saw of it on the way.
 
-    digit: int
-    confidence: float
-    probabilities: list[float]  # of the ten digits
+    Where there is nothing but background there is no digit, no confidence, and no probability.
+    """
+
+    digit: int | None
+    confidence: float | None
+    probabilities: list[float]  # of the ten digits; empty without a digit
     warning: str | None  # nothing on it, or no single digit
     frame: list[list[int]]  # 28 rows of 28, 0 paper … 255 ink
     responses: list[list[list[int]]]  # of the 25 filters of the first layer, 9 rows of 9, 0 … 255 the strongest

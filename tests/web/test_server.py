@@ -65,6 +65,11 @@ def test_a_picture_is_answered_with_all_that_the_page_shows(port: int) -> None:
     assert sum(drawing["probabilities"]) == pytest.approx(1)
 
 
+def test_where_there_is_nothing_the_answer_has_no_digit(port: int) -> None:
+    status, drawing = ask(port, "POST", "/read", b"P5 28 28 255\n" + bytes([255]) * 784, Content_Type="image/x")
+    assert (status, drawing["digit"], drawing["confidence"], drawing["probabilities"]) == (200, None, None, [])
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body", "kind", "status"),
     [

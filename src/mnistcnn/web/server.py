@@ -75,17 +75,12 @@ class Guard:
 
 def is_own_name(host: str, *, public: bool) -> bool:
     """Whether a Host header can only mean this machine: a loopback address; if `public` any address or its name."""
-    try:
+    with suppress(ValueError):
         name = urlsplit(f"//{host}").hostname or ""
-    except ValueError:
-        return False
-    if name == "localhost" or (public and name == socket.gethostname().lower()):
-        return True
-    try:
-        address = ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return public or address.is_loopback
+        if name == "localhost" or (public and name == socket.gethostname().lower()):
+            return True
+        return ipaddress.ip_address(name).is_loopback or public
+    return False
 
 
 def build_app(reader: Reader, *, public: bool = False) -> ASGIApp:
