@@ -31,9 +31,9 @@ def draw(
 
     require("`mnistcnn draw`", "draw", "starlette", "uvicorn")
     from mnistcnn import console
-    from mnistcnn.drawing import Reader
     from mnistcnn.progress import watching
-    from mnistcnn.server import open_browser, serve
+    from mnistcnn.web.reader import Reader
+    from mnistcnn.web.server import open_browser, serve
 
     with watching(quiet=quiet) as observer:
         reader = Reader(checkpoint, device=device, observer=observer)

@@ -8,19 +8,20 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 import uvicorn
 
-from mnistcnn import server
-from mnistcnn.drawing import Reader
 from mnistcnn.errors import ServerError
+from mnistcnn.web import server
+from mnistcnn.web.reader import Reader
 from tests.browser import served
 from tests.conftest import invoke
 
-DIGIT = (Path(__file__).parent / "pictures" / "3_brush.png").read_bytes()
+DIGIT = (Path(__file__).parents[1] / "pictures" / "3_brush.png").read_bytes()
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +63,11 @@ def test_a_picture_is_answered_with_all_that_the_page_shows(port: int) -> None:
     assert status == 200
     assert set(drawing) == {"digit", "confidence", "probabilities", "warning", "frame", "responses", "seconds"}
     assert sum(drawing["probabilities"]) == pytest.approx(1)
+
+
+def test_where_there_is_nothing_the_answer_has_no_digit(port: int) -> None:
+    status, drawing = ask(port, "POST", "/read", b"P5 28 28 255\n" + bytes([255]) * 784, Content_Type="image/x")
+    assert (status, drawing["digit"], drawing["confidence"], drawing["probabilities"]) == (200, None, None, [])
 
 
 @pytest.mark.parametrize(
@@ -164,6 +170,18 @@ def test_a_hundred_hostile_bodies_leave_the_served_page_standing() -> None:
         started = time.perf_counter()
         status, drawing = ask(port, "POST", "/read", DIGIT, Content_Type="image/png")
         assert (status, drawing["digit"]) == (200, 3) and time.perf_counter() - started < 10
+
+
+def test_connections_refused_for_their_number_are_not_reported_one_by_one() -> None:
+    with served() as address, ExitStack() as waiting:
+        port = int(address.rstrip("/").rpartition(":")[2])
+        for _ in range(server.MOST_CONNECTIONS):
+            waiting.enter_context(socket.create_connection(("127.0.0.1", port)))
+        for _ in range(3):
+            connection = waiting.enter_context(closing(http.client.HTTPConnection("127.0.0.1", port, timeout=20)))
+            connection.request("GET", "/")
+            assert connection.getresponse().status == 503
+    # `served` has looked at what the server wrote
 
 
 def test_a_page_for_other_machines_has_an_address_that_they_can_use() -> None:

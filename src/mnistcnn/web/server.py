@@ -24,15 +24,15 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mnistcnn.drawing import Reader
 from mnistcnn.errors import Interrupted, PictureError, ServerError
+from mnistcnn.web.reader import Reader
 
 PAGE = Path(__file__).parent / "page"
 FILES = {"/": "index.html", "/draw.css": "draw.css", "/draw.js": "draw.js"}
 TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
 MOST_BYTES = 20 << 20  # of a picture; photographs of phones have up to ten megabytes
 MOST_SECONDS = 30.0  # for a picture to arrive
-_MOST_CONNECTIONS = 64
+MOST_CONNECTIONS = 64
 HEADERS = {
     # Nothing from elsewhere, nothing inline; pictures that the page itself has made.
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
@@ -75,17 +75,12 @@ class Guard:
 
 def is_own_name(host: str, *, public: bool) -> bool:
     """Whether a Host header can only mean this machine: a loopback address; if `public` any address or its name."""
-    try:
+    with suppress(ValueError):
         name = urlsplit(f"//{host}").hostname or ""
-    except ValueError:
-        return False
-    if name == "localhost" or (public and name == socket.gethostname().lower()):
-        return True
-    try:
-        address = ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return public or address.is_loopback
+        if name == "localhost" or (public and name == socket.gethostname().lower()):
+            return True
+        return ipaddress.ip_address(name).is_loopback or public
+    return False
 
 
 def build_app(reader: Reader, *, public: bool = False) -> ASGIApp:
@@ -149,13 +144,13 @@ def serve(
     public = not is_own_name(shown, public=False) or reached != host
     config = uvicorn.Config(
         build_app(reader, public=public),
-        log_level="warning",
+        log_level="error",  # a warning for each connection refused or malformed helps nobody
         access_log=False,
         server_header=False,
         proxy_headers=False,
         lifespan="off",
         ws="none",
-        limit_concurrency=_MOST_CONNECTIONS,
+        limit_concurrency=MOST_CONNECTIONS,
         timeout_graceful_shutdown=1,
     )
     server = uvicorn.Server(config)

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 from mnistcnn.data.synthetic import WAYS
 from tests.browser import browser, draw_strokes, served
 
-PICTURES = sorted((Path(__file__).parent / "pictures").iterdir())
+PICTURES = sorted((Path(__file__).parents[1] / "pictures").iterdir())
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +158,7 @@ def test_a_picture_file_is_read(page: Page, path: Path) -> None:
 
 @pytest.mark.parametrize("event", ["drop", "paste"])
 def test_a_picture_can_be_dropped_and_pasted(page: Page, event: str) -> None:
-    content = base64.b64encode((Path(__file__).parent / "pictures" / "3_brush.png").read_bytes()).decode()
+    content = base64.b64encode((Path(__file__).parents[1] / "pictures" / "3_brush.png").read_bytes()).decode()
     page.evaluate(
         """([kind, content]) => {
             const bytes = Uint8Array.from(atob(content), (c) => c.charCodeAt(0)), data = new DataTransfer();
