@@ -15,7 +15,8 @@ from mnistcnn.commands.export import export
 from mnistcnn.commands.predict import predict
 from mnistcnn.commands.summary import summary
 from mnistcnn.commands.train import train
-from mnistcnn.errors import DataError, DeviceError, MnistCnnError
+from mnistcnn.config import flag
+from mnistcnn.errors import DataError, DeviceError, MnistCnnError, UsageError
 from mnistcnn.world import World
 
 PATIENCE = 10.0  # seconds; torchrun ends all as soon as one has failed, and the first one is to say why
@@ -33,6 +34,8 @@ class _Group(TyperGroup):
         except MnistCnnError as error:
             from mnistcnn.console import show_error
 
+            if isinstance(error, UsageError) and error.setting is not None:
+                error.message = error.message.replace(error.setting, flag(error.setting), 1)
             # What all of several processes know the first one tells; each tells what only it may know.
             if World.from_environment().is_main or isinstance(error, DataError | DeviceError):
                 show_error(error)

@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from mnistcnn.config import DEFAULT_CHECKPOINT, DEVICE_SPELLING
+from mnistcnn.config import DATA, DEFAULT_CHECKPOINT, DEVICE_SPELLING, TrainConfig
 
-DATA, RECIPE, AUGMENTATION, MACHINE, OUTPUT = "Data", "Recipe", "Augmentation", "Machine", "Output"
-READING, PAGE = "Reading", "Page"
+OUTPUT, READING, PAGE = "Output", "Reading", "Page"
+_, _DEVICE = TrainConfig.settings()["device"]
 
 
 def _check_device(value: str) -> str:
@@ -26,8 +26,8 @@ DeviceOption = Annotated[
     typer.Option(
         metavar="DEVICE",
         callback=_check_device,
-        help="auto, cpu, cuda, cuda:N, mps, xpu or xpu:N; auto takes the best there is.",
-        rich_help_panel=MACHINE,
+        help=_DEVICE.help,
+        rich_help_panel=_DEVICE.panel,
     ),
 ]
 DataDirOption = Annotated[

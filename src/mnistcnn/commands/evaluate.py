@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mnistcnn import options as o
-from mnistcnn.config import DatasetName, Split
+from mnistcnn.config import DATA, MACHINE, DatasetName, Split
 from mnistcnn.errors import GateError
 
 
@@ -16,16 +16,16 @@ def evaluate(
     checkpoint: o.CheckpointArgument = None,
     split: Annotated[
         Split,
-        typer.Option(help="Which pictures; validation are those that training held out.", rich_help_panel=o.DATA),
+        typer.Option(help="Which pictures; validation are those that training held out.", rich_help_panel=DATA),
     ] = Split.TEST,
     dataset: Annotated[
         DatasetName | None,
-        typer.Option(help="Which data set.", show_default="the one it was trained on", rich_help_panel=o.DATA),
+        typer.Option(help="Which data set.", show_default="the one it was trained on", rich_help_panel=DATA),
     ] = None,
     data_dir: o.DataDirOption = None,
     mirror: o.MirrorOption = None,
     device: o.DeviceOption = "auto",
-    batch_size: Annotated[int, typer.Option(min=1, help="Pictures at a time.", rich_help_panel=o.MACHINE)] = 1000,
+    batch_size: Annotated[int, typer.Option(min=1, help="Pictures at a time.", rich_help_panel=MACHINE)] = 1000,
     min_accuracy: Annotated[
         float | None,
         typer.Option(min=0.0, max=1.0, metavar="X", help="End with exit code 3 below this accuracy (0 to 1)."),
