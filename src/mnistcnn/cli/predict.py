@@ -7,8 +7,14 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
-from mnistcnn import options as o
+from mnistcnn.cli import options as o
+from mnistcnn.cli.blocks import show_frames
+from mnistcnn.cli.output import percent, printable, show_error, show_json, show_note, stdout
+from mnistcnn.cli.progress import watching
+from mnistcnn.errors import MnistCnnError
+from mnistcnn.results import Prediction, Transfer
 
 
 def predict(
@@ -46,10 +52,8 @@ def predict(
     quiet: o.QuietOption = False,
 ) -> None:
     """Read the digits on pictures: photographs, scans, drawings."""
-    from mnistcnn import console, prediction
+    from mnistcnn import prediction
     from mnistcnn.checkpoint import find_checkpoint, load_checkpoint
-    from mnistcnn.progress import watching
-    from mnistcnn.results import Transfer
 
     with watching(quiet=quiet) as observer:
         loaded = load_checkpoint(find_checkpoint(checkpoint, observer))
@@ -63,7 +67,7 @@ def predict(
         min_confidence=min_confidence,
         save_input=save_input,
     )
-    width = min(40, max(len(console.printable(path)) for path in paths))
+    width = min(40, max(len(printable(path)) for path in paths))
     records, failed = [], 0
     with watching(quiet=quiet or len(paths) < 100 or sys.stdout.isatty()) as observer:
         for number, (made, reading) in enumerate(each, start=1):
@@ -72,10 +76,37 @@ def predict(
             if json:
                 records.append(made.to_dict())
             else:
-                console.show_prediction(made, width)
+                show_prediction(made, width)
                 if show and reading is not None:
-                    console.show_frames(reading.frame, reading.original)
+                    show_frames(reading.frame, reading.original)
     if json:
-        console.show_json({"checkpoint": str(loaded.path), "trained_on": loaded.trained_on, "predictions": records})
+        show_json({"checkpoint": str(loaded.path), "trained_on": loaded.trained_on, "predictions": records})
     if failed:
         raise typer.Exit(1)
+
+
+def show_prediction(prediction: Prediction, name_width: int) -> None:
+    """One picture's line: name, digit, confidence as a bar, the runners-up; its error goes to stderr."""
+    if prediction.error is not None:
+        show_error(MnistCnnError(prediction.error))
+        return
+    digit = "?" if prediction.digit is None else str(prediction.digit)
+    first = prediction.top[0]
+    line = Text(f"{printable(prediction.path):<{name_width}}  ")
+    line.append(digit, style="bold yellow" if prediction.unsure else "bold green")
+    line.append(f"  {_bar(first.confidence)} {percent(first.confidence, 1):>7}")
+    others = prediction.top if prediction.unsure else prediction.top[1:]
+    if prediction.unsure:
+        line.append("  unsure:", style="yellow")
+    elif others:
+        line.append("  then", style="dim")
+    for other in others:
+        line.append(f" {other.digit} {percent(other.confidence, 1)}", style="dim")
+    stdout().print(line, soft_wrap=True)
+    if prediction.warning is not None:
+        show_note(f"{prediction.path}: {prediction.warning}.", warning=True)
+
+
+def _bar(share: float, width: int = 10) -> str:
+    filled = round(share * width)
+    return "█" * filled + "░" * (width - filled)

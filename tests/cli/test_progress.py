@@ -4,8 +4,8 @@ import re
 import pytest
 from rich.console import Console
 
-from mnistcnn import progress
-from mnistcnn.progress import Bars, Lines, watching
+from mnistcnn.cli import progress
+from mnistcnn.cli.progress import Bars, Lines, watching
 from mnistcnn.results import EpochResult, Event, Metrics, Note, StepResult, TrainStart, Transfer
 
 ENVIRONMENT = {

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
 
-from mnistcnn import options as o
+from mnistcnn.cli import options as o
+from mnistcnn.cli.output import show_note
+from mnistcnn.cli.progress import watching
 
 PORT = 8028
 
@@ -30,19 +33,23 @@ def draw(
     from mnistcnn.extras import require
 
     require("`mnistcnn draw`", "draw", "starlette", "uvicorn")
-    from mnistcnn import console
     from mnistcnn.drawing import Reader
-    from mnistcnn.progress import watching
     from mnistcnn.server import open_browser, serve
 
     with watching(quiet=quiet) as observer:
         reader = Reader(checkpoint, device=device, observer=observer)
 
     def ready(address: str) -> None:
-        console.show_address(address)
+        show_address(address)
         if not quiet:
-            console.show_note("Ctrl-C ends it.")
+            show_note("Ctrl-C ends it.")
         if open_page:
             open_browser(address)
 
     serve(reader, host=host, port=port, ready=ready)
+
+
+def show_address(address: str) -> None:
+    """Where the drawing page is, at once, also into a pipe."""
+    sys.stdout.write(address + "\n")
+    sys.stdout.flush()

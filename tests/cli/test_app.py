@@ -10,7 +10,8 @@ import pytest
 import typer
 from PIL import Image
 
-from mnistcnn import cli
+from mnistcnn.cli import app
+from mnistcnn.cli.app import PATIENCE
 from mnistcnn.data import load_dataset
 from mnistcnn.errors import ExitCode
 from tests.conftest import TINY_CONFIG, invoke
@@ -161,7 +162,7 @@ def test_of_several_processes_the_first_says_what_is_wrong_and_the_others_let_it
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     waits: list[float] = []
-    monkeypatch.setattr("mnistcnn.cli.time.sleep", waits.append)
+    monkeypatch.setattr("time.sleep", waits.append)
     for name, value in {"TORCHELASTIC_RUN_ID": "x", "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}.items():
         monkeypatch.setenv(name, value)
     for rank, said in (("0", "Error: --batch-size 1 is less than the 2 processes.\n"), ("1", "")):
@@ -169,7 +170,7 @@ def test_of_several_processes_the_first_says_what_is_wrong_and_the_others_let_it
         monkeypatch.setenv("LOCAL_RANK", rank)
         result = invoke("train", "--batch-size", 1)
         assert (result.exit_code, result.stderr) == (ExitCode.USAGE, said)
-    assert waits == [cli.PATIENCE]
+    assert waits == [PATIENCE]
 
 
 def test_what_was_given_on_the_command_line_is_told_from_defaults(tiny: Path) -> None:
@@ -239,7 +240,7 @@ def test_the_version_is_that_of_the_package() -> None:
 
 
 def options() -> Iterator[tuple[str, typer.core.TyperOption]]:
-    group = typer.main.get_command(cli.app)
+    group = typer.main.get_command(app)
     assert isinstance(group, typer.core.TyperGroup)
     for name, command in {"": group, **group.commands}.items():
         for parameter in command.params:

@@ -10,8 +10,11 @@ from typing import Annotated, Any, get_args
 
 import typer
 
-from mnistcnn import options as o
+from mnistcnn.cli import options as o
+from mnistcnn.cli.output import data_name, device_line, new_table, percent, show_json, show_pairs, stdout, written
+from mnistcnn.cli.progress import watching
 from mnistcnn.config import DEFAULT_CHECKPOINT, DEFAULT_OUTPUT_DIR, Files, TrainConfig
+from mnistcnn.results import TrainResult
 from mnistcnn.world import World
 
 
@@ -59,8 +62,6 @@ def train(
     **settings: Any,
 ) -> None:
     """Train the network, test it, write it and the pictures of its training."""
-    from mnistcnn.progress import watching
-
     config = TrainConfig(**settings)
     with watching(quiet=quiet or not World.from_environment().is_main) as observer:
         from mnistcnn import run
@@ -75,12 +76,28 @@ def train(
             observer=observer,
             stop=ctx.obj,
         )
-    from mnistcnn import console
-
     if World.from_environment().is_main:
-        console.show_json(result.to_dict()) if json else console.show_training(result)
+        show_json(result.to_dict()) if json else show_training(result)
 
 
 def _was_given(ctx: typer.Context, name: str) -> bool:
     source = ctx.get_parameter_source(name)
     return source is not None and source.name != "DEFAULT"
+
+
+def show_training(result: TrainResult) -> None:
+    """The table at the end of `train`."""
+    table = new_table(f"Trained on {data_name(result.data['dataset'])}", "split", "pictures", "accuracy", "loss")
+    splits = {"train (on the way)": result.train, "validation": result.validation, "test": result.test}
+    for name, metrics in splits.items():
+        bold = "bold" if name == "test" else ""
+        table.add_row(name, f"{metrics.count:,}", percent(metrics.accuracy), f"{metrics.loss:.4f}", style=bold)
+    stdout().print(table)
+    show_pairs(
+        [
+            ("kept", f"epoch {result.best_epoch} of {len(result.epochs)} (best validation accuracy)"),
+            ("time", f"{result.seconds:.1f} s, {result.pictures_per_second:,.0f} pictures/s in training"),
+            ("device", device_line(result.environment)),
+            *written(result.files),
+        ]
+    )
