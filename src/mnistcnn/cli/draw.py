@@ -5,8 +5,6 @@ from __future__ import annotations
 import sys
 from typing import Annotated
 
-import typer
-
 from mnistcnn.cli import options as o
 from mnistcnn.cli.output import show_note
 from mnistcnn.cli.progress import watching
@@ -17,15 +15,10 @@ PORT = 8028
 def draw(
     checkpoint: o.CheckpointOption = None,
     host: Annotated[
-        str,
-        typer.Option(help="Address to serve; 0.0.0.0 lets other machines in, such as a phone.", rich_help_panel=o.PAGE),
+        str, o.page(help="Address to serve; 0.0.0.0 lets other machines in, such as a phone.")
     ] = "127.0.0.1",
-    port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Port to serve; 0 takes a free one.", rich_help_panel=o.PAGE)
-    ] = PORT,
-    open_page: Annotated[
-        bool, typer.Option("--open/--no-open", help="Open the page in the browser.", rich_help_panel=o.PAGE)
-    ] = True,
+    port: Annotated[int, o.page(min=0, max=65535, help="Port to serve; 0 takes a free one.")] = PORT,
+    open_page: Annotated[bool, o.page("--open/--no-open", help="Open the page in the browser.")] = True,
     device: o.DeviceOption = "auto",
     quiet: o.QuietOption = False,
 ) -> None:

@@ -12,33 +12,26 @@ from rich.text import Text
 from mnistcnn.cli import options as o
 from mnistcnn.cli.output import data_name, device_line, new_table, percent, show_json, show_pairs, stdout, written
 from mnistcnn.cli.progress import watching
-from mnistcnn.config import DATA, MACHINE, DatasetName, Split
+from mnistcnn.config import DatasetName, Split
 from mnistcnn.errors import GateError
 from mnistcnn.results import Evaluation
 
 
 def evaluate(
     checkpoint: o.CheckpointArgument = None,
-    split: Annotated[
-        Split,
-        typer.Option(help="Which pictures; validation are those that training held out.", rich_help_panel=DATA),
-    ] = Split.TEST,
+    split: Annotated[Split, o.data(help="Which pictures; validation are those that training held out.")] = Split.TEST,
     dataset: Annotated[
-        DatasetName | None,
-        typer.Option(help="Which data set.", show_default="the one it was trained on", rich_help_panel=DATA),
+        DatasetName | None, o.data(help="Which data set.", show_default="the one it was trained on")
     ] = None,
     data_dir: o.DataDirOption = None,
     mirror: o.MirrorOption = None,
     device: o.DeviceOption = "auto",
-    batch_size: Annotated[int, typer.Option(min=1, help="Pictures at a time.", rich_help_panel=MACHINE)] = 1000,
+    batch_size: Annotated[int, o.machine(min=1, help="Pictures at a time.")] = 1000,
     min_accuracy: Annotated[
         float | None,
         typer.Option(min=0.0, max=1.0, metavar="X", help="End with exit code 3 below this accuracy (0 to 1)."),
     ] = None,
-    output_dir: Annotated[
-        Path | None,
-        typer.Option("--output-dir", "-o", help="Draw two pictures there.", rich_help_panel=o.OUTPUT),
-    ] = None,
+    output_dir: Annotated[Path | None, o.output("--output-dir", "-o", help="Draw two pictures there.")] = None,
     json: o.JsonOption = False,
     quiet: o.QuietOption = False,
 ) -> None:

@@ -17,13 +17,9 @@ from mnistcnn.results import Export
 def export(
     target: Annotated[Path, typer.Argument(metavar="FILE", help="Where the network goes.", show_default=False)],
     checkpoint: o.CheckpointOption = None,
-    format: Annotated[
-        ExportFormat | None,
-        typer.Option(help="What to write.", show_default="that of the suffix", rich_help_panel=o.OUTPUT),
-    ] = None,
+    format: Annotated[ExportFormat | None, o.output(help="What to write.", show_default="that of the suffix")] = None,
     input_type: Annotated[
-        InputType,
-        typer.Option(help="Number format of the pictures, 0 to 255, that ONNX takes.", rich_help_panel=o.OUTPUT),
+        InputType, o.output(help="Number format of the pictures, 0 to 255, that ONNX takes.")
     ] = InputType.UINT8,
     json: o.JsonOption = False,
     quiet: o.QuietOption = False,

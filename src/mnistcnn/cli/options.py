@@ -1,17 +1,20 @@
-"""The options that several commands share, and the parts of the command line that need no torch."""
+"""The options that several commands share, and the panels of the help. Imports no torch."""
 
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mnistcnn.config import DATA, DEFAULT_CHECKPOINT, DEVICE_SPELLING, TrainConfig
+from mnistcnn.config import DATA, DEFAULT_CHECKPOINT, DEVICE_SPELLING, MACHINE, TrainConfig
 
-OUTPUT, READING, PAGE = "Output", "Reading", "Page"
-_, _DEVICE = TrainConfig.settings()["device"]
+# Options of one panel: `reading(help="…")`.
+data, machine, output, reading, page = (
+    partial(typer.Option, rich_help_panel=panel) for panel in (DATA, MACHINE, "Output", "Reading", "Page")
+)
 
 
 def _check_device(value: str) -> str:
@@ -21,48 +24,22 @@ def _check_device(value: str) -> str:
     return value
 
 
-DeviceOption = Annotated[
-    str,
-    typer.Option(
-        metavar="DEVICE",
-        callback=_check_device,
-        help=_DEVICE.help,
-        rich_help_panel=_DEVICE.panel,
-    ),
-]
+_DEVICE = machine(metavar="DEVICE", callback=_check_device, help=TrainConfig.settings()["device"][1].help)
+DeviceOption = Annotated[str, _DEVICE]
 DataDirOption = Annotated[
     Path | None,
-    typer.Option(
+    data(
         help="Folder with the four MNIST files, raw or .gz; fetched into it if it is empty or missing.",
-        rich_help_panel=DATA,
         show_default="the user's cache",
     ),
 ]
-MirrorOption = Annotated[
-    str | None,
-    typer.Option(
-        envvar="MNISTCNN_MIRROR",
-        metavar="URL",
-        help="Address of a mirror to try first, http:// or https://.",
-        rich_help_panel=DATA,
-    ),
-]
-JsonOption = Annotated[
-    bool, typer.Option("--json", help="Print one JSON document instead of a table.", rich_help_panel=OUTPUT)
-]
-QuietOption = Annotated[
-    bool, typer.Option("--quiet", "-q", help="Say nothing but results and errors.", rich_help_panel=OUTPUT)
-]
-_FOUND = f"{DEFAULT_CHECKPOINT}, else the one in the package"
-CheckpointOption = Annotated[
-    Path | None,
-    typer.Option("--checkpoint", "-c", envvar="MNISTCNN_CHECKPOINT", help="The trained network.", show_default=_FOUND),
-]
+_MIRROR = "Address of a mirror to try first, http:// or https://."
+MirrorOption = Annotated[str | None, data(envvar="MNISTCNN_MIRROR", metavar="URL", help=_MIRROR)]
+JsonOption = Annotated[bool, output("--json", help="Print one JSON document instead of a table.")]
+QuietOption = Annotated[bool, output("--quiet", "-q", help="Say nothing but results and errors.")]
+_FOUND = {"envvar": "MNISTCNN_CHECKPOINT", "show_default": f"{DEFAULT_CHECKPOINT}, else the one in the package"}
+CheckpointOption = Annotated[Path | None, typer.Option("--checkpoint", "-c", help="The trained network.", **_FOUND)]
 CheckpointArgument = Annotated[
     Path | None,
-    typer.Argument(
-        envvar="MNISTCNN_CHECKPOINT",
-        help="A checkpoint of `mnistcnn train`, or a bare state_dict of this network.",
-        show_default=_FOUND,
-    ),
+    typer.Argument(help="A checkpoint of `mnistcnn train`, or a bare state_dict of this network.", **_FOUND),
 ]

@@ -26,28 +26,18 @@ def predict(
     ],
     checkpoint: o.CheckpointOption = None,
     device: o.DeviceOption = "auto",
-    top_k: Annotated[int, typer.Option(min=1, max=10, help="How many digits to name.", rich_help_panel=o.READING)] = 2,
+    top_k: Annotated[int, o.reading(min=1, max=10, help="How many digits to name.")] = 2,
     invert: Annotated[
         bool | None,
-        typer.Option(
-            "--invert/--no-invert",
-            help="The digit is darker / lighter than its paper.",
-            show_default="found out",
-            rich_help_panel=o.READING,
+        o.reading(
+            "--invert/--no-invert", help="The digit is darker / lighter than its paper.", show_default="found out"
         ),
     ] = None,
     min_confidence: Annotated[
-        float,
-        typer.Option(min=0.0, max=1.0, metavar="P", help="Less sure than this is unsure.", rich_help_panel=o.READING),
+        float, o.reading(min=0.0, max=1.0, metavar="P", help="Less sure than this is unsure.")
     ] = 0.0,
-    show: Annotated[
-        bool,
-        typer.Option("--show", help="Draw what the network saw, beside the original.", rich_help_panel=o.OUTPUT),
-    ] = False,
-    save_input: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Write what the network saw there.", rich_help_panel=o.OUTPUT),
-    ] = None,
+    show: Annotated[bool, o.output("--show", help="Draw what the network saw, beside the original.")] = False,
+    save_input: Annotated[Path | None, o.output(metavar="DIR", help="Write what the network saw there.")] = None,
     json: o.JsonOption = False,
     quiet: o.QuietOption = False,
 ) -> None:

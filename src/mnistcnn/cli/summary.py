@@ -20,10 +20,7 @@ def summary(
     batch_size: Annotated[
         int, typer.Option(min=1, help="Pictures to reckon the memory for.")
     ] = TrainConfig().batch_size,
-    plot: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Draw the first layer's filters there.", rich_help_panel=o.OUTPUT),
-    ] = None,
+    plot: Annotated[Path | None, o.output(metavar="FILE", help="Draw the first layer's filters there.")] = None,
     json: o.JsonOption = False,
     quiet: o.QuietOption = False,
 ) -> None:

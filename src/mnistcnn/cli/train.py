@@ -41,22 +41,12 @@ def train(
     data_dir: o.DataDirOption = None,
     mirror: o.MirrorOption = None,
     checkpoint: Annotated[
-        Path,
-        typer.Option("--checkpoint", "-c", help="Where the trained network goes.", rich_help_panel=o.OUTPUT),
+        Path, o.output("--checkpoint", "-c", help="Where the trained network goes.")
     ] = DEFAULT_CHECKPOINT,
-    output_dir: Annotated[
-        Path, typer.Option("--output-dir", "-o", help="Where the pictures go.", rich_help_panel=o.OUTPUT)
-    ] = DEFAULT_OUTPUT_DIR,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with an unfinished run.", rich_help_panel=o.OUTPUT)
-    ] = False,
-    restart: Annotated[
-        bool, typer.Option("--restart", help="Throw an unfinished run away.", rich_help_panel=o.OUTPUT)
-    ] = False,
-    save_every: Annotated[
-        float,
-        typer.Option(min=0.0, help="Seconds between saves of the unfinished run.", rich_help_panel=o.OUTPUT),
-    ] = 30.0,
+    output_dir: Annotated[Path, o.output("--output-dir", "-o", help="Where the pictures go.")] = DEFAULT_OUTPUT_DIR,
+    resume: Annotated[bool, o.output("--resume", help="Go on with an unfinished run.")] = False,
+    restart: Annotated[bool, o.output("--restart", help="Throw an unfinished run away.")] = False,
+    save_every: Annotated[float, o.output(min=0.0, help="Seconds between saves of the unfinished run.")] = 30.0,
     json: o.JsonOption = False,
     quiet: o.QuietOption = False,
     **settings: Any,
