@@ -69,6 +69,23 @@ def test_a_resumed_run_begins_where_it_stood() -> None:
     assert bars._progress.tasks[0].completed == 14
     assert bars._progress.tasks[0].total == 20
     assert "Going on in epoch 2 at step 4" in stream.getvalue().replace("\n", " ")
+    bars(EpochResult(1, 0.001, HALF, HALF, 1.0, 1.0))  # stopped after its last step: no step comes before this
+
+
+def test_the_clock_of_the_epoch_starts_anew_with_each_epoch() -> None:
+    bars = Bars(Console(file=io.StringIO(), force_terminal=True))
+    now = 0.0
+    bars._progress.get_time = lambda: now
+    bars(TrainStart(3, 30, 0, 1, 0, ENVIRONMENT, DATA))
+    for epoch in (1, 2, 3):
+        for step in range(1, 11):
+            bars(StepResult(epoch, step, 10, 10 * (epoch - 1) + step, 30, HALF, 1.0))
+            run, one = bars._progress.tasks
+            assert (run.elapsed, one.elapsed, one.completed) == (now, now - 11 * (epoch - 1), step)
+            assert one.time_remaining is None or one.finished or one.time_remaining > 0
+            now += 1
+        now += 1  # on the validation pictures
+        bars(EpochResult(epoch, 0.001, HALF, HALF, 1.0, 1.0))
 
 
 def test_what_has_come_is_taken_off_the_screen() -> None:

@@ -92,6 +92,8 @@ class Bars(Lines):
                 self._update(event.what, event.done, event.total or None, amount)
                 if event.total and event.done >= event.total:
                     self._remove(event.what)
+            case EpochResult() if "epoch" in self._tasks and event.epoch < self._epochs:
+                self._progress.reset(self._tasks["epoch"])
             case EpochResult() | Note():
                 pass
 
