@@ -3,7 +3,7 @@ from dataclasses import fields
 
 import pytest
 
-from mnistcnn.config import DatasetName, Precision, TrainConfig, flag
+from mnistcnn.config import DatasetName, Precision, TrainConfig
 from mnistcnn.errors import UsageError
 
 
@@ -40,13 +40,22 @@ def test_settings_survive_the_way_through_plain_types() -> None:
         ("validation_size", 60_000),
     ],
 )
-def test_senseless_values_are_refused_by_the_name_of_their_option(name: str, value: float) -> None:
-    with pytest.raises(UsageError, match=flag(name)):
+def test_senseless_values_are_refused_by_the_name_of_their_field(name: str, value: float) -> None:
+    with pytest.raises(UsageError, match=f"^{name} must be (at least|more than) .*, not {value}") as caught:
         TrainConfig(**{name: value})  # type: ignore[arg-type]
+    assert caught.value.setting == name
+
+
+@pytest.mark.parametrize("name", [n for n, (_, s) in TrainConfig.settings().items() if s.min is not None])
+def test_bounds_are_included_unless_they_say_not(name: str) -> None:
+    kind, setting = TrainConfig.settings()[name]
+    TrainConfig(**{name: kind(setting.max)})
+    if not setting.min_excluded:
+        TrainConfig(**{name: kind(setting.min)})
 
 
 @pytest.mark.parametrize(
-    "damage", [{"epochs": "5"}, {"epochs": True}, {"dataset": "cifar"}, {"extra": 1}, {"lr": None}]
+    "damage", [{"epochs": "5"}, {"epochs": True}, {"dataset": "cifar"}, {"extra": 1}, {"lr": None}, {"lr": 10**400}]
 )
 def test_damaged_settings_are_refused(damage: dict[str, object]) -> None:
     with pytest.raises((ValueError, TypeError, UsageError)):

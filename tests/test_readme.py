@@ -9,7 +9,7 @@ import pytest
 import typer
 from typer.core import TyperArgument, TyperGroup, TyperOption
 
-from mnistcnn import cli
+from mnistcnn.cli import app
 from mnistcnn.errors import ExitCode
 
 README = Path(__file__).resolve().parents[1] / "README.md"
@@ -19,7 +19,7 @@ BLOCK = r"(<!-- options: {} -->\n).*?(<!-- end -->)"
 
 def table(command: str) -> str:
     """The options of a command as its `--help` has them, as a Markdown table."""
-    group = typer.main.get_command(cli.app)
+    group = typer.main.get_command(app)
     assert isinstance(group, TyperGroup)
     lines = ["| option | default | meaning |", "|---|---|---|"]
     for parameter in group.commands[command].params:

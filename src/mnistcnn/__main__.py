@@ -1,17 +1,30 @@
 """`python -m mnistcnn` and the `mnistcnn` command."""
 
+import codecs
 import contextlib
 import os
 import sys
 
 from mnistcnn.cli import app
 
+_PLAINER = str.maketrans(
+    {"█": "#", "▀": "'", "▄": ".", "░": ".", "│": "|", "·": ".", "–": "-", "×": "x", "→": "->", "²": "^2"}
+)
+
+
+def _replaced(error: UnicodeError) -> tuple[str, int]:
+    """What stands for characters that a stream can't encode."""
+    assert isinstance(error, UnicodeEncodeError)
+    text = error.object[error.start : error.end].translate(_PLAINER)
+    return text.encode("ascii", "replace").decode(), error.end
+
 
 def main() -> None:
     """Run the command line; what a stream can't encode is replaced, not an error."""
+    codecs.register_error("plainer", _replaced)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")
+            stream.reconfigure(errors="plainer")
     try:
         app(prog_name="mnistcnn")
     except SystemExit as ended:

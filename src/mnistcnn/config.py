@@ -1,12 +1,10 @@
-"""Every setting of a training run, with its default and unit, in one place. Imports nothing heavy."""
-
-from __future__ import annotations
+"""Every setting of a training run, in one place. Imports nothing heavy."""
 
 import math
 from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Self, get_args
 
 from mnistcnn.errors import UsageError
 
@@ -73,71 +71,86 @@ def flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a field of `TrainConfig` means: its help, with its unit, the bounds of a number, the panel of its option."""
+
+    help: str
+    min: float | None = None
+    max: float = math.inf
+    panel: str = "Recipe"
+    min_excluded: bool = False
+
+    def check(self, name: str, value: float) -> None:
+        """Raise `UsageError` for a number out of bounds; NaN is out of any."""
+        if self.min is None or (self.min <= value <= self.max and not (self.min_excluded and value == self.min)):
+            return
+        bound = "more than" if self.min_excluded else "at least"
+        raise UsageError(f"{name} must be {bound} {self.min} and at most {self.max}, not {value}.", setting=name)
+
+
+AUGMENTATION, MACHINE, DATA = "Augmentation", "Machine", "Data"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainConfig:
-    """All that decides which weights a training run ends with (beside the machine it runs on)."""
+    """All that decides which weights a training run ends with (beside the machine it runs on).
 
-    epochs: int = 5  # passes over the training pictures
-    batch_size: int = 50  # pictures per step
-    lr: float = 3e-3  # peak of the one-cycle learning rate
-    weight_decay: float = 0.15  # AdamW's decoupled weight decay, per step and unit of learning rate
-    label_smoothing: float = 0.1  # probability spread evenly over the ten digits
-    skip_easy: float = 0.5  # from the second epoch on, this fraction of the pictures, the best read, is left out
-    repeat_hard: float = 0.25  # from the second epoch on, this fraction, the worst read, comes twice
-    shift: int = 1  # augmentation: up to this many whole pixels in each direction
-    rotation: float = 10.0  # augmentation: up to this many degrees to either side
-    scale: float = 0.1  # augmentation: up to this fraction narrower or wider, and lower or higher
-    shear: float = 0.1  # augmentation: up to this many pixels of slant for a pixel of height
-    elastic: float = 0.5  # augmentation: standard deviation of a smooth random displacement, in pixels
-    seed: int = 0  # split, initialisation, order, augmentation and dropout all follow from it
-    validation_size: int = 5_000  # pictures held out of the training pictures
-    device: str = "auto"
-    precision: Precision = Precision.AUTO
-    dataset: DatasetName = DatasetName.MNIST
+    Each field has its type, its `Setting` and its default; all else that is known of it follows from these.
+    """
+
+    epochs: Annotated[int, Setting("Passes over the training pictures.", 1, 100_000)] = 5
+    batch_size: Annotated[int, Setting("Pictures per step.", 1, TRAIN_PICTURES)] = 50
+    lr: Annotated[float, Setting("Peak of the one-cycle learning rate.", 0.0, 1000.0, min_excluded=True)] = 3e-3
+    # Decoupled, per step and unit of learning rate.
+    weight_decay: Annotated[float, Setting("AdamW's weight decay.", 0.0, 1000.0)] = 0.15
+    label_smoothing: Annotated[float, Setting("Probability spread over all digits.", 0.0, 0.99)] = 0.1
+    # The split, the first weights, the order, the augmentation and the dropout.
+    seed: Annotated[int, Setting("All randomness follows from it.", 0, 2**63 - 1)] = 0
+    validation_size: Annotated[int, Setting("Training pictures held out.", 1, TRAIN_PICTURES - 1)] = 5_000
+    skip_easy: Annotated[
+        float, Setting("After the first epoch, this fraction, the best read, is left out.", 0.0, 0.99)
+    ] = 0.5
+    repeat_hard: Annotated[
+        float, Setting("After the first epoch, this fraction, the worst read, comes twice.", 0.0, 1.0)
+    ] = 0.25
+    shift: Annotated[int, Setting("Random shift, up to so many pixels.", 0, 14, AUGMENTATION)] = 1
+    rotation: Annotated[float, Setting("Random rotation, up to so many degrees.", 0.0, 180.0, AUGMENTATION)] = 10.0
+    scale: Annotated[float, Setting("Random stretch, up to this fraction.", 0.0, 0.9, AUGMENTATION)] = 0.1
+    shear: Annotated[float, Setting("Random slant, up to this slope.", 0.0, 2.0, AUGMENTATION)] = 0.1
+    elastic: Annotated[float, Setting("Random elastic bending, deviation in pixels.", 0.0, 14.0, AUGMENTATION)] = 0.5
+    device: Annotated[
+        str, Setting("auto, cpu, cuda, cuda:N, mps, xpu or xpu:N; auto takes the best there is.", panel=MACHINE)
+    ] = "auto"
+    precision: Annotated[Precision, Setting("auto: bfloat16 where the hardware has it.", panel=MACHINE)] = (
+        Precision.AUTO
+    )
+    dataset: Annotated[DatasetName, Setting("synthetic: digits drawn by the program.", panel=DATA)] = DatasetName.MNIST
+
+    @classmethod
+    def settings(cls) -> dict[str, tuple[type, Setting]]:
+        """Each field's type and its `Setting`, by name."""
+        return {field.name: get_args(field.type) for field in fields(cls)}
 
     def __post_init__(self) -> None:
-        """Refuse values that make no sense, naming the option: `UsageError`."""
-        self._require("epochs", 1, 100_000)
-        self._require("batch_size", 1, TRAIN_PICTURES)
-        self._require("lr", 0.0, 1000.0, low_included=False)
-        self._require("weight_decay", 0.0, 1000.0)
-        self._require("label_smoothing", 0.0, 0.99)
-        self._require("skip_easy", 0.0, 0.99)
-        self._require("repeat_hard", 0.0, 1.0)
-        self._require("shift", 0, 14)
-        self._require("rotation", 0.0, 180.0)
-        self._require("scale", 0.0, 0.9)
-        self._require("shear", 0.0, 2.0)
-        self._require("elastic", 0.0, 14.0)
-        self._require("seed", 0, 2**63 - 1)
-        self._require("validation_size", 1, TRAIN_PICTURES - 1)
-
-    def _require(self, name: str, low: float, high: float, *, low_included: bool = True) -> None:
-        value = getattr(self, name)
-        if math.isfinite(value) and low <= value <= high and (low_included or value > low):
-            return
-        bound = "at least" if low_included else "more than"
-        raise UsageError(f"{flag(name)} must be {bound} {low} and at most {high}, not {value}.")
+        """Refuse values that make no sense, naming the field: `UsageError`."""
+        for name, (_, setting) in self.settings().items():
+            setting.check(name, getattr(self, name))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain types only, for JSON and checkpoints."""
         return {name: str(v) if isinstance(v, StrEnum) else v for name, v in asdict(self).items()}
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> TrainConfig:
+    def from_dict(cls, values: dict[str, Any]) -> Self:
         """The inverse of `to_dict`. Raises `ValueError`, `TypeError` or `UsageError` on anything else."""
-        known = {field.name for field in fields(cls)}
-        if set(values) != known:
-            raise ValueError(f"settings {sorted(set(values) ^ known)} missing or unknown")
-        for field in fields(cls):
-            wanted = type(field.default)
-            got = values[field.name]
-            if isinstance(got, bool) or not isinstance(got, str if issubclass(wanted, str) else wanted | int):
-                raise TypeError(f"setting {field.name} is {type(got).__name__}")
-        return cls(
-            **{
-                **values,
-                "precision": Precision(values["precision"]),
-                "dataset": DatasetName(values["dataset"]),
-            }
-        )
+        settings = cls.settings()
+        if set(values) != set(settings):
+            raise ValueError(f"settings {sorted(set(values) ^ set(settings))} missing or unknown")
+        made: dict[str, Any] = {}
+        for name, (kind, _) in settings.items():
+            got, text = values[name], issubclass(kind, str)
+            if isinstance(got, bool) or not isinstance(got, str if text else kind | int):
+                raise TypeError(f"setting {name} is {type(got).__name__}")
+            made[name] = kind(got) if text else got
+        return cls(**made)

@@ -32,9 +32,17 @@ class MnistCnnError(Exception):
 
 
 class UsageError(MnistCnnError):
-    """Options that make no sense, alone or together."""
+    """Options that make no sense, alone or together.
+
+    `setting` is the field of `TrainConfig` that the message begins with, if it does; the command line puts the
+    name of its option there.
+    """
 
     exit_code = ExitCode.USAGE
+
+    def __init__(self, message: str, hint: str | None = None, *, setting: str | None = None) -> None:
+        super().__init__(message, hint)
+        self.setting = setting
 
 
 class DataError(MnistCnnError):

@@ -9,8 +9,8 @@ import pytest
 from mnistcnn.checkpoint import PACKAGED, load_checkpoint, save_checkpoint
 from mnistcnn.config import Precision
 from mnistcnn.errors import PictureError
-from mnistcnn.picture import NOTHING, read_picture
 from mnistcnn.prediction import predict
+from mnistcnn.preprocessing import NOTHING, preprocess_file
 from mnistcnn.web.reader import Reader
 
 PICTURES = sorted((Path(__file__).parents[1] / "pictures").iterdir())
@@ -29,7 +29,7 @@ def test_a_picture_is_read_exactly_as_predict_reads_it(reader: Reader, path: Pat
     assert drawing.digit == expected.digit and drawing.warning == expected.warning
     for candidate in expected.top:
         assert drawing.probabilities[candidate.digit] == pytest.approx(candidate.confidence, abs=1e-6)
-    assert drawing.frame == read_picture(path).frame.tolist()
+    assert drawing.frame == preprocess_file(path).frame.tolist()
     assert len(drawing.responses) == 25 and {len(row) for tile in drawing.responses for row in tile} == {9}
     assert max(value for tile in drawing.responses for row in tile for value in row) == 255
 

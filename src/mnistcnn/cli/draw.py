@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
-import typer
-
-from mnistcnn import options as o
+from mnistcnn.cli import options as o
+from mnistcnn.cli.output import show_note
+from mnistcnn.cli.progress import watching
 
 PORT = 8028
 
@@ -14,15 +15,10 @@ PORT = 8028
 def draw(
     checkpoint: o.CheckpointOption = None,
     host: Annotated[
-        str,
-        typer.Option(help="Address to serve; 0.0.0.0 lets other machines in, such as a phone.", rich_help_panel=o.PAGE),
+        str, o.page(help="Address to serve; 0.0.0.0 lets other machines in, such as a phone.")
     ] = "127.0.0.1",
-    port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Port to serve; 0 takes a free one.", rich_help_panel=o.PAGE)
-    ] = PORT,
-    open_page: Annotated[
-        bool, typer.Option("--open/--no-open", help="Open the page in the browser.", rich_help_panel=o.PAGE)
-    ] = True,
+    port: Annotated[int, o.page(min=0, max=65535, help="Port to serve; 0 takes a free one.")] = PORT,
+    open_page: Annotated[bool, o.page("--open/--no-open", help="Open the page in the browser.")] = True,
     device: o.DeviceOption = "auto",
     quiet: o.QuietOption = False,
 ) -> None:
@@ -30,8 +26,6 @@ def draw(
     from mnistcnn.extras import require
 
     require("`mnistcnn draw`", "draw", "starlette", "uvicorn")
-    from mnistcnn import console
-    from mnistcnn.progress import watching
     from mnistcnn.web.reader import Reader
     from mnistcnn.web.server import open_browser, serve
 
@@ -39,10 +33,16 @@ def draw(
         reader = Reader(checkpoint, device=device, observer=observer)
 
     def ready(address: str) -> None:
-        console.show_address(address)
+        show_address(address)
         if not quiet:
-            console.show_note("Ctrl-C ends it.")
+            show_note("Ctrl-C ends it.")
         if open_page:
             open_browser(address)
 
     serve(reader, host=host, port=port, ready=ready)
+
+
+def show_address(address: str) -> None:
+    """Where the drawing page is, at once, also into a pipe."""
+    sys.stdout.write(address + "\n")
+    sys.stdout.flush()

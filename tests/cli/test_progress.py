@@ -4,18 +4,12 @@ import re
 import pytest
 from rich.console import Console
 
-from mnistcnn import progress
+from mnistcnn.cli import progress
+from mnistcnn.cli.progress import Bars, Lines, watching
 from mnistcnn.events import EpochResult, Event, Note, StepResult, TrainStart, Transfer
-from mnistcnn.progress import Bars, Lines, watching
-from mnistcnn.results import Metrics
+from mnistcnn.results import Environment, Metrics
 
-ENVIRONMENT = {
-    "device": "cpu",
-    "device_name": "X",
-    "precision": "float32",
-    "threads": 2,
-    "device_reason": "auto",
-}
+ENVIRONMENT = Environment(device="cpu", device_name="X", precision="float32", threads=2, device_reason="auto")
 DATA = {"dataset": "mnist", "train": 55000, "validation": 5000}
 HALF = Metrics(0.5, 1.25, 100)
 EVENTS: list[Event] = [
@@ -70,6 +64,23 @@ def test_a_resumed_run_begins_where_it_stood() -> None:
     assert bars._progress.tasks[0].completed == 14
     assert bars._progress.tasks[0].total == 20
     assert "Going on in epoch 2 at step 4" in stream.getvalue().replace("\n", " ")
+    bars(EpochResult(1, 0.001, HALF, HALF, 1.0, 1.0))  # stopped after its last step: no step comes before this
+
+
+def test_the_clock_of_the_epoch_starts_anew_with_each_epoch() -> None:
+    bars = Bars(Console(file=io.StringIO(), force_terminal=True))
+    now = 0.0
+    bars._progress.get_time = lambda: now
+    bars(TrainStart(3, 30, 0, 1, 0, ENVIRONMENT, DATA))
+    for epoch in (1, 2, 3):
+        for step in range(1, 11):
+            bars(StepResult(epoch, step, 10, 10 * (epoch - 1) + step, 30, HALF, 1.0))
+            run, one = bars._progress.tasks
+            assert (run.elapsed, one.elapsed, one.completed) == (now, now - 11 * (epoch - 1), step)
+            assert one.time_remaining is None or one.finished or one.time_remaining > 0
+            now += 1
+        now += 1  # on the validation pictures
+        bars(EpochResult(epoch, 0.001, HALF, HALF, 1.0, 1.0))
 
 
 def test_what_has_come_is_taken_off_the_screen() -> None:

@@ -9,13 +9,16 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from mnistcnn.commands.draw import draw
-from mnistcnn.commands.evaluate import evaluate
-from mnistcnn.commands.export import export
-from mnistcnn.commands.predict import predict
-from mnistcnn.commands.summary import summary
-from mnistcnn.commands.train import train
-from mnistcnn.errors import DataError, DeviceError, MnistCnnError
+from mnistcnn.cli.draw import draw
+from mnistcnn.cli.evaluate import evaluate
+from mnistcnn.cli.export import export
+from mnistcnn.cli.output import show_error
+from mnistcnn.cli.predict import predict
+from mnistcnn.cli.summary import summary
+from mnistcnn.cli.train import train
+from mnistcnn.config import flag
+from mnistcnn.errors import DataError, DeviceError, MnistCnnError, UsageError
+from mnistcnn.signals import listening
 from mnistcnn.world import World
 
 PATIENCE = 10.0  # seconds; torchrun ends all as soon as one has failed, and the first one is to say why
@@ -25,14 +28,12 @@ class _Group(TyperGroup):
     """Turns our errors into lines and exit codes, and lets Ctrl-C and SIGTERM end any command cleanly."""
 
     def invoke(self, ctx: Any) -> Any:
-        from mnistcnn.signals import listening
-
         try:
             with listening() as ctx.obj:
                 return super().invoke(ctx)
         except MnistCnnError as error:
-            from mnistcnn.console import show_error
-
+            if isinstance(error, UsageError) and error.setting is not None:
+                error.message = error.message.replace(error.setting, flag(error.setting), 1)
             # What all of several processes know the first one tells; each tells what only it may know.
             if World.from_environment().is_main or isinstance(error, DataError | DeviceError):
                 show_error(error)

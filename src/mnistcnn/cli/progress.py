@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.text import Text
 
-from mnistcnn.console import percent, show_note, stderr
+from mnistcnn.cli.output import percent, show_note, stderr
 from mnistcnn.events import EpochResult, Event, Note, Observer, StepResult, TrainStart, Transfer, ignore
 
 _REFRESHES = 4  # a second; each costs about a millisecond
@@ -92,6 +92,8 @@ class Bars(Lines):
                 self._update(event.what, event.done, event.total or None, amount)
                 if event.total and event.done >= event.total:
                     self._remove(event.what)
+            case EpochResult() if "epoch" in self._tasks and event.epoch < self._epochs:
+                self._progress.reset(self._tasks["epoch"])
             case EpochResult() | Note():
                 pass
 
@@ -110,13 +112,11 @@ class Bars(Lines):
 
 
 def _start_line(event: TrainStart) -> str:
-    environment, data = event.environment, event.data
-    where = f"{environment['device']} ({environment['device_name']}), {environment['precision']}"
-    threads = f", {environment['threads']} threads" if environment["device"] == "cpu" else ""
+    data = event.data
     epochs = f"{event.epochs} epoch{'s' * (event.epochs > 1)}"
     line = (
         f"Training on {data['dataset']}: {data['train']:,} pictures, {data['validation']:,} held out; "
-        f"{epochs}, {event.steps:,} steps, on {where}{threads} ({environment['device_reason']})."
+        f"{epochs}, {event.steps:,} steps, on {event.environment} ({event.environment.device_reason})."
     )
     if event.first_step or event.first_epoch > 1:
         line += f" Going on in epoch {event.first_epoch} at step {event.first_step:,}."

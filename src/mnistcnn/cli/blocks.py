@@ -1,0 +1,60 @@
+"""Grey pictures as block characters, two pixels a character."""
+
+from __future__ import annotations
+
+from itertools import zip_longest
+from typing import Any
+
+from rich.color import Color
+from rich.console import Console
+from rich.style import Style
+from rich.text import Text
+
+from mnistcnn.cli.output import stdout
+
+_SIDE = 28  # pixels
+_MOST_COLUMNS = 46  # of the original: 80 less the frame, its borders and the gap
+_GAP = "   "
+_SHAPES = " ▄▀█"  # by which pixels are light: none, the lower, the upper, both
+
+
+def show_frames(frame: Any, original: Any) -> None:
+    """Draw what the network saw, (28, 28) uint8, and the original, (height, width) uint8 luminance.
+
+    Side by side where the terminal is wide enough, else one under the other; in greys where it has colours, else
+    what is lighter than the middle.
+    """
+    console = stdout()
+    seen = [Text.assemble("│", line, "│") for line in _draw(console, frame)]
+    whole = _draw(console, original)
+    if len(seen[0]) + len(_GAP) + len(whole[0]) <= console.width:
+        lines = [left + Text(_GAP) + right for left, right in zip_longest(seen, whole, fillvalue=Text())]
+    else:
+        lines = [*seen, Text(), *whole]
+    for line in lines:
+        console.print(line, soft_wrap=True)
+
+
+def _draw(console: Console, picture: Any) -> list[Text]:
+    """At most 28 rows of pixels in half as many lines."""
+    from PIL import Image
+
+    scale = min(_SIDE / picture.shape[0], min(_MOST_COLUMNS, console.width) / picture.shape[1])
+    height, width = (max(1, round(scale * side)) for side in picture.shape)
+    pixels = Image.fromarray(picture).resize((width, height), Image.Resampling.BOX).tobytes()
+    low, high = min(pixels), max(pixels)
+    middle = (low + high) / 2 if low < high else 127.5
+    coloured = console.color_system and not console.no_color and not console.options.ascii_only
+    rows = [pixels[start : start + width] for start in range(0, len(pixels), width)]
+    lines = []
+    for upper, lower in zip_longest(rows[::2], rows[1::2], fillvalue=rows[-1]):
+        line = Text()
+        for above, below in zip(upper, lower, strict=True):
+            if coloured:
+                line.append(
+                    "▀", Style(color=Color.from_rgb(above, above, above), bgcolor=Color.from_rgb(below, below, below))
+                )
+            else:
+                line.append(_SHAPES[2 * (above > middle) + (below > middle)])
+        lines.append(line)
+    return lines

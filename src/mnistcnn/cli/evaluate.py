@@ -1,0 +1,102 @@
+"""`mnistcnn evaluate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from mnistcnn.cli import options as o
+from mnistcnn.cli.output import data_name, new_table, percent, show_json, show_pairs, stdout, written
+from mnistcnn.cli.progress import watching
+from mnistcnn.config import DatasetName, Split
+from mnistcnn.errors import GateError
+
+if TYPE_CHECKING:
+    from mnistcnn.evaluation import Evaluation
+
+
+def evaluate(
+    checkpoint: o.CheckpointArgument = None,
+    split: Annotated[Split, o.data(help="Which pictures; validation are those that training held out.")] = Split.TEST,
+    dataset: Annotated[
+        DatasetName | None, o.data(help="Which data set.", show_default="the one it was trained on")
+    ] = None,
+    data_dir: o.DataDirOption = None,
+    mirror: o.MirrorOption = None,
+    device: o.DeviceOption = "auto",
+    batch_size: Annotated[int, o.machine(min=1, help="Pictures at a time.")] = 1000,
+    min_accuracy: Annotated[
+        float | None,
+        typer.Option(min=0.0, max=1.0, metavar="X", help="End with exit code 3 below this accuracy (0 to 1)."),
+    ] = None,
+    output_dir: Annotated[Path | None, o.output("--output-dir", "-o", help="Draw two pictures there.")] = None,
+    json: o.JsonOption = False,
+    quiet: o.QuietOption = False,
+) -> None:
+    """Measure a trained network: accuracy, confusion, scores per digit, calibration."""
+    with watching(quiet=quiet) as observer:
+        from mnistcnn import evaluation
+
+        result = evaluation.evaluate(
+            checkpoint,
+            split=split,
+            dataset=dataset,
+            device=device,
+            batch_size=batch_size,
+            data_dir=data_dir,
+            mirror=mirror,
+            output_dir=output_dir,
+            observer=observer,
+        )
+
+    show_json(result.to_dict()) if json else show_evaluation(result)
+    if min_accuracy is not None and result.accuracy < min_accuracy:
+        raise GateError(f"Accuracy {result.accuracy:.4f} is below --min-accuracy {min_accuracy:g}.")
+
+
+def show_evaluation(result: Evaluation) -> None:
+    """The report of `evaluate`."""
+    low, high = result.accuracy_interval
+    show_pairs(
+        [
+            ("checkpoint", result.checkpoint),
+            ("trained on", data_name(result.trained_on) if result.trained_on else "unknown (a bare state_dict)"),
+            ("measured on", f"{data_name(result.dataset)}, {result.split} split, {result.count:,} pictures"),
+            ("accuracy", f"{percent(result.accuracy)}   (95 % interval {percent(low)} to {percent(high)})"),
+            ("loss", f"{result.loss:.4f}"),
+            (
+                "calibration",
+                f"expected error {percent(result.calibration_error)} (temperature {result.temperature:.3f})",
+            ),
+            ("speed", f"{result.pictures_per_second:,.0f} pictures/s on {result.environment}"),
+        ]
+    )
+    stdout().print(_confusion_table(result.confusion_matrix))
+    scores = new_table("Per digit", "digit", "pictures", "precision", "recall", "F1", words=0)
+    for score in result.per_digit:
+        fractions = (score.precision, score.recall, score.f1)
+        scores.add_row(str(score.digit), f"{score.count:,}", *map(percent, fractions))
+    stdout().print(scores)
+    show_pairs(written(result.files))
+
+
+def _confusion_table(confusion: list[list[int]]) -> Table:
+    table = new_table("Confusion matrix: rows true, columns read", "", *map(str, range(10)), words=0)
+    for digit, row in enumerate(confusion):
+        total = max(1, sum(row))
+        cells = [_confusion_cell(count, count / total, digit == read) for read, count in enumerate(row)]
+        table.add_row(Text(str(digit), style="bold"), *cells)
+    return table
+
+
+def _confusion_cell(count: int, share: float, right: bool) -> Text:
+    """Hits green, mistakes the stronger the more of them there are; readable on dark and on light."""
+    if not count:
+        return Text("·", style="dim")
+    if right:
+        return Text(f"{count:,}", style="green")
+    return Text(f"{count:,}", style="bold red" if share >= 0.005 else "yellow" if share >= 0.002 else "")

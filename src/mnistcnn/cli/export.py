@@ -1,0 +1,50 @@
+"""`mnistcnn export`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mnistcnn.cli import options as o
+from mnistcnn.cli.output import show_json, show_pairs
+from mnistcnn.cli.progress import watching
+from mnistcnn.config import ExportFormat, InputType
+
+if TYPE_CHECKING:
+    from mnistcnn.export import Export
+
+
+def export(
+    target: Annotated[Path, typer.Argument(metavar="FILE", help="Where the network goes.", show_default=False)],
+    checkpoint: o.CheckpointOption = None,
+    format: Annotated[ExportFormat | None, o.output(help="What to write.", show_default="that of the suffix")] = None,
+    input_type: Annotated[
+        InputType, o.output(help="Number format of the pictures, 0 to 255, that ONNX takes.")
+    ] = InputType.UINT8,
+    json: o.JsonOption = False,
+    quiet: o.QuietOption = False,
+) -> None:
+    """Write the network for other programs: ONNX or safetensors. Needs the extra onnx or safetensors."""
+    with watching(quiet=quiet) as observer:
+        from mnistcnn import exporting
+
+        result = exporting.export(target, checkpoint, format=format, input_type=input_type, observer=observer)
+
+    show_json(result.to_dict()) if json else show_export(result)
+
+
+def show_export(result: Export) -> None:
+    """What `export` has written."""
+    pairs = [
+        ("written", f"{result.path} ({result.format}, {result.size:,} bytes)"),
+        ("checkpoint", result.checkpoint),
+        *((name.replace("_", " "), value) for name, value in result.metadata.items()),
+    ]
+    if result.largest_difference is not None:
+        pairs += [
+            ("takes", f"pictures (N, 1, 28, 28) {result.input_type}, 0 paper to 255 ink; opset {result.opset}"),
+            ("gives", f"probabilities (N, 10); from the original's at most {result.largest_difference:.1e}"),
+        ]
+    show_pairs(pairs)

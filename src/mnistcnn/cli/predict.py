@@ -1,0 +1,99 @@
+"""`mnistcnn predict`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.text import Text
+
+from mnistcnn.cli import options as o
+from mnistcnn.cli.blocks import show_frames
+from mnistcnn.cli.output import percent, printable, show_error, show_json, show_note, stdout
+from mnistcnn.cli.progress import watching
+from mnistcnn.errors import MnistCnnError
+from mnistcnn.events import Transfer
+
+if TYPE_CHECKING:
+    from mnistcnn.prediction import Prediction
+
+
+def predict(
+    images: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="IMAGE...", help="Pictures, or folders of them; - is standard input.", show_default=False
+        ),
+    ],
+    checkpoint: o.CheckpointOption = None,
+    device: o.DeviceOption = "auto",
+    top_k: Annotated[int, o.reading(min=1, max=10, help="How many digits to name.")] = 2,
+    invert: Annotated[
+        bool | None,
+        o.reading(
+            "--invert/--no-invert", help="The digit is darker / lighter than its paper.", show_default="found out"
+        ),
+    ] = None,
+    min_confidence: Annotated[
+        float, o.reading(min=0.0, max=1.0, metavar="P", help="Less sure than this is unsure.")
+    ] = 0.0,
+    show: Annotated[bool, o.output("--show", help="Draw what the network saw, beside the original.")] = False,
+    save_input: Annotated[Path | None, o.output(metavar="DIR", help="Write what the network saw there.")] = None,
+    json: o.JsonOption = False,
+    quiet: o.QuietOption = False,
+) -> None:
+    """Read the digits on pictures: photographs, scans, drawings."""
+    from mnistcnn.checkpoint import find_checkpoint, load_checkpoint
+    from mnistcnn.prediction import Predictor, find_images
+
+    with watching(quiet=quiet) as observer:
+        loaded = load_checkpoint(find_checkpoint(checkpoint, observer))
+    paths = find_images(images)
+    predictions = Predictor(loaded, device).predict(
+        paths, top_k=top_k, invert=invert, min_confidence=min_confidence, save_input=save_input
+    )
+    width = min(40, max(len(printable(path)) for path in paths))
+    records, failed = [], 0
+    with watching(quiet=quiet or len(paths) < 100 or sys.stdout.isatty()) as observer:
+        for number, (made, image) in enumerate(predictions, start=1):
+            observer(Transfer("pictures", number, len(paths)))
+            failed += made.error is not None
+            if json:
+                records.append(made.to_dict())
+            else:
+                show_prediction(made, width)
+                if show and image is not None:
+                    show_frames(image.frame, image.original)
+    if json:
+        show_json({"checkpoint": str(loaded.path), "trained_on": loaded.trained_on, "predictions": records})
+    if failed:
+        raise typer.Exit(1)
+
+
+def show_prediction(prediction: Prediction, name_width: int) -> None:
+    """One picture's line: name, digit, confidence as a bar, the runners-up; its error goes to stderr."""
+    if prediction.error is not None:
+        show_error(MnistCnnError(prediction.error))
+        return
+    digit = "?" if prediction.digit is None else str(prediction.digit)
+    first = prediction.top[0]
+    line = Text(f"{printable(prediction.path):<{name_width}}  ")
+    line.append(digit, style="bold yellow" if prediction.unsure else "bold green")
+    line.append(f"  {_bar(first.confidence)} {percent(first.confidence, 1):>7}")
+    others = prediction.top if prediction.unsure else prediction.top[1:]
+    if prediction.unsure:
+        line.append("  unsure:", style="yellow")
+    elif others:
+        line.append("  then", style="dim")
+    for other in others:
+        line.append(f" {other.digit} {percent(other.confidence, 1)}", style="dim")
+    stdout().print(line, soft_wrap=True)
+    if prediction.warning is not None:
+        show_note(f"{prediction.path}: {prediction.warning}.", warning=True)
+
+
+def _bar(share: float, width: int = 10) -> str:
+    filled = round(share * width)
+    return "█" * filled + "░" * (width - filled)

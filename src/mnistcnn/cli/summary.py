@@ -1,0 +1,93 @@
+"""`mnistcnn summary`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mnistcnn.cli import options as o
+from mnistcnn.cli.output import data_name, new_table, percent, show_json, show_pairs, stdout, written
+from mnistcnn.cli.progress import watching
+from mnistcnn.config import TrainConfig
+from mnistcnn.results import Environment
+
+if TYPE_CHECKING:
+    from mnistcnn.summary import ModelSummary
+
+
+def summary(
+    checkpoint: o.CheckpointArgument = None,
+    batch_size: Annotated[
+        int, typer.Option(min=1, help="Pictures to reckon the memory for.")
+    ] = TrainConfig().batch_size,
+    plot: Annotated[Path | None, o.output(metavar="FILE", help="Draw the first layer's filters there.")] = None,
+    json: o.JsonOption = False,
+    quiet: o.QuietOption = False,
+) -> None:
+    """Explain the network layer by layer, and what training made of it."""
+    with watching(quiet=quiet) as observer:
+        from mnistcnn.summary import summarise
+
+        result = summarise(checkpoint, batch_size=batch_size, plot=plot, observer=observer)
+
+    show_json(result.to_dict()) if json else show_summary(result)
+
+
+def show_summary(result: ModelSummary) -> None:
+    """The table of `summary`."""
+    title = "MnistCNN: 1×28×28 picture in, 10 logits out"
+    table = new_table(title, "layer", "what it does", "output", "parameters", "multiply-adds", words=2)
+    for layer in result.layers:
+        table.add_row(
+            layer.name,
+            f"{layer.kind} {layer.detail}".strip(),
+            "×".join(map(str, layer.output)),
+            f"{layer.parameters:,}" if layer.parameters else "–",
+            f"{layer.multiply_adds:,}" if layer.multiply_adds else "–",
+        )
+    table.add_section()
+    table.add_row("total", "", "", f"{result.parameters:,}", f"{result.multiply_adds:,}", style="bold")
+    stdout().print(table)
+    megabyte = 1024 * 1024
+    forward, training = result.forward_bytes / megabyte, result.training_bytes / megabyte
+    pictures = f"at {result.batch_size:,} pictures in float32"
+    show_pairs(
+        [
+            ("memory", f"{forward:.1f} MB forward, {training:.1f} MB in training, {pictures}"),
+            ("began with", result.initialisation),
+            *_training(result.checkpoint),
+        ]
+    )
+    table = new_table(
+        "Weights, now and at the start", "layer", "mean", "deviation", "mean at start", "deviation at start"
+    )
+    for layer in result.layers:
+        figures = (layer.weight_mean, layer.weight_std, layer.initial_weight_mean, layer.initial_weight_std)
+        if all(figure is not None for figure in figures):
+            table.add_row(layer.name, *(f"{figure:+.4f}" for figure in figures))
+    stdout().print(table)
+    show_pairs(written(result.files))
+
+
+def _training(about: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """What a checkpoint's description says of its training."""
+    yield "checkpoint", about["path"]
+    config = about.get("config")
+    if not config:
+        yield "trained on", "unknown: a bare state_dict"
+        return
+    yield "trained on", f"{data_name(config['dataset'])}, {about['created']}"
+    yield (
+        "settings",
+        ", ".join(f"{name} {value}" for name, value in config.items() if name not in ("dataset", "device")),
+    )
+    if about["environment"]["device"]:
+        yield "device", str(Environment.from_dict(about["environment"]))
+    for split in ("train", "validation", "test"):
+        metrics = about["metrics"].get(split)
+        if isinstance(metrics, dict) and {"accuracy", "loss"} <= set(metrics):
+            yield split, f"accuracy {percent(metrics['accuracy'])}, loss {metrics['loss']:.4f}"
+    yield "temperature", f"{about['temperature']:.3f}"

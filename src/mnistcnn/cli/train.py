@@ -1,0 +1,95 @@
+"""`mnistcnn train`."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_args
+
+import typer
+
+from mnistcnn.cli import options as o
+from mnistcnn.cli.output import data_name, new_table, percent, show_json, show_pairs, stdout, written
+from mnistcnn.cli.progress import watching
+from mnistcnn.config import DEFAULT_CHECKPOINT, DEFAULT_OUTPUT_DIR, Files, TrainConfig
+from mnistcnn.world import World
+
+if TYPE_CHECKING:
+    from mnistcnn.training.finish import TrainResult
+
+
+def _with_settings(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command an option for each field of `TrainConfig` in the place of its `**settings`."""
+    signature = inspect.signature(command, eval_str=True)
+    context, *own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+    options = []
+    for field in fields(TrainConfig):
+        kind, setting = get_args(field.type)
+        option = Annotated[kind, typer.Option(help=setting.help, rich_help_panel=setting.panel)]  # type: ignore[valid-type]
+        annotation = o.DeviceOption if field.name == "device" else option
+        options.append(
+            inspect.Parameter(field.name, context.KEYWORD_ONLY, default=field.default, annotation=annotation)
+        )
+    command.__signature__ = signature.replace(parameters=[context, *options, *own])  # type: ignore[attr-defined]
+    return command
+
+
+@_with_settings
+def train(
+    ctx: typer.Context,
+    *,
+    data_dir: o.DataDirOption = None,
+    mirror: o.MirrorOption = None,
+    checkpoint: Annotated[
+        Path, o.output("--checkpoint", "-c", help="Where the trained network goes.")
+    ] = DEFAULT_CHECKPOINT,
+    output_dir: Annotated[Path, o.output("--output-dir", "-o", help="Where the pictures go.")] = DEFAULT_OUTPUT_DIR,
+    resume: Annotated[bool, o.output("--resume", help="Go on with an unfinished run.")] = False,
+    restart: Annotated[bool, o.output("--restart", help="Throw an unfinished run away.")] = False,
+    save_every: Annotated[float, o.output(min=0.0, help="Seconds between saves of the unfinished run.")] = 30.0,
+    json: o.JsonOption = False,
+    quiet: o.QuietOption = False,
+    **settings: Any,
+) -> None:
+    """Train the network, test it, write it and the pictures of its training."""
+    config = TrainConfig(**settings)
+    with watching(quiet=quiet or not World.from_environment().is_main) as observer:
+        from mnistcnn.training import run
+
+        result = run.train(
+            config,
+            Files(checkpoint, output_dir, data_dir, mirror),
+            resume=resume,
+            restart=restart,
+            given=[name for name in settings if _was_given(ctx, name)],
+            save_every=save_every,
+            observer=observer,
+            stop=ctx.obj,
+        )
+    if World.from_environment().is_main:
+        show_json(result.to_dict()) if json else show_training(result)
+
+
+def _was_given(ctx: typer.Context, name: str) -> bool:
+    source = ctx.get_parameter_source(name)
+    return source is not None and source.name != "DEFAULT"
+
+
+def show_training(result: TrainResult) -> None:
+    """The table at the end of `train`."""
+    table = new_table(f"Trained on {data_name(result.data['dataset'])}", "split", "pictures", "accuracy", "loss")
+    splits = {"train (on the way)": result.train, "validation": result.validation, "test": result.test}
+    for name, metrics in splits.items():
+        bold = "bold" if name == "test" else ""
+        table.add_row(name, f"{metrics.count:,}", percent(metrics.accuracy), f"{metrics.loss:.4f}", style=bold)
+    stdout().print(table)
+    show_pairs(
+        [
+            ("kept", f"epoch {result.best_epoch} of {len(result.epochs)} (best validation accuracy)"),
+            ("time", f"{result.seconds:.1f} s, {result.pictures_per_second:,.0f} pictures/s in training"),
+            ("device", str(result.environment)),
+            *written(result.files),
+        ]
+    )

@@ -1,0 +1,44 @@
+import io
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mnistcnn.cli import output
+from mnistcnn.errors import MnistCnnError
+
+
+@given(st.text() | st.binary().map(lambda b: b.decode("utf-8", "surrogateescape")))
+def test_any_name_is_harmless_in_a_terminal(name: str) -> None:
+    shown = output.printable(name)
+    assert shown.isprintable()
+    shown.encode()
+
+
+def test_printable_names_stay_as_they_are() -> None:
+    assert output.printable("Bücher/数字 [red].png") == "Bücher/数字 [red].png"
+
+
+def test_errors_are_one_line_and_a_hint_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    output.show_error(MnistCnnError("a [red]name[/red]\n\x1b[31m " + "x" * 200, "do [b]this[/b]"))
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines() == ["Error: a [red]name[/red]\\n\\x1b[31m " + "x" * 200, "Hint: do [b]this[/b]"]
+
+
+def test_json_is_one_document(capsys: pytest.CaptureFixture[str]) -> None:
+    output.show_json({"a": float("nan")})
+    assert capsys.readouterr().out == '{\n  "schema": 1,\n  "a": null\n}\n'
+
+
+def test_percentages() -> None:
+    assert output.percent(0.99531) == "99.53 %"
+    assert output.percent(1.0, 1) == "100.0 %"
+
+
+def test_consoles_write_to_the_streams_of_the_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stream)
+    output.show_note("hello")
+    assert stream.getvalue() == "hello\n"

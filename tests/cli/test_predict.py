@@ -1,0 +1,26 @@
+import pytest
+
+from mnistcnn.cli.predict import show_prediction
+from mnistcnn.prediction import Candidate, Prediction
+
+
+def test_a_prediction_is_one_line_however_long(capsys: pytest.CaptureFixture[str]) -> None:
+    made = Prediction("a" * 150 + ".png", 7, 0.987, [Candidate(7, 0.987), Candidate(1, 0.01)])
+    show_prediction(made, 20)
+    out = capsys.readouterr().out
+    assert len(out.splitlines()) == 1
+    assert "7  ██████████  98.7 %  then 1 1.0 %" in out
+
+
+def test_an_unsure_prediction_names_the_candidates(capsys: pytest.CaptureFixture[str]) -> None:
+    made = Prediction("p.png", None, 0.4, [Candidate(7, 0.4), Candidate(1, 0.3)], unsure=True)
+    show_prediction(made, 5)
+    assert "?  ████░░░░░░  40.0 %  unsure: 7 40.0 % 1 30.0 %" in capsys.readouterr().out
+
+
+def test_warnings_and_errors_of_pictures_go_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    show_prediction(Prediction("p.png", 7, 0.4, [Candidate(7, 0.4)], warning="nothing but background"), 5)
+    show_prediction(Prediction("q.png", None, None, [], error="q.png is empty."), 5)
+    out, err = capsys.readouterr()
+    assert out.startswith("p.png  7")
+    assert err.splitlines() == ["Warning: p.png: nothing but background.", "Error: q.png is empty."]
