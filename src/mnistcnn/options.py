@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from mnistcnn.config import DEFAULT_CHECKPOINT, DEVICE_SPELLING
+from mnistcnn.config import DEFAULT_CHECKPOINT, DEVICE_SPELLING, check_mirror
 
 DATA, RECIPE, AUGMENTATION, MACHINE, OUTPUT = "Data", "Recipe", "Augmentation", "Machine", "Output"
 READING, PAGE = "Reading", "Page"
@@ -43,6 +43,7 @@ MirrorOption = Annotated[
     typer.Option(
         envvar="MNISTCNN_MIRROR",
         metavar="URL",
+        callback=check_mirror,
         help="Address of a mirror to try first, http:// or https://.",
         rich_help_panel=DATA,
     ),
