@@ -57,7 +57,8 @@ def ours() -> Parts:
     """Parts of `Training`."""
     from mnistcnn.config import Precision, TrainConfig
     from mnistcnn.data import load_dataset
-    from mnistcnn.data.batches import EpochBatches
+    from mnistcnn.data.loader import EpochLoader
+    from mnistcnn.data.sampler import HardExampleSampler
     from mnistcnn.device import resolve_device
     from mnistcnn.inference import infer
     from mnistcnn.training import Training
@@ -65,9 +66,9 @@ def ours() -> Parts:
     config = TrainConfig(precision=Precision.FLOAT32)
     compute, data = resolve_device("cpu", config.precision), load_dataset()
     training = Training(config, compute, data.train, data.validation)
-    losses = torch.zeros(len(data.train))
-    drawing = clock(lambda: EpochBatches(data.train, config, 1, losses), 3)
-    batches = EpochBatches(data.train, config, 1, losses)
+    sampler = HardExampleSampler(len(data.train), config)
+    drawing = clock(lambda: EpochLoader(data.train, config, 1, sampler), 3)
+    batches = EpochLoader(data.train, config, 1, sampler)
     making = clock(lambda: batches.chunk(3), 20) / batches.chunk_steps
     training.model.train()
     batch = batches.chunk(0)[0]

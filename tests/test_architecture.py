@@ -11,13 +11,14 @@ COMMANDS = ("train", "evaluate", "predict", "summary", "draw", "export")
 FLOORS = [
     {"errors", "results", "world"},
     {"config", "signals", "storage", "convolution"},
-    {"device", "model", "framing", "components", "decoding", "archive", "extras", "data.idx", "data.files"},
-    {"data.order", "data.mirrors", "data.package_index", "data.synthetic", "paper", "strokes", "distributed"},
+    {"device", "model", "framing", "components", "decoding", "archive", "extras", "data.files"},
+    {"data.sampler", "data.augmentation", "data.package_index", "data.synthetic", "paper", "strokes", "distributed"},
     {"picture", "inference"},
-    {"data.sources"},
+    {"data.download"},
     {"data.cache"},
+    {"data.dataset"},
     {"data"},
-    {"data.batches", "checkpoint", "plots"},
+    {"data.loader", "checkpoint", "plots"},
     {"unfinished"},
     {"training", "evaluation", "prediction", "summary", "drawing", "exporting"},
     {"finish", "server"},
@@ -50,7 +51,6 @@ TORCH_FREE = {
     "extras",
     "commands",
     *(f"commands.{name}" for name in COMMANDS),
-    "data.idx",
     "data.synthetic",
     "data.files",
 }
@@ -102,8 +102,8 @@ def test_rooms_without_torch_stay_so(room: str) -> None:
 
 @pytest.mark.parametrize("room", sorted(set(ROOMS) - {"__init__"}))
 def test_tests_mirror_the_source(room: str) -> None:
-    known = {"errors": "test_cli.py", "options": "test_cli.py", "__main__": "test_cli.py", "data": "data/test_cache.py",
-             "paper": "test_picture.py", "finish": "test_run.py",
+    known = {"errors": "test_cli.py", "options": "test_cli.py", "__main__": "test_cli.py",
+             "data": "data/test_dataset.py", "paper": "test_picture.py", "finish": "test_run.py",
              "commands": "test_cli.py", **{f"commands.{name}": "test_cli.py" for name in COMMANDS}}  # fmt: skip
     *folders, name = room.split(".")
     path = TESTS.joinpath(*folders, f"test_{name}.py")

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from mnistcnn.data import Pictures
+from mnistcnn.data import ImageDataset
 from mnistcnn.plots import draw_confusion, draw_filters, draw_mistakes, draw_training
 from mnistcnn.results import EpochResult, Metrics
 
@@ -46,7 +46,7 @@ def test_a_confusion_matrix_without_some_digits() -> None:
 
 
 def test_mistakes_most_confident_first_and_none_at_all() -> None:
-    pictures = Pictures(torch.full((30, 1, 28, 28), 255, dtype=torch.uint8), torch.zeros(30, dtype=torch.int64))
+    pictures = ImageDataset(torch.full((30, 1, 28, 28), 255, dtype=torch.uint8), torch.zeros(30, dtype=torch.int64))
     right, wrong = torch.zeros(30, 10), torch.zeros(30, 10)
     right[:, 0] = wrong[:, 7] = 0.9
     none = opened(draw_mistakes(Path("none"), pictures, right))

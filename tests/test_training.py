@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from mnistcnn.config import TrainConfig
-from mnistcnn.data import Dataset, Pictures, load_dataset
+from mnistcnn.data import DataSplits, ImageDataset, load_dataset
 from mnistcnn.device import Compute
 from mnistcnn.errors import TrainingError
 from mnistcnn.results import EpochResult, StepResult
@@ -15,11 +15,11 @@ from tests.conftest import TINY_CONFIG
 
 
 @pytest.fixture(scope="module")
-def data(tiny: Path) -> Dataset:
+def data(tiny: Path) -> DataSplits:
     return load_dataset(TINY_CONFIG.dataset, data_dir=tiny, validation_size=100)
 
 
-def start(data: Dataset, compute: Compute, config: TrainConfig = TINY_CONFIG) -> Training:
+def start(data: DataSplits, compute: Compute, config: TrainConfig = TINY_CONFIG) -> Training:
     return Training(config, compute, data.train, data.validation)
 
 
@@ -42,7 +42,7 @@ def test_the_learning_rate_rises_and_falls_in_straight_lines() -> None:
     assert 0 < learning_rate(0, 1, 0.5) <= 0.5
 
 
-def test_the_network_learns(data: Dataset, cpu: Compute) -> None:
+def test_the_network_learns(data: DataSplits, cpu: Compute) -> None:
     results = list(start(data, cpu, replace(TINY_CONFIG, epochs=4)).run())
     epochs = [result for result in results if isinstance(result, EpochResult)]
     assert [result.epoch for result in epochs] == [1, 2, 3, 4]
@@ -56,8 +56,8 @@ def test_the_network_learns(data: Dataset, cpu: Compute) -> None:
     assert all(result.validation.count == 100 for result in epochs)
 
 
-def test_one_batch_can_be_learnt_by_heart(data: Dataset, cpu: Compute) -> None:
-    few = Pictures(data.train.images[:20], data.train.labels[:20])
+def test_one_batch_can_be_learnt_by_heart(data: DataSplits, cpu: Compute) -> None:
+    few = ImageDataset(data.train.images[:20], data.train.labels[:20])
     config = TrainConfig(
         epochs=30,
         batch_size=20,
@@ -76,7 +76,7 @@ def test_one_batch_can_be_learnt_by_heart(data: Dataset, cpu: Compute) -> None:
     assert training.history[-1].validation.loss < 0.05
 
 
-def test_the_seed_decides_the_weights_bit_for_bit(data: Dataset, cpu: Compute) -> None:
+def test_the_seed_decides_the_weights_bit_for_bit(data: DataSplits, cpu: Compute) -> None:
     runs = [start(data, cpu, replace(TINY_CONFIG, epochs=1, seed=seed)) for seed in (3, 3, 4)]
     for run in runs:
         torch.rand(5, generator=None) if run is None else list(run.run())
@@ -85,7 +85,7 @@ def test_the_seed_decides_the_weights_bit_for_bit(data: Dataset, cpu: Compute) -
     assert not same(weights(runs[0]), weights(runs[2]))
 
 
-def test_the_callers_random_numbers_change_nothing(data: Dataset, cpu: Compute) -> None:
+def test_the_callers_random_numbers_change_nothing(data: DataSplits, cpu: Compute) -> None:
     quiet = start(data, cpu, replace(TINY_CONFIG, epochs=1))
     list(quiet.run())
     noisy = start(data, cpu, replace(TINY_CONFIG, epochs=1))
@@ -109,7 +109,7 @@ def after(steps: int) -> Callable[[], bool]:
 
 @pytest.mark.parametrize("steps", [1, 7, 19, 20, 21, 33])
 def test_a_run_that_was_stopped_at_any_step_ends_as_if_it_had_not_been(
-    steps: int, data: Dataset, cpu: Compute, tmp_path: Path
+    steps: int, data: DataSplits, cpu: Compute, tmp_path: Path
 ) -> None:
     whole = start(data, cpu)
     list(whole.run())
@@ -127,14 +127,14 @@ def test_a_run_that_was_stopped_at_any_step_ends_as_if_it_had_not_been(
     ]
 
 
-def test_it_stops_at_the_step_where_it_stands(data: Dataset, cpu: Compute) -> None:
+def test_it_stops_at_the_step_where_it_stands(data: DataSplits, cpu: Compute) -> None:
     training = start(data, cpu)
     last = list(training.run(after(7)))[-1]
     assert isinstance(last, StepResult)
     assert (last.step, training.step) == (7, 7)
 
 
-def test_the_best_epoch_is_kept(data: Dataset, cpu: Compute, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_best_epoch_is_kept(data: DataSplits, cpu: Compute, monkeypatch: pytest.MonkeyPatch) -> None:
     from mnistcnn import training as module
     from mnistcnn.results import Metrics
 
@@ -149,7 +149,7 @@ def test_the_best_epoch_is_kept(data: Dataset, cpu: Compute, monkeypatch: pytest
     assert not same(training.best_weights, snapshots[3])
 
 
-def test_divergence_is_told_with_its_step(data: Dataset, cpu: Compute) -> None:
+def test_divergence_is_told_with_its_step(data: DataSplits, cpu: Compute) -> None:
     training = start(data, cpu)
     with torch.no_grad():
         training.model.fc2.bias[0] = float("nan")
@@ -159,7 +159,7 @@ def test_divergence_is_told_with_its_step(data: Dataset, cpu: Compute) -> None:
     assert "--lr 0.0003" in caught.value.hint
 
 
-def test_weights_that_are_not_finite_are_told(data: Dataset, cpu: Compute) -> None:
+def test_weights_that_are_not_finite_are_told(data: DataSplits, cpu: Compute) -> None:
     training = start(data, cpu)
     training.check_finite()
     with torch.no_grad():
@@ -168,7 +168,7 @@ def test_weights_that_are_not_finite_are_told(data: Dataset, cpu: Compute) -> No
         training.check_finite()
 
 
-def test_label_smoothing_is_trained_on_but_not_reported(data: Dataset, cpu: Compute) -> None:
+def test_label_smoothing_is_trained_on_but_not_reported(data: DataSplits, cpu: Compute) -> None:
     training = start(data, cpu)
     first = next(iter(training.run(lambda: True)))
     assert isinstance(first, StepResult)
@@ -177,7 +177,7 @@ def test_label_smoothing_is_trained_on_but_not_reported(data: Dataset, cpu: Comp
     assert not same(weights(training), weights(smooth))
 
 
-def test_the_last_smaller_batch_counts_each_picture_once(data: Dataset, cpu: Compute) -> None:
+def test_the_last_smaller_batch_counts_each_picture_once(data: DataSplits, cpu: Compute) -> None:
     training = start(data, cpu, replace(TINY_CONFIG, epochs=1, batch_size=150))
     epoch = list(training.run())[-1]
     assert isinstance(epoch, EpochResult)

@@ -11,7 +11,7 @@ import torch
 
 from mnistcnn.checkpoint import Checkpoint, find_checkpoint, load_checkpoint
 from mnistcnn.config import DatasetName, Split, TrainConfig
-from mnistcnn.data import Pictures, load_dataset
+from mnistcnn.data import ImageDataset, load_dataset
 from mnistcnn.device import Compute, resolve_device
 from mnistcnn.errors import UsageError
 from mnistcnn.inference import BATCH_SIZE, infer, measure, probabilities
@@ -58,7 +58,7 @@ def evaluate(
 
 def evaluate_pictures(
     checkpoint: Checkpoint,
-    pictures: Pictures,
+    pictures: ImageDataset,
     compute: Compute,
     dataset: DatasetName,
     split: Split,

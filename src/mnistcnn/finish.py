@@ -11,7 +11,7 @@ import torch
 
 from mnistcnn.checkpoint import Checkpoint, save_checkpoint
 from mnistcnn.config import Files
-from mnistcnn.data import Dataset
+from mnistcnn.data import DataSplits
 from mnistcnn.device import Compute
 from mnistcnn.errors import OutputError
 from mnistcnn.evaluation import confusion_matrix
@@ -30,7 +30,7 @@ def output_paths(files: Files) -> list[Path]:
     return [files.output_dir / name for name in (HISTORY, CURVES, CONFUSION, MISTAKES)]
 
 
-def finish(training: Training, compute: Compute, data: Dataset, files: Files, started: float) -> TrainResult:
+def finish(training: Training, compute: Compute, data: DataSplits, files: Files, started: float) -> TrainResult:
     """Calibrate and test the kept weights, write the checkpoint, then history and pictures.
 
     `started` is the `time.perf_counter` of the run's beginning. Raises `OutputError`; where it was a picture
@@ -88,7 +88,7 @@ def _result(checkpoint: Checkpoint, training: Training, test: Metrics, files: Fi
     )
 
 
-def _draw(training: Training, data: Dataset, logits: torch.Tensor, temperature: float, files: Files) -> None:
+def _draw(training: Training, data: DataSplits, logits: torch.Tensor, temperature: float, files: Files) -> None:
     total = training.all_steps
     steps = (int(i * (total - 1) / (_RATE_POINTS - 1)) for i in range(_RATE_POINTS))
     rates = [learning_rate(step, total, training.config.lr) for step in steps]

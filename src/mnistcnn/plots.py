@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from mnistcnn.data import Pictures
+from mnistcnn.data import ImageDataset
 from mnistcnn.results import EpochResult
 from mnistcnn.storage import write_atomically
 
@@ -70,7 +70,7 @@ def _draw_rates(axes: Axes, rates: Sequence[float], epochs: int) -> None:
 
 
 def draw_evaluation(
-    folder: Path, pictures: Pictures, probability: torch.Tensor, confusion: Sequence[Sequence[int]]
+    folder: Path, pictures: ImageDataset, probability: torch.Tensor, confusion: Sequence[Sequence[int]]
 ) -> list[Path]:
     """Draw the confusion matrix and the most confident mistakes; `probability` is (N, 10)."""
     return [draw_confusion(folder, confusion), draw_mistakes(folder, pictures, probability)]
@@ -100,7 +100,7 @@ def draw_confusion(folder: Path, confusion: Sequence[Sequence[int]]) -> Path:
     return _save(figure, folder / CONFUSION)
 
 
-def draw_mistakes(folder: Path, pictures: Pictures, probability: torch.Tensor) -> Path:
+def draw_mistakes(folder: Path, pictures: ImageDataset, probability: torch.Tensor) -> Path:
     """Draw up to 24 misread pictures, the most confident first: picture, truth, reading, confidence."""
     labels = pictures.labels.cpu()
     confidence, read = probability.max(dim=1)

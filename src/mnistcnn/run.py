@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mnistcnn.config import Files, Split, TrainConfig, flag
-from mnistcnn.data import Dataset, load_dataset
+from mnistcnn.data import DataSplits, load_dataset
 from mnistcnn.device import Compute, resolve_device
 from mnistcnn.distributed import agreed, joined, own_device
 from mnistcnn.errors import OutputError, TrainingError, UsageError
@@ -85,10 +85,10 @@ def _prepared(files: Files, world: World) -> Iterator[None]:
         yield
 
 
-def _load(config: TrainConfig, files: Files, world: World, observer: Observer) -> Dataset:
+def _load(config: TrainConfig, files: Files, world: World, observer: Observer) -> DataSplits:
     """The data; of several processes on a machine the first one fetches it while the others wait."""
 
-    def load() -> Dataset:
+    def load() -> DataSplits:
         return load_dataset(
             config.dataset,
             data_dir=files.data_dir,
@@ -152,7 +152,7 @@ def merge_settings(stored: TrainConfig, wanted: TrainConfig, given: Iterable[str
     return replace(stored, epochs=wanted.epochs)
 
 
-def _take_up(training: Training, unfinished: Unfinished, data: Dataset, files: Files) -> None:
+def _take_up(training: Training, unfinished: Unfinished, data: DataSplits, files: Files) -> None:
     state, epochs = unfinished.state, training.config.epochs
     done = len(state["history"]) + (state["step"] > 0)
     if epochs < done:
@@ -172,7 +172,7 @@ def _take_up(training: Training, unfinished: Unfinished, data: Dataset, files: F
         ) from error
 
 
-def _announce(training: Training, compute: Compute, data: Dataset) -> TrainStart:
+def _announce(training: Training, compute: Compute, data: DataSplits) -> TrainStart:
     return TrainStart(
         epochs=training.config.epochs,
         steps=training.all_steps,
@@ -187,7 +187,7 @@ def _announce(training: Training, compute: Compute, data: Dataset) -> TrainStart
 class _Keeper:
     """Saves the state of a run now and then."""
 
-    def __init__(self, training: Training, data: Dataset, files: Files, started: float, every: float) -> None:
+    def __init__(self, training: Training, data: DataSplits, files: Files, started: float, every: float) -> None:
         self._training, self._data = training, data
         self._started, self._every = started, every
         self._saved = time.perf_counter()

@@ -13,9 +13,9 @@ import torch
 from torch.nn import functional as F
 
 from mnistcnn.config import TrainConfig
-from mnistcnn.data import Pictures
-from mnistcnn.data.batches import Batch, EpochBatches
-from mnistcnn.data.order import Hardness, epoch_length
+from mnistcnn.data import ImageDataset
+from mnistcnn.data.loader import Batch, EpochLoader
+from mnistcnn.data.sampler import HardExampleSampler
 from mnistcnn.device import Compute, derive_seed
 from mnistcnn.distributed import parallel, summed
 from mnistcnn.errors import TrainingError
@@ -62,8 +62,8 @@ class Training:
         self,
         config: TrainConfig,
         compute: Compute,
-        train: Pictures,
-        validation: Pictures,
+        train: ImageDataset,
+        validation: ImageDataset,
         world: World | None = None,
     ) -> None:
         weights = torch.Generator().manual_seed(derive_seed(config.seed, "weights"))
@@ -78,12 +78,12 @@ class Training:
         self.best_epoch = 0
         self.best_weights: dict[str, torch.Tensor] = {}
         self._train, self._validation = train.to(compute.device), validation.to(compute.device)
-        self._hardness = Hardness(len(train))
+        self._sampler = HardExampleSampler(len(train), config)
         self._tally = Tally()
 
     def steps(self, epoch: int) -> int:
         """Steps in epoch number `epoch`, from 1."""
-        return math.ceil(epoch_length(len(self._train), self.config, epoch) / self.config.batch_size)
+        return math.ceil(self._sampler.epoch_length(epoch) / self.config.batch_size)
 
     @property
     def all_steps(self) -> int:
@@ -106,7 +106,7 @@ class Training:
         """
         self.model.train()
         while self.epoch <= self.config.epochs:
-            batches = EpochBatches(self._train, self.config, self.epoch, self._hardness.losses, self.world)
+            batches = EpochLoader(self._train, self.config, self.epoch, self._sampler, self.world)
             while self.step < batches.steps:
                 stopped = self._train_chunk(batches, stop)
                 tally = self._tally
@@ -123,7 +123,7 @@ class Training:
                     return
             yield self._finish_epoch()
 
-    def _train_chunk(self, batches: EpochBatches, stop: Callable[[], bool]) -> bool:
+    def _train_chunk(self, batches: EpochLoader, stop: Callable[[], bool]) -> bool:
         """Train from the present step to the end of its chunk, or to where `stop` is true; whether it was."""
         started = time.perf_counter()
         number, first = self.step // batches.chunk_steps, self.step
@@ -177,7 +177,7 @@ class Training:
             if not math.isfinite(loss):
                 raise self._diverged("loss", self.step - len(counts) + i + 1)
             self._tally.loss += loss
-        self._hardness.note(places, losses)
+        self._sampler.record(places, losses)
         self._tally.correct += int(hits.sum())
         self._tally.count += len(places)
 
@@ -206,7 +206,7 @@ class Training:
         if not self.best_weights or _score(result) > _score(self.history[self.best_epoch - 1]):
             self.best_epoch = self.epoch
             self.best_weights = {n: t.detach().cpu().clone() for n, t in self.model.state_dict().items()}
-        self._hardness.finish_epoch()
+        self._sampler.finish_epoch()
         self.epoch, self.step = self.epoch + 1, 0
         return result
 
@@ -216,7 +216,7 @@ class Training:
         return {
             "weights": {name: tensor.cpu() for name, tensor in self.model.state_dict().items()},
             "optimizer": self.optimizer.state_dict()["state"],
-            "losses": self._hardness.state(),
+            **self._sampler.state_dict(),
             "epoch": self.epoch,
             "step": self.step,
             "tally": [tally.loss, tally.correct, tally.count, tally.seconds],
@@ -231,7 +231,7 @@ class Training:
         optimizer = self.optimizer.state_dict()
         optimizer["state"] = copy.deepcopy(state["optimizer"])
         self.optimizer.load_state_dict(optimizer)
-        self._hardness.load_state(state["losses"])
+        self._sampler.load_state_dict(state)
         self.epoch, self.step = int(state["epoch"]), int(state["step"])
         loss, correct, count, seconds = state["tally"]
         self._tally = Tally(float(loss), int(correct), int(count), float(seconds))
