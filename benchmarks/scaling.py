@@ -33,10 +33,10 @@ def work(batch_size: int, steps: int) -> None:
     world, compute = World.from_environment(), resolve_device("cpu", Precision.FLOAT32)
     config = TrainConfig(batch_size=batch_size, precision=Precision.FLOAT32)
     data = load_dataset()
-    with process_group(world, compute.device):
-        training = Trainer(config, compute, data.train, data.validation, world)
+    with process_group(world):
+        trainer = Trainer(config, compute, data.train, data.validation, world)
         speeds, before, started = [], 0, time.perf_counter()
-        for event in training.run(lambda: training.step >= steps):
+        for event in trainer.run(lambda: trainer.step >= steps):
             speeds.append((event.train.count - before) / (time.perf_counter() - started))
             before, started = event.train.count, time.perf_counter()
     if world.is_main:

@@ -34,7 +34,7 @@ from typer.testing import CliRunner, Result  # noqa: E402
 
 from mnistcnn.cli import app  # noqa: E402
 from mnistcnn.config import DatasetName, Files, Precision, TrainConfig  # noqa: E402
-from mnistcnn.data import files, idx, synthetic  # noqa: E402
+from mnistcnn.data import files, synthetic  # noqa: E402
 from mnistcnn.device import Compute, resolve_device  # noqa: E402
 from mnistcnn.training.run import train  # noqa: E402
 
@@ -49,10 +49,8 @@ TINY_CONFIG = TrainConfig(epochs=2, batch_size=20, validation_size=100, dataset=
 def write_tiny(folder: Path, train_count: int = 500, test_count: int = 100) -> Path:
     """A synthetic data set in `folder`, small enough to train on in a second."""
     folder.mkdir(parents=True, exist_ok=True)
-    contents = {}
-    for names, count, seed in ((files.TRAIN_FILES, train_count, 1), (files.TEST_FILES, test_count, 2)):
-        images, labels = synthetic.draw_digits(count, seed)
-        contents[names[0]], contents[names[1]] = idx.encode(images), idx.encode(labels)
+    train, test = synthetic.render_digits(train_count, 1), synthetic.render_digits(test_count, 2)
+    contents = files.encode_files(*train, *test)
     for name, content in contents.items():
         (folder / name).write_bytes(content)
     files.write_sums(folder, contents)

@@ -19,7 +19,7 @@ from mnistcnn.config import DatasetName, Precision, Split
 from mnistcnn.data import files, load_dataset
 from mnistcnn.device import resolve_device
 from mnistcnn.evaluation import evaluate
-from mnistcnn.export import export
+from mnistcnn.exporting import export
 from mnistcnn.metrics import predict_logits
 from mnistcnn.prediction import predict
 from tests.conftest import REAL_MNIST, invoke

@@ -7,7 +7,7 @@ A checkpoint file is a `torch.save` archive of one dict:
     weights       state_dict of `MnistCNN`, float32
     temperature   float; probabilities are softmax(logits / temperature)
     config        the settings it was trained with, as `TrainConfig.to_dict`
-    data          what it was trained on, as `Dataset.describe`
+    data          what it was trained on, as `DataSplits.describe`
     metrics       {"train" | "validation" | "test": {accuracy, loss, count}}, "best_epoch"
     environment   device, threads, versions
     created       ISO 8601 time, UTC

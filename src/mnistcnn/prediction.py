@@ -97,7 +97,6 @@ class Predictor:
                 yield _prediction(path, next(rows), top_k, min_confidence, image.warning), image
 
 
-
 def predict(
     paths: Iterable[Path | str],
     checkpoint: Path | str | Checkpoint | None = None,

@@ -105,9 +105,7 @@ def _trace(model: MnistCNN) -> dict[str, tuple[tuple[int, ...], int]]:
     return {name: (shape, flops.get(name, 0) // 2) for name, shape in shapes.items()}
 
 
-def _layer(
-    name: str, began: MnistCNN, now: MnistCNN, output: tuple[int, ...], multiply_adds: int
-) -> LayerSummary:
+def _layer(name: str, began: MnistCNN, now: MnistCNN, output: tuple[int, ...], multiply_adds: int) -> LayerSummary:
     layer, first = getattr(now, name), getattr(began, name)
     kind, detail = _describe(name, layer)
     summary = LayerSummary(name, kind, detail, output, sum(p.numel() for p in layer.parameters()), multiply_adds)

@@ -15,7 +15,7 @@ from mnistcnn.preprocessing import (
 from mnistcnn.preprocessing.background import blur
 from mnistcnn.preprocessing.decoding import Colours
 
-DIGITS, LABELS = synthetic.draw_digits(40, 3)
+DIGITS, LABELS = synthetic.render_digits(40, 3)
 
 
 def paper(height: int = 100, width: int = 120, colour: tuple[float, float, float] = (1, 1, 1)) -> Colours:

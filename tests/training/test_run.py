@@ -205,7 +205,7 @@ def test_a_picture_that_can_not_be_drawn_costs_nothing(
         raise OutputError("training_curves.png can't be written: No space left on device.")
 
     with monkeypatch.context() as patch:
-        patch.setattr("mnistcnn.training.finish.draw_training", broken)
+        patch.setattr("mnistcnn.training.finish.plot_training", broken)
         with pytest.raises(OutputError, match=r"No space left on device. The weights are safe in") as caught:
             train(config, files)
     assert "--resume" in (caught.value.hint or "")

@@ -13,7 +13,7 @@ from mnistcnn.cli.progress import watching
 from mnistcnn.config import ExportFormat, InputType
 
 if TYPE_CHECKING:
-    from mnistcnn.export import Export
+    from mnistcnn.exporting import Export
 
 
 def export(

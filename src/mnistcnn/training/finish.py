@@ -98,9 +98,7 @@ def finish(trainer: Trainer, data: DataSplits, files: Files, started: float) -> 
     return result
 
 
-def _result(
-    checkpoint: Checkpoint, trainer: Trainer, validation: Metrics, test: Metrics, files: Files
-) -> TrainResult:
+def _result(checkpoint: Checkpoint, trainer: Trainer, validation: Metrics, test: Metrics, files: Files) -> TrainResult:
     history = trainer.history
     seconds = sum(epoch.train.count / epoch.pictures_per_second for epoch in history)
     return TrainResult(

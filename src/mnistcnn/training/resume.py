@@ -42,7 +42,7 @@ def save_unfinished(path: Path, run: UnfinishedRun) -> None:
         "state": {
             "weights": state.weights,
             "optimizer": state.optimizer,
-            "losses": state.losses,
+            **state.sampler,
             "epoch": state.epoch,
             "step": state.step,
             "tally": list(astuple(state.running)),
@@ -78,7 +78,7 @@ def _read_state(content: object) -> TrainerState:
     state = TrainerState(
         weights=weights,
         optimizer=content["optimizer"],
-        losses=content["losses"],
+        sampler={"losses": content["losses"]},
         epoch=int(plain["epoch"]),
         step=int(plain["step"]),
         running=RunningMetrics(*plain["tally"]),

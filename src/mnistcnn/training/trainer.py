@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from mnistcnn.config import TrainConfig
 from mnistcnn.data import ImageDataset
 from mnistcnn.data.loader import Batch, EpochLoader
-from mnistcnn.data.sampler import HardExampleSampler, epoch_length
+from mnistcnn.data.sampler import HardExampleSampler
 from mnistcnn.device import Compute, derive_seed
 from mnistcnn.distributed import all_reduce, data_parallel
 from mnistcnn.errors import TrainingError
@@ -58,7 +58,7 @@ class TrainerState:
 
     weights: dict[str, torch.Tensor]
     optimizer: dict[int, dict[str, torch.Tensor]]  # AdamW's step and moments of each parameter
-    losses: torch.Tensor  # the sampler's, (3, N) float32
+    sampler: dict[str, torch.Tensor]
     epoch: int  # under way, from 1
     step: int  # steps done in it
     running: RunningMetrics
@@ -94,12 +94,12 @@ class Trainer:
         self.best_epoch = 0
         self.best_weights: dict[str, torch.Tensor] = {}
         self._train, self._validation = train.to(compute.device), validation.to(compute.device)
-        self._sampler = HardExampleSampler(len(train))
+        self._sampler = HardExampleSampler(len(train), config)
         self._running = RunningMetrics()
 
     def steps(self, epoch: int) -> int:
         """Steps in epoch number `epoch`, from 1."""
-        return math.ceil(epoch_length(len(self._train), self.config, epoch) / self.config.batch_size)
+        return math.ceil(self._sampler.epoch_length(epoch) / self.config.batch_size)
 
     @property
     def all_steps(self) -> int:
@@ -122,7 +122,7 @@ class Trainer:
         """
         self.model.train()
         while self.epoch <= self.config.epochs:
-            loader = EpochLoader(self._train, self.config, self.epoch, self._sampler.losses, self.world)
+            loader = EpochLoader(self._train, self.config, self.epoch, self._sampler, self.world)
             while self.step < loader.steps:
                 stopped = self._train_chunk(loader, stop)
                 yield self._step_result(loader.steps)
@@ -188,7 +188,7 @@ class Trainer:
             loss += float(part.sum())
             if not math.isfinite(loss):
                 raise self._diverged("loss", self.step - len(counts) + i + 1)
-        self._sampler.note(indices, losses)
+        self._sampler.record(indices, losses)
         running = self._running
         self._running = RunningMetrics(
             loss, running.correct + int(hits.sum()), running.count + len(indices), running.seconds + seconds
@@ -228,7 +228,7 @@ class Trainer:
         return TrainerState(
             weights={name: tensor.cpu() for name, tensor in self.model.state_dict().items()},
             optimizer=self.optimizer.state_dict()["state"],
-            losses=self._sampler.state_dict(),
+            sampler=self._sampler.state_dict(),
             epoch=self.epoch,
             step=self.step,
             running=self._running,
@@ -242,7 +242,7 @@ class Trainer:
         self.model.load_state_dict(state.weights)
         optimizer: dict[str, Any] = self.optimizer.state_dict()
         self.optimizer.load_state_dict({**optimizer, "state": copy.deepcopy(state.optimizer)})
-        self._sampler.load_state_dict(state.losses)
+        self._sampler.load_state_dict(state.sampler)
         self.epoch, self.step, self._running = state.epoch, state.step, state.running
         self.history = list(state.history)
         self.best_epoch, self.best_weights = state.best_epoch, dict(state.best_weights)

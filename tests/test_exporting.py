@@ -10,11 +10,11 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from mnistcnn import export as exporting
+from mnistcnn import exporting
 from mnistcnn.checkpoint import PACKAGED, load_checkpoint
 from mnistcnn.config import ExportFormat, InputType
 from mnistcnn.errors import OutputError, UsageError
-from mnistcnn.export import Export, export
+from mnistcnn.exporting import Export, export
 from mnistcnn.prediction import predict
 from mnistcnn.preprocessing import preprocess_file
 from tests.conftest import invoke

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from mnistcnn.checkpoint import Checkpoint, build_model, find_checkpoint, load_checkpoint
 from mnistcnn.config import ExportFormat, InputType
-from mnistcnn.data.synthetic import draw_digits
+from mnistcnn.data.synthetic import render_digits
 from mnistcnn.errors import OutputError, UsageError
 from mnistcnn.events import Observer, ignore
 from mnistcnn.extras import require
@@ -160,7 +160,7 @@ def _compare(content: bytes, network: ExportModule, dtype: torch.dtype) -> float
     """The largest difference of a probability, on drawn digits. Raises `OutputError` if it is more than rounding."""
     import onnxruntime
 
-    images, _ = draw_digits(_CHECKED, seed=0)
+    images, _ = render_digits(_CHECKED, seed=0)
     inputs = torch.from_numpy(images).view(-1, 1, SIDE, SIDE).to(dtype)
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     (found,) = session.run([OUTPUT], {INPUT: inputs.numpy()})

@@ -4,15 +4,17 @@ import pytest
 import torch
 
 from mnistcnn.config import TrainConfig
-from mnistcnn.data.order import Hardness, draw_order, epoch_length
+from mnistcnn.data.sampler import HardExampleSampler
 
 CONFIG = TrainConfig(skip_easy=0.5, repeat_hard=0.2)
 LOSSES = torch.tensor([5.0, 0.0, 4.0, 1.0, 3.0, 2.0, 9.0, 7.0, 6.0, 8.0])
 
 
 def drawn(epoch: int, config: TrainConfig = CONFIG, seed: int = 0) -> list[int]:
-    order: list[int] = draw_order(LOSSES, config, epoch, torch.Generator().manual_seed(seed)).tolist()
-    assert len(order) == epoch_length(len(LOSSES), config, epoch)
+    sampler = HardExampleSampler(len(LOSSES), config)
+    sampler.losses = LOSSES
+    order: list[int] = sampler.sample(epoch, torch.Generator().manual_seed(seed)).tolist()
+    assert len(order) == sampler.epoch_length(epoch)
     return order
 
 
@@ -32,23 +34,23 @@ def test_any_share_can_be_left_out_and_repeated(skip: float, repeat: float, leng
     assert len(order) == length and 6 in order  # the hardest of all
 
 
-def test_hardness_is_the_mean_of_the_last_epoch_that_had_the_picture() -> None:
-    hardness = Hardness(4)
-    hardness.note(torch.tensor([0, 1, 2, 3]), torch.tensor([1.0, 2.0, 3.0, 4.0]))
-    assert not hardness.losses.any(), "not before the epoch is over"
-    hardness.finish_epoch()
-    assert hardness.losses.tolist() == [1, 2, 3, 4]
-    hardness.note(torch.tensor([3, 2]), torch.tensor([0.5, 1.0]))
-    hardness.note(torch.tensor([3]), torch.tensor([1.5]))
-    again = Hardness(4)
-    again.load_state(hardness.state().clone())
-    for one in (hardness, again):
+def test_a_loss_is_the_mean_of_the_last_epoch_that_had_the_picture() -> None:
+    sampler = HardExampleSampler(4, CONFIG)
+    sampler.record(torch.tensor([0, 1, 2, 3]), torch.tensor([1.0, 2.0, 3.0, 4.0]))
+    assert not sampler.losses.any(), "not before the epoch is over"
+    sampler.finish_epoch()
+    assert sampler.losses.tolist() == [1, 2, 3, 4]
+    sampler.record(torch.tensor([3, 2]), torch.tensor([0.5, 1.0]))
+    sampler.record(torch.tensor([3]), torch.tensor([1.5]))
+    again = HardExampleSampler(4, CONFIG)
+    again.load_state_dict({name: tensor.clone() for name, tensor in sampler.state_dict().items()})
+    for one in (sampler, again):
         one.finish_epoch()
         assert one.losses.tolist() == [1, 2, 1, 1]
 
 
 def test_losses_of_other_pictures_are_refused() -> None:
     with pytest.raises(ValueError, match="other pictures"):
-        Hardness(4).load_state(Hardness(5).state())
+        HardExampleSampler(4, CONFIG).load_state_dict(HardExampleSampler(5, CONFIG).state_dict())
     with pytest.raises(ValueError, match="other pictures"):
-        Hardness(4).load_state(torch.full((3, 4), float("nan")))
+        HardExampleSampler(4, CONFIG).load_state_dict({"losses": torch.full((3, 4), float("nan"))})
