@@ -231,7 +231,7 @@ def test_a_checkpoint_that_can_not_be_written_keeps_the_state(
 def test_a_folder_that_vanishes_is_told_and_the_next_run_works(files: Files, config: TrainConfig) -> None:
     def vanish(event: Event) -> None:
         if isinstance(event, EpochResult) and event.epoch == 1:
-            shutil.rmtree("out")
+            shutil.rmtree("models")
 
     train(config, files, observer=vanish)  # it is made again
     assert (files.output_dir / HISTORY).exists()

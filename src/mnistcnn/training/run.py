@@ -14,7 +14,7 @@ from mnistcnn.distributed import barrier, broadcast, local_device, process_group
 from mnistcnn.errors import OutputError, TrainingError, UsageError
 from mnistcnn.events import EpochResult, Note, Observer, TrainStart, ignore
 from mnistcnn.signals import Stop
-from mnistcnn.storage import check_writable, held, remove_leftover
+from mnistcnn.storage import check_writable, held, remove_leftover, require_name
 from mnistcnn.training.finish import TrainResult, finish, output_paths
 from mnistcnn.training.resume import UnfinishedRun, load_unfinished, save_unfinished
 from mnistcnn.training.trainer import Trainer
@@ -75,6 +75,7 @@ def _reserved(files: Files, world: World) -> Iterator[None]:
     if not world.is_main:
         yield
         return
+    require_name(files.checkpoint)
     paths = [files.checkpoint, files.unfinished, *output_paths(files)]
     for path in paths:
         check_writable(path)
