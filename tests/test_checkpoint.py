@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 import torch
 
-from mnistcnn.archive import load_archive, save_archive
-from mnistcnn.checkpoint import PACKAGED, check_plain, load_checkpoint
+from mnistcnn.archive import check_plain, load_archive, save_archive
+from mnistcnn.checkpoint import PACKAGED, load_checkpoint
 from mnistcnn.config import TrainConfig
 from mnistcnn.device import Compute
 from mnistcnn.errors import CheckpointError

@@ -1,7 +1,5 @@
 """Where the work is done: the device resolver, the precision, and the seeds."""
 
-from __future__ import annotations
-
 import hashlib
 import platform
 import re

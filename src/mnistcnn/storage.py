@@ -1,7 +1,5 @@
 """Files written whole or not at all. Imports nothing heavy."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """The end of a training run: the kept weights are calibrated, tested and written, then history and plots."""
 
-from __future__ import annotations
-
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime

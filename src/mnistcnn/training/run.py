@@ -1,7 +1,5 @@
 """One training run from settings to written files: what is resumed, trained, saved on the way, and kept."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """The drawing page's web server: three files and one question, for this machine alone unless told otherwise."""
 
-from __future__ import annotations
-
 import asyncio
 import ipaddress
 import os
