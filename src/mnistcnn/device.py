@@ -51,6 +51,17 @@ class Compute:
 
 
 @contextmanager
+def cpu_threads(count: int) -> Iterator[int]:
+    """Compute with `count` threads on the CPU inside, 0 leaving it as it is; yields how many there are."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or before)
+    try:
+        yield torch.get_num_threads()
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
 def strict_float32() -> Iterator[None]:
     """Compute float32 convolutions and matrix products in float32 inside, whatever shortcuts are allowed outside.
 
