@@ -69,24 +69,19 @@ async function read() {
     const type = body.type.startsWith("image/") ? body.type : "image/unknown";
     return await (await fetch("read", { method: "POST", body, headers: { "Content-Type": type } })).json();
   } catch {
-    return { error: "The server does not answer. Is mnistcnn draw still running?" };
+    return { error: "The server is not answering. Is “mnistcnn draw” still running?" };
   }
 }
 
 // Showing: what was read, as large as can be, a remark on it, and what the network saw.
-const INVITATION = "Draw with a finger, a pen or the mouse, or open a picture.";
-const black = (side) => Array.from({ length: side }, () => Array(side).fill(0));
+const INVITATION = "Draw with a finger, pen or mouse, or open a picture.";
 let begun = false; // whether a digit has been read on this paper
 
 function show(answer) {
-  if (answer.error) {
-    display("–", answer.error);
-  } else if (answer.digit === null) {
-    display("–", begun || picture ? "No digit found here." : INVITATION);
-  } else {
-    begun = true;
-    display(String(answer.digit), judge(answer), answer);
-  }
+  if (answer.error) return display("–", answer.error);
+  if (answer.digit === null) return display("–", begun || picture ? "No digit found here." : INVITATION);
+  begun = true;
+  display(String(answer.digit), judge(answer), answer);
 }
 
 function forget() {
@@ -104,21 +99,17 @@ function judge({ digit, confidence, probabilities, warning }) {
   return `${sure} It could also be ${second === 8 ? "an" : "a"} ${second}.`;
 }
 
-function display(reading, remark, answer = {}) {
-  const { digit, probabilities = [], frame = black(28), responses = Array(25).fill(black(9)) } = answer;
+function display(reading, remark, { digit, confidence, probabilities, warning, frame, responses } = {}) {
   write(find("reading"), reading);
   write(find("remark"), remark);
-  find("reading").classList.toggle("doubtful", !(answer.confidence >= 0.9) || Boolean(answer.warning));
+  find("reading").classList.toggle("doubtful", !(confidence >= 0.9) || Boolean(warning));
   bars.forEach((row, i) => {
     row.classList.toggle("best", i === digit);
-    row.querySelector(".bar").style.transform = `scaleY(${probabilities[i] ?? 0})`;
-    row.querySelector(".share").textContent = probabilities.length ? Math.round(1000 * probabilities[i]) / 10 : "–";
+    row.querySelector(".bar").style.transform = `scaleY(${probabilities?.[i] ?? 0})`;
+    row.querySelector(".share").textContent = probabilities ? Math.round(1000 * probabilities[i]) / 10 : "–";
   });
-  paint(find("frame"), frame, 0, 0);
-  responses.forEach((tile, i) => paint(find("responses"), tile, (i % 5) * 10, Math.floor(i / 5) * 10));
-  const empty = digit === undefined;
-  find("frame").setAttribute("aria-label", empty ? "Nothing yet" : `The ${digit} as the network sees it, 28 by 28 pixels`);
-  find("responses").setAttribute("aria-label", empty ? "Nothing yet" : "How strongly each of the 25 filters responded, place by place");
+  paint(find("frame"), frame && [frame], `The ${digit} as the network sees it, 28 by 28 pixels`);
+  paint(find("responses"), responses, "How strongly each of the 25 filters responded, place by place");
 }
 
 // Only what is new, so that a screen reader says nothing twice.
@@ -126,10 +117,16 @@ function write(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-function paint(canvas, rows, left, top) {
-  const context = canvas.getContext("2d"), image = context.createImageData(rows[0].length, rows.length);
-  rows.flat().forEach((grey, i) => image.data.set([grey, grey, grey, 255], 4 * i));
-  context.putImageData(image, left, top);
+// Square tiles of grey levels, 0 to 255, in rows of five.
+function paint(canvas, tiles, label) {
+  const context = canvas.getContext("2d");
+  context.clearRect(0, 0, canvas.width, canvas.height);
+  canvas.setAttribute("aria-label", tiles ? label : "Nothing yet");
+  tiles?.forEach((rows, tile) => {
+    const side = rows.length, image = context.createImageData(side, side);
+    rows.flat().forEach((grey, i) => image.data.set([grey, grey, grey, 255], 4 * i));
+    context.putImageData(image, (tile % 5) * (side + 1), Math.floor(tile / 5) * (side + 1));
+  });
 }
 
 // Mouse, pen and finger.
