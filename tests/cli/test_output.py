@@ -4,6 +4,7 @@ import sys
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from mnistcnn.cli import output
 from mnistcnn.errors import MnistCnnError
@@ -25,6 +26,22 @@ def test_errors_are_one_line_and_a_hint_on_stderr(capsys: pytest.CaptureFixture[
     out, err = capsys.readouterr()
     assert out == ""
     assert err.splitlines() == ["Error: a [red]name[/red]\\n\\x1b[31m " + "x" * 200, "Hint: do [b]this[/b]"]
+
+
+def test_on_a_terminal_lines_break_between_words_and_paths_stay_whole() -> None:
+    stream, path = io.StringIO(), "/home/someone-else/" + "x" * 30
+    console = Console(file=stream, width=40, force_terminal=True, color_system=None, _environ={})
+    output.print_line(console, f"{path} can't be written: it is in the way of something.", "Error: ")
+    output.print_line(console, f"epochs 5, {path}, seed 0, and a self-evident end", "settings    ", "bold", 12)
+    assert stream.getvalue().splitlines() == [
+        f"Error: {path}",
+        "can't be written: it is in the way of",
+        "something.",
+        "settings    epochs 5,",
+        f"            {path},",
+        "            seed 0, and a self-evident",
+        "            end",
+    ]
 
 
 def test_json_is_one_document(capsys: pytest.CaptureFixture[str]) -> None:

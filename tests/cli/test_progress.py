@@ -62,6 +62,21 @@ def test_on_a_terminal_there_are_bars_with_live_figures_and_the_lines_stay() -> 
     assert stream.getvalue().count("\x1b[?25l") == stream.getvalue().count("\x1b[?25h")  # the cursor is back
 
 
+def test_on_a_narrow_terminal_lines_fit_and_break_between_words() -> None:
+    for width in (60, 80):
+        stream = io.StringIO()
+        lines = Lines(
+            Console(file=stream, width=width, force_terminal=True, highlight=False, color_system=None, _environ={})
+        )
+        for event in EVENTS:
+            lines(event)
+        start, epoch = stream.getvalue().split("a mirror failed\n")[1].split("epoch 1/2")
+        assert max(map(len, stream.getvalue().splitlines())) <= width
+        assert " ".join(start.split("\n")).startswith("Training on mnist: 55,000 pictures, 5,000 held out; 2 epochs")
+        short = "  train loss 1.2500 50.00 %  validation loss 0.5000 75.00 %  12.3 s"
+        assert epoch.splitlines() == [short] if width == 80 else " ".join(epoch.split()) == " ".join(short.split())
+
+
 def test_a_resumed_run_begins_where_it_stood() -> None:
     stream = io.StringIO()
     bars = Bars(Console(file=stream, width=100, force_terminal=True))

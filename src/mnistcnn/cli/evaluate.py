@@ -84,6 +84,7 @@ def show_evaluation(result: Evaluation) -> None:
 
 def _confusion_table(confusion: list[list[int]]) -> Table:
     table = new_table("Confusion matrix: rows true, columns read", "", *map(str, range(10)), words=0)
+    table.padding = (0, 0)  # so that four digits a column fit 60 characters
     for digit, row in enumerate(confusion):
         total = max(1, sum(row))
         cells = [_confusion_cell(count, count / total, digit == read) for read, count in enumerate(row)]
@@ -96,5 +97,5 @@ def _confusion_cell(count: int, share: float, right: bool) -> Text:
     if not count:
         return Text("·", style="dim")
     if right:
-        return Text(f"{count:,}", style="green")
-    return Text(f"{count:,}", style="bold red" if share >= 0.005 else "yellow" if share >= 0.002 else "")
+        return Text(str(count), style="green")
+    return Text(str(count), style="bold red" if share >= 0.005 else "yellow" if share >= 0.002 else "")

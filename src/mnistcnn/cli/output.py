@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -36,18 +37,34 @@ def show_json(document: Mapping[str, Any]) -> None:
     sys.stdout.write(to_json(document) + "\n")
 
 
+def print_line(console: Console, text: object, name: str = "", style: str = "", indent: int = 0) -> None:
+    """A name and a text in one line; on a terminal broken between words, but never within one: it may be a path.
+
+    `style` is that of the name, or of the text where there is no name.
+    """
+    shown = printable(text)
+    if console.is_terminal:
+        shown = textwrap.fill(
+            shown,
+            console.width,
+            initial_indent=name,
+            subsequent_indent=" " * indent,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )[len(name) :]
+    console.print(Text.assemble((name, style), (shown, "" if name else style)), soft_wrap=True)
+
+
 def show_error(error: MnistCnnError) -> None:
     """One `Error:` line on stderr, and a `Hint:` line where there is a hint."""
-    console = stderr()
-    console.print(Text("Error: ", style="bold red") + Text(printable(error.message), style=""), soft_wrap=True)
+    print_line(stderr(), error.message, "Error: ", "bold red")
     if error.hint:
-        console.print(Text("Hint: ", style="bold cyan") + Text(printable(error.hint), style=""), soft_wrap=True)
+        print_line(stderr(), error.hint, "Hint: ", "bold cyan")
 
 
 def show_note(message: str, *, warning: bool = False, console: Console | None = None) -> None:
     """One line on stderr; warnings begin with `Warning:`."""
-    line = Text("Warning: ", style="bold yellow") if warning else Text()
-    (console or stderr()).print(line + Text(printable(message), style="" if warning else "dim"), soft_wrap=True)
+    print_line(console or stderr(), message, *("Warning: ", "bold yellow") if warning else ("", "dim"))
 
 
 def percent(fraction: float, digits: int = 2) -> str:
@@ -56,11 +73,11 @@ def percent(fraction: float, digits: int = 2) -> str:
 
 
 def show_pairs(pairs: Iterable[tuple[str, str]]) -> None:
-    """Lines of a name and a value on stdout that are never cut, so that paths can be copied from them."""
-    pairs, console = list(pairs), stdout()
-    width = max(12, *(len(name) + 1 for name, _ in pairs)) if pairs else 0
+    """Lines of a name and a value on stdout."""
+    pairs = list(pairs)
+    indent = max(12, *(len(name) + 1 for name, _ in pairs)) if pairs else 0
     for name, value in pairs:
-        console.print(Text(f"{name:<{width}}", style="bold") + Text(printable(value), style=""), soft_wrap=True)
+        print_line(stdout(), value, f"{name:<{indent}}", "bold", indent)
 
 
 def written(files: Iterable[str]) -> list[tuple[str, str]]:
@@ -70,7 +87,7 @@ def written(files: Iterable[str]) -> list[tuple[str, str]]:
 
 def new_table(title: str, *headings: str, words: int = 1) -> Table:
     """An empty table; its first `words` columns hold words, the others numbers."""
-    table = Table(box=SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
+    table = Table(box=SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False, collapse_padding=True)
     for i, heading in enumerate(headings):
         table.add_column(heading, justify="left" if i < words else "right")
     return table

@@ -7,9 +7,8 @@ from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.text import Text
 
-from mnistcnn.cli.output import device_line, percent, show_note, stderr
+from mnistcnn.cli.output import device_line, percent, print_line, show_note, stderr
 from mnistcnn.results import EpochResult, Event, Note, Observer, StepResult, TrainStart, Transfer, ignore
 
 _REFRESHES = 4  # a second; each costs about a millisecond
@@ -42,14 +41,12 @@ class Lines:
                 show_note(event.message, warning=event.warning, console=self._console)
             case TrainStart():
                 self._epochs = event.epochs
-                self._print(_start_line(event))
+                print_line(self._console, _start_line(event))
             case EpochResult():
-                self._print(_epoch_line(event, self._epochs))
+                wide = not self._console.is_terminal or self._console.width >= 100
+                print_line(self._console, _epoch_line(event, self._epochs, "accuracy " if wide else ""))
             case StepResult() | Transfer():
                 pass
-
-    def _print(self, line: str) -> None:
-        self._console.print(Text(line), soft_wrap=True)
 
 
 class Bars(Lines):
@@ -123,10 +120,10 @@ def _start_line(event: TrainStart) -> str:
     return line
 
 
-def _epoch_line(event: EpochResult, epochs: int) -> str:
+def _epoch_line(event: EpochResult, epochs: int, accuracy: str) -> str:
     return (
         f"epoch {event.epoch}/{epochs}  "
-        f"train loss {event.train.loss:.4f} accuracy {percent(event.train.accuracy)}  "
-        f"validation loss {event.validation.loss:.4f} accuracy {percent(event.validation.accuracy)}  "
+        f"train loss {event.train.loss:.4f} {accuracy}{percent(event.train.accuracy)}  "
+        f"validation loss {event.validation.loss:.4f} {accuracy}{percent(event.validation.accuracy)}  "
         f"{event.seconds:.1f} s"
     )

@@ -1,0 +1,28 @@
+import re
+
+import pytest
+
+from mnistcnn.cli.evaluate import show_evaluation
+from mnistcnn.evaluation import digit_scores
+from mnistcnn.results import Evaluation
+
+CONFUSION = [[6742 if t == p else 1 + 10 * t + p if p > 4 else 0 for p in range(10)] for t in range(10)]
+ENVIRONMENT = {"device": "cpu", "device_name": "X", "precision": "float32", "threads": 2}
+EVALUATION = Evaluation(
+    checkpoint="net.pth", dataset="mnist", trained_on=None, split="train", count=67420, accuracy=0.9712,
+    accuracy_interval=(0.97, 0.98), loss=0.1, confusion_matrix=CONFUSION, per_digit=digit_scores(CONFUSION),
+    calibration_error=0.01, temperature=1.0, seconds=1.0, pictures_per_second=67420.0, environment=ENVIRONMENT,
+    files=["a.png"],
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_every_count_of_the_confusion_matrix_is_there_however_narrow_it_is(
+    width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    show_evaluation(EVALUATION)
+    out = capsys.readouterr().out
+    rows = [re.sub("·", "0", line).split() for line in out.splitlines() if re.match(r" \d .*6742", line)]
+    assert [[int(cell) for cell in row[1:]] for row in rows] == CONFUSION
+    assert "…" not in out
