@@ -20,13 +20,12 @@ os.environ.setdefault("KERAS_BACKEND", "jax")
 import keras
 from keras import layers
 
-from mnistcnn.data import idx
-from mnistcnn.data.files import TEST_FILES, TRAIN_FILES
+from mnistcnn.data.files import TEST_FILES, TRAIN_FILES, decode_idx
 
 
 def read(folder: Path, names: tuple[str, str]) -> tuple[Any, Any]:
     """Pictures (N, 28, 28, 1) float32 in 0 … 1 and labels (N,)."""
-    images, labels = (idx.decode((folder / "MNIST" / "raw" / name).read_bytes()) for name in names)
+    images, labels = (decode_idx((folder / "MNIST" / "raw" / name).read_bytes()) for name in names)
     return images.reshape(-1, 28, 28, 1).astype("float32") / 255, labels
 
 

@@ -36,13 +36,13 @@ import statistics, sys, time
 from mnistcnn.config import Precision, TrainConfig
 from mnistcnn.data import load_dataset
 from mnistcnn.device import resolve_device
-from mnistcnn.training import Training
+from mnistcnn.training.trainer import Trainer
 size, precision, steps = int(sys.argv[1]), Precision(sys.argv[2]), int(sys.argv[3])
 config = TrainConfig(batch_size=size, precision=precision)
 data = load_dataset()
-training = Training(config, resolve_device("cpu", precision), data.train, data.validation)
+trainer = Trainer(config, resolve_device("cpu", precision), data.train, data.validation)
 speeds, before, started = [], 0, time.perf_counter()
-for event in training.run(lambda: training.step >= steps):
+for event in trainer.run(lambda: trainer.step >= steps):
     now = time.perf_counter()
     speeds.append((event.train.count - before) / (now - started))
     before, started = event.train.count, time.perf_counter()

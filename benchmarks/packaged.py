@@ -46,9 +46,9 @@ def main() -> None:
             scores[path] = score(path, result.validation.accuracy)
             print(f"seed {seed}: validation {result.validation.accuracy:.2%}, score {scores[path]:.3%}", flush=True)
         best = load_checkpoint(max(scores, key=scores.__getitem__))
-        # What machine it was is nobody's business.
-        environment = {key: best.environment[key] for key in ("device", "precision", "threads", "torch", "mnistcnn")}
-        save_checkpoint(replace(best, path=PACKAGED, environment={**environment, "device_name": "any"}))
+        # Which machine made it, and where its data lay, is of no use to others.
+        environment = replace(best.environment, device_name="any", device_reason="", python="", platform="")
+        save_checkpoint(replace(best, path=PACKAGED, environment=environment, data={**best.data, "folder": ""}))
     assert best.config is not None
     test = best.metrics["test"]["accuracy"]
     print(f"{PACKAGED.name}: seed {best.config.seed}, test accuracy {test:.2%}, {PACKAGED.stat().st_size:,} bytes")

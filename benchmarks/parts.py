@@ -54,26 +54,27 @@ def network_parts(compute: Callable[[], torch.Tensor], optimizer: torch.optim.Op
 
 
 def ours() -> Parts:
-    """Parts of `Training`."""
+    """Parts of `Trainer`."""
     from mnistcnn.config import Precision, TrainConfig
     from mnistcnn.data import load_dataset
-    from mnistcnn.data.batches import EpochBatches
+    from mnistcnn.data.loader import EpochLoader
+    from mnistcnn.data.sampler import HardExampleSampler
     from mnistcnn.device import resolve_device
-    from mnistcnn.inference import infer
-    from mnistcnn.training import Training
+    from mnistcnn.metrics import predict_logits
+    from mnistcnn.training.trainer import Trainer
 
     config = TrainConfig(precision=Precision.FLOAT32)
     compute, data = resolve_device("cpu", config.precision), load_dataset()
-    training = Training(config, compute, data.train, data.validation)
-    losses = torch.zeros(len(data.train))
-    drawing = clock(lambda: EpochBatches(data.train, config, 1, losses), 3)
-    batches = EpochBatches(data.train, config, 1, losses)
-    making = clock(lambda: batches.chunk(3), 20) / batches.chunk_steps
-    training.model.train()
-    batch = batches.chunk(0)[0]
-    parts = network_parts(lambda: training.model(batch.inputs, batch.dropout), training.optimizer, batch.labels)
-    step = clock(lambda: training._train_step(batch))
-    validation = clock(lambda: infer(training.model, data.validation.images, compute), 3)
+    trainer = Trainer(config, compute, data.train, data.validation)
+    sampler = HardExampleSampler(len(data.train), config)
+    drawing = clock(lambda: EpochLoader(data.train, config, 1, sampler), 3)
+    loader = EpochLoader(data.train, config, 1, sampler)
+    making = clock(lambda: loader.chunk(3), 20) / loader.chunk_steps
+    trainer.model.train()
+    batch = loader.chunk(0)[0]
+    parts = network_parts(lambda: trainer.model(batch.inputs, batch.dropout), trainer.optimizer, batch.labels)
+    step = clock(lambda: trainer._train_step(batch))
+    validation = clock(lambda: predict_logits(trainer.model, data.validation.images, compute), 3)
     per_epoch = {name: seconds * STEPS for name, seconds in parts.items()}
     rest = max(0.0, step - sum(parts.values())) * STEPS
     return {"pictures": making * STEPS + drawing, **per_epoch, "rest of the step": rest, "validation": validation}

@@ -19,8 +19,8 @@ from benchmarks.wild import KINDS
 from mnistcnn import load_checkpoint, load_dataset
 from mnistcnn.config import DatasetName, Split, TrainConfig
 from mnistcnn.device import resolve_device
-from mnistcnn.inference import infer
-from mnistcnn.picture import read_picture
+from mnistcnn.metrics import predict_logits
+from mnistcnn.preprocessing import preprocess_file
 
 
 def naive(path: Path) -> np.ndarray:
@@ -46,7 +46,7 @@ def measure(
     rng = np.random.default_rng(seed)
     chosen = torch.from_numpy(rng.choice(len(pictures), size=count, replace=False))
     digits, labels = pictures.images[chosen, 0].numpy(), pictures.labels[chosen]
-    evaluated = infer(model, pictures.images[chosen], compute).argmax(1)
+    evaluated = predict_logits(model, pictures.images[chosen], compute).argmax(1)
     rows: list[dict[str, object]] = []
     with tempfile.TemporaryDirectory() as folder:
         for kind in kinds:
@@ -56,12 +56,12 @@ def measure(
                 path = (keep or Path(folder)) / f"{kind.replace(' ', '_').replace(',', '')}_{i:04d}{suffix}"
                 path.write_bytes(content)
                 started = time.perf_counter()
-                frames.append(read_picture(path).frame)
+                frames.append(preprocess_file(path).frame)
                 seconds += time.perf_counter() - started
                 tutorials.append(naive(path))
                 paths.append(path)
             ours, theirs = (
-                infer(model, torch.from_numpy(np.stack(images)[:, None]), compute).argmax(1)
+                predict_logits(model, torch.from_numpy(np.stack(images)[:, None]), compute).argmax(1)
                 for images in (frames, tutorials)
             )
             rows.append(

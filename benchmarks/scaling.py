@@ -1,4 +1,4 @@
-"""Training speed of 1 and 2 processes with one thread each, started by torchrun.
+"""Trainer speed of 1 and 2 processes with one thread each, started by torchrun.
 
     python -m benchmarks.scaling
 
@@ -26,17 +26,17 @@ def work(batch_size: int, steps: int) -> None:
     from mnistcnn.config import Precision, TrainConfig
     from mnistcnn.data import load_dataset
     from mnistcnn.device import resolve_device
-    from mnistcnn.distributed import joined
-    from mnistcnn.training import Training
+    from mnistcnn.distributed import process_group
+    from mnistcnn.training.trainer import Trainer
     from mnistcnn.world import World
 
     world, compute = World.from_environment(), resolve_device("cpu", Precision.FLOAT32)
     config = TrainConfig(batch_size=batch_size, precision=Precision.FLOAT32)
     data = load_dataset()
-    with joined(world, compute.device):
-        training = Training(config, compute, data.train, data.validation, world)
+    with process_group(world):
+        trainer = Trainer(config, compute, data.train, data.validation, world)
         speeds, before, started = [], 0, time.perf_counter()
-        for event in training.run(lambda: training.step >= steps):
+        for event in trainer.run(lambda: trainer.step >= steps):
             speeds.append((event.train.count - before) / (time.perf_counter() - started))
             before, started = event.train.count, time.perf_counter()
     if world.is_main:

@@ -21,7 +21,8 @@ QUIETLY = ["--no-sandbox", "--disable-background-networking", "--disable-compone
 
 @contextmanager
 def served(*options: str) -> Iterator[str]:
-    """The address of `mnistcnn draw`, run as a user would until the context ends; it must end well."""
+    """The address of `mnistcnn draw`, run as a user would until the context ends; it must end well,
+    and without a word from the web server."""
     command = [sys.executable, "-m", "mnistcnn", "draw", "--port", "0", "--no-open", *options]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
@@ -32,7 +33,7 @@ def served(*options: str) -> Iterator[str]:
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=20)
         assert process.returncode == 0, errors
-        assert "Traceback" not in errors, errors
+        assert "Traceback" not in errors and "WARNING" not in errors, errors
     finally:
         process.kill()
         process.wait()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 # Before rich and typer are imported anywhere: the same plain text on every machine.
@@ -32,10 +33,10 @@ from hypothesis import settings  # noqa: E402
 from typer.testing import CliRunner, Result  # noqa: E402
 
 from mnistcnn.cli import app  # noqa: E402
-from mnistcnn.config import DatasetName, Files, TrainConfig  # noqa: E402
-from mnistcnn.data import files, idx, synthetic  # noqa: E402
+from mnistcnn.config import DatasetName, Files, Precision, TrainConfig  # noqa: E402
+from mnistcnn.data import files, synthetic  # noqa: E402
 from mnistcnn.device import Compute, resolve_device  # noqa: E402
-from mnistcnn.run import train  # noqa: E402
+from mnistcnn.training.run import train  # noqa: E402
 
 # No time limit an example but where a test sets one; in CI the same examples every time.
 settings.register_profile("steady", deadline=None, derandomize="CI" in os.environ)
@@ -48,10 +49,8 @@ TINY_CONFIG = TrainConfig(epochs=2, batch_size=20, validation_size=100, dataset=
 def write_tiny(folder: Path, train_count: int = 500, test_count: int = 100) -> Path:
     """A synthetic data set in `folder`, small enough to train on in a second."""
     folder.mkdir(parents=True, exist_ok=True)
-    contents = {}
-    for names, count, seed in ((files.TRAIN_FILES, train_count, 1), (files.TEST_FILES, test_count, 2)):
-        images, labels = synthetic.draw_digits(count, seed)
-        contents[names[0]], contents[names[1]] = idx.encode(images), idx.encode(labels)
+    train, test = synthetic.render_digits(train_count, 1), synthetic.render_digits(test_count, 2)
+    contents = files.encode_files(*train, *test)
     for name, content in contents.items():
         (folder / name).write_bytes(content)
     files.write_sums(folder, contents)
@@ -64,11 +63,33 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_tiny(tmp_path_factory.mktemp("tiny"))
 
 
+@pytest.fixture(scope="session", params=[Precision.FLOAT32, Precision.BFLOAT16], ids=str)
+def precision(request: pytest.FixtureRequest) -> Precision:
+    """Every test that trains, or uses what was trained, runs in both; torch computes bfloat16 on any CPU."""
+    return Precision(request.param)
+
+
+# For what holds in float32 only.
+float32_only = pytest.mark.parametrize("precision", [Precision.FLOAT32], indirect=True, ids=str)
+
+
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory, tiny: Path) -> Path:
+def config(precision: Precision) -> TrainConfig:
+    """The settings of a training of a second."""
+    return replace(TINY_CONFIG, precision=precision)
+
+
+@pytest.fixture(scope="session")
+def compute(precision: Precision) -> Compute:
+    """The CPU."""
+    return resolve_device("cpu", precision)
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory, tiny: Path, config: TrainConfig) -> Path:
     """A checkpoint trained on `tiny`; its outputs lie in `output` beside it."""
     folder = tmp_path_factory.mktemp("trained")
-    train(TINY_CONFIG, Files(folder / "net.pth", folder / "output", data_dir=tiny))
+    train(config, Files(folder / "net.pth", folder / "output", data_dir=tiny))
     return folder / "net.pth"
 
 
@@ -81,12 +102,6 @@ def _world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     before = torch.get_rng_state()
     yield
     assert torch.equal(before, torch.get_rng_state()), "the global generator was left changed"
-
-
-@pytest.fixture(scope="session")
-def cpu() -> Compute:
-    """The CPU in float32."""
-    return resolve_device("cpu")
 
 
 def invoke(*arguments: object, stdin: bytes | None = None) -> Result:

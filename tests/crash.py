@@ -10,6 +10,7 @@ hit the writes.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import hashlib
 import json
 import os
@@ -21,9 +22,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from mnistcnn.config import DatasetName, Files, TrainConfig
-from mnistcnn.finish import HISTORY
-from mnistcnn.run import train
+from mnistcnn.config import DatasetName, Files, Precision, TrainConfig
+from mnistcnn.training.finish import HISTORY
+from mnistcnn.training.run import train
 
 CONFIG = TrainConfig(epochs=3, batch_size=10, validation_size=100, dataset=DatasetName.SYNTHETIC, seed=5)
 
@@ -43,7 +44,7 @@ def fork(work: Callable[[], None]) -> int:
         os._exit(code)
 
 
-def run(files: Files, slow: bool) -> None:
+def run(config: TrainConfig, files: Files, slow: bool) -> None:
     """One child: begin or resume."""
     if slow:
         fsync, replace = os.fsync, Path.replace
@@ -57,7 +58,7 @@ def run(files: Files, slow: bool) -> None:
             return replace(self, target)
 
         os.fsync, Path.replace = slow_fsync, slow_replace  # type: ignore[method-assign, assignment]
-    train(CONFIG, files, resume=files.unfinished.exists(), save_every=0.0)
+    train(config, files, resume=files.unfinished.exists(), save_every=0.0)
 
 
 def fingerprint(files: Files, result: Path) -> None:
@@ -77,10 +78,10 @@ def fingerprint(files: Files, result: Path) -> None:
     result.write_text(digest.hexdigest(), encoding="ascii")
 
 
-def finish(files: Files) -> tuple[str, float]:
+def finish(config: TrainConfig, files: Files) -> tuple[str, float]:
     """Let a child run to its end; the fingerprint of what it wrote, and how long it took."""
     started = time.monotonic()
-    if os.waitstatus_to_exitcode(os.waitpid(fork(lambda: run(files, False)), 0)[1]) != 0:
+    if os.waitstatus_to_exitcode(os.waitpid(fork(lambda: run(config, files, False)), 0)[1]) != 0:
         raise SystemExit("a run that was not killed failed")
     return read(files), time.monotonic() - started
 
@@ -93,16 +94,16 @@ def read(files: Files) -> str:
     return result.read_text(encoding="ascii")
 
 
-def crash(data: Path, folder: Path, kills: int, seed: int) -> tuple[int, int]:
+def crash(data: Path, folder: Path, kills: int, seed: int, config: TrainConfig) -> tuple[int, int]:
     """Kill `kills` children; the number of runs that ended, and of those that ended otherwise than they should."""
     rng = random.Random(seed)
     reference = Files(folder / "reference" / "net.pth", folder / "reference" / "out", data_dir=data)
-    expected, seconds = finish(reference)
+    expected, seconds = finish(config, reference)
     files = Files(folder / "killed" / "net.pth", folder / "killed" / "out", data_dir=data)
     killed = ended = different = 0
     while killed < kills:
         slow = rng.random() < 1 / 3
-        child = fork(lambda slow=slow: run(files, slow))  # type: ignore[misc]
+        child = fork(lambda slow=slow: run(config, files, slow))  # type: ignore[misc]
         time.sleep(rng.uniform(0, 0.4 * seconds))
         os.kill(child, signal.SIGKILL)
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
@@ -115,7 +116,7 @@ def crash(data: Path, folder: Path, kills: int, seed: int) -> tuple[int, int]:
             different += read(files) != expected
             shutil.rmtree(files.checkpoint.parent)
     ended += 1
-    different += finish(files)[0] != expected
+    different += finish(config, files)[0] != expected
     left = [path.name for path in files.checkpoint.parent.rglob(".*")]
     if left:
         raise SystemExit(f"left behind: {left}")
@@ -129,8 +130,10 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True, help="an empty folder to work in")
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--precision", type=Precision, default=Precision.AUTO)
     arguments = parser.parse_args()
-    ended, different = crash(arguments.data, arguments.folder, arguments.kills, arguments.seed)
+    config = dataclasses.replace(CONFIG, precision=arguments.precision)
+    ended, different = crash(arguments.data, arguments.folder, arguments.kills, arguments.seed, config)
     print(f"{arguments.kills} kills, {ended} runs ended, {different} differ from the run that was not killed")
     sys.exit(different > 0)
 

@@ -54,6 +54,12 @@ def serving(files: Mapping[str, bytes], fault: str = "") -> Iterator[tuple[str, 
                     self.send_response(302)
                     self.send_header("Location", "file:///etc/passwd")
                     self.end_headers()
+                case "circle":
+                    self.send_response(302)
+                    self.send_header("Location", self.path)
+                    self.end_headers()
+                    while not closing.is_set():
+                        self.wfile.write(bytes(1 << 16))
                 case "slow":
                     time.sleep(0.3)
                     self.reply(content)

@@ -10,16 +10,15 @@ from mnistcnn.config import TrainConfig
 from mnistcnn.device import Compute
 from mnistcnn.errors import CheckpointError
 from mnistcnn.model import MnistCNN
-from tests.conftest import TINY_CONFIG
 
 
-def test_a_checkpoint_says_all_about_itself(trained: Path) -> None:
+def test_a_checkpoint_says_all_about_itself(trained: Path, config: TrainConfig) -> None:
     loaded = load_checkpoint(trained)
-    assert loaded.config == TINY_CONFIG
+    assert loaded.config == config
     assert loaded.trained_on == "synthetic"
     assert loaded.data["train"] == 400
     assert set(loaded.metrics) == {"train", "validation", "test", "best_epoch"}
-    assert loaded.environment["torch"] == torch.__version__
+    assert loaded.environment.torch == torch.__version__
     assert loaded.created.startswith("20")
     assert loaded.temperature > 0
 
@@ -32,21 +31,21 @@ def test_the_file_holds_only_tensors_and_plain_types(trained: Path) -> None:
     assert content["format"] == 1
 
 
-def test_a_bare_state_dict_will_do(tmp_path: Path, cpu: Compute) -> None:
+def test_a_bare_state_dict_will_do(tmp_path: Path, compute: Compute) -> None:
     model = MnistCNN(torch.Generator().manual_seed(1)).eval()
     torch.save(model.state_dict(), tmp_path / "bare.pth")
     loaded = load_checkpoint(tmp_path / "bare.pth")
     assert loaded.config is None
     assert loaded.trained_on is None
     picture = torch.zeros(1, 1, 28, 28)
-    torch.testing.assert_close(loaded.build_model(cpu)(picture), model(picture))
+    torch.testing.assert_close(loaded.build_model(compute)(picture), model(picture))
 
 
-def test_building_a_model_leaves_the_weights_their_own(trained: Path, cpu: Compute) -> None:
+def test_building_a_model_leaves_the_weights_their_own(trained: Path, compute: Compute) -> None:
     loaded = load_checkpoint(trained)
     before = loaded.weights["fc2.bias"].clone()
     with torch.no_grad():
-        loaded.build_model(cpu).fc2.bias.add_(1)
+        loaded.build_model(compute).fc2.bias.add_(1)
     assert torch.equal(loaded.weights["fc2.bias"], before)
 
 
@@ -77,8 +76,8 @@ def weights_with(content: dict[Any, Any], name: str, tensor: Any) -> dict[Any, A
         (lambda c: damaged(c, config=None), "no settings"),
         (lambda c: damaged(c, config={**c["config"], "epochs": 0}), "settings make no sense"),
         (lambda c: damaged(c, metrics=[1]), "no metrics"),
-        (lambda c: damaged(c, data={"x": "y" * 20_000}), "too large"),
-        (lambda c: damaged(c, data={"x": torch.zeros(1)}), "hold a Tensor"),
+        (lambda c: damaged(c, data={"x": "y" * 5_000_000}), "too large"),
+        (lambda c: damaged(c, data={"x": torch.zeros(1)}), "Tensor is not JSON serializable"),
         (lambda c: {"net.weight": torch.zeros(3)}, "missing or unknown"),
         (lambda c: {1: 2}, "missing or unknown"),
     ],
@@ -97,7 +96,7 @@ def test_a_web_of_shared_lists_is_not_followed_for_ever(trained: Path, tmp_path:
     for _ in range(60):
         web = [web, web]
     with pytest.raises(ValueError, match="too large"):
-        check_plain({"x": web}, "data", depth=100)
+        check_plain({"x": web}, "data")
 
 
 def test_the_network_in_the_package_is_sound_and_small_enough() -> None:
@@ -108,4 +107,4 @@ def test_the_network_in_the_package_is_sound_and_small_enough() -> None:
         "trained by the default recipe: `python -m benchmarks.packaged`"
     )
     assert packaged.metrics["test"]["accuracy"] > 0.994
-    assert "platform" not in packaged.environment
+    assert not packaged.environment.platform

@@ -3,7 +3,7 @@ from dataclasses import fields
 
 import pytest
 
-from mnistcnn.config import DatasetName, Precision, TrainConfig
+from mnistcnn.config import DatasetName, Precision, TrainConfig, check_mirror
 from mnistcnn.errors import UsageError
 
 
@@ -68,3 +68,18 @@ def test_a_missing_setting_is_refused() -> None:
         del values[field.name]
         with pytest.raises(ValueError, match=field.name):
             TrainConfig.from_dict(values)
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1/mnist", "https://host", "HTTPS://[::1]:8080/a/b", "http://u:p@h"])
+def test_a_mirror_gets_its_slash(url: str) -> None:
+    assert check_mirror(url) == f"{url}/" == check_mirror(f"{url}/")
+    assert check_mirror(None) is None
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "file:///etc/", "ftp://host/", "mnist", "http://", "//host/", "http://:80/", "http://[::1", "http://h:x/"],
+)
+def test_only_http_addresses_are_mirrors(url: str) -> None:
+    with pytest.raises(UsageError, match="not an http"):
+        check_mirror(url)

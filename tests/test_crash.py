@@ -7,35 +7,37 @@ from pathlib import Path
 import pytest
 
 from mnistcnn.checkpoint import load_checkpoint
-from mnistcnn.unfinished import load_unfinished
+from mnistcnn.config import Precision
+from mnistcnn.training.resume import load_unfinished
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def crash(tiny: Path, folder: Path, kills: int, seed: int) -> str:
+def crash(tiny: Path, folder: Path, precision: Precision, kills: int, seed: int) -> str:
     command = [sys.executable, "-m", "tests.crash", str(tiny), "--folder", str(folder)]
-    command += ["--kills", str(kills), "--seed", str(seed)]
+    command += ["--kills", str(kills), "--seed", str(seed), "--precision", str(precision)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
-def test_kills_at_random_instants_change_nothing(tiny: Path, tmp_path: Path) -> None:
-    assert "10 kills" in crash(tiny, tmp_path / "crash", kills=10, seed=1)
+def test_kills_at_random_instants_change_nothing(tiny: Path, tmp_path: Path, precision: Precision) -> None:
+    assert "10 kills" in crash(tiny, tmp_path / "crash", precision, kills=10, seed=1)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_two_hundred_kills_change_nothing(tiny: Path, tmp_path: Path) -> None:
-    said = crash(tiny, tmp_path / "crash", kills=200, seed=2)
+def test_two_hundred_kills_change_nothing(tiny: Path, tmp_path: Path, precision: Precision) -> None:
+    said = crash(tiny, tmp_path / "crash", precision, kills=200, seed=2)
     assert said.endswith(" 0 differ from the run that was not killed\n")
 
 
-def start(tiny: Path, *arguments: str) -> subprocess.Popen[str]:
+def start(tiny: Path, precision: Precision, *arguments: str) -> subprocess.Popen[str]:
     """A training that would take minutes, once it has begun."""
     command = [sys.executable, "-m", "mnistcnn", "train", "--dataset", "synthetic", "--data-dir", str(tiny)]
-    command += ["--validation-size", "100", "--batch-size", "5", "--epochs", "500", *arguments]
+    command += ["--validation-size", "100", "--batch-size", "5", "--epochs", "500"]
+    command += ["--precision", str(precision), *arguments]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     seen = ""
@@ -47,8 +49,10 @@ def start(tiny: Path, *arguments: str) -> subprocess.Popen[str]:
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_saves_the_state_at_its_step(number: signal.Signals, code: int, tiny: Path) -> None:
-    process = start(tiny)
+def test_a_signal_saves_the_state_at_its_step(
+    number: signal.Signals, code: int, tiny: Path, precision: Precision
+) -> None:
+    process = start(tiny, precision)
     process.send_signal(number)
     out, err = process.communicate(timeout=30)
     assert process.returncode == code
@@ -57,12 +61,12 @@ def test_a_signal_saves_the_state_at_its_step(number: signal.Signals, code: int,
     assert "Hint: Go on with `mnistcnn train --resume`." in err
     assert "Traceback" not in err
     state = load_unfinished(Path("models/mnist_cnn.pth.unfinished")).state
-    assert f"in epoch {state['epoch']} at step {state['step']}" in err or state["step"] == 0
+    assert f"in epoch {state.epoch} at step {state.step}" in err or state.step == 0
     assert sorted(p.name for p in Path("models").iterdir()) == ["mnist_cnn.pth.unfinished"]
 
 
-def test_a_second_signal_leaves_at_once_without_a_torn_file(tiny: Path) -> None:
-    process = start(tiny, "--save-every", "0")
+def test_a_second_signal_leaves_at_once_without_a_torn_file(tiny: Path, precision: Precision) -> None:
+    process = start(tiny, precision, "--save-every", "0")
     process.send_signal(signal.SIGINT)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=30)
@@ -71,8 +75,8 @@ def test_a_second_signal_leaves_at_once_without_a_torn_file(tiny: Path) -> None:
     load_unfinished(Path("models/mnist_cnn.pth.unfinished"))
 
 
-def test_two_trainings_into_one_file_are_not_interleaved(tiny: Path) -> None:
-    first = start(tiny)
+def test_two_trainings_into_one_file_are_not_interleaved(tiny: Path, precision: Precision) -> None:
+    first = start(tiny, precision)
     second = subprocess.run(
         [sys.executable, "-m", "mnistcnn", "train", "--dataset", "synthetic", "--data-dir", str(tiny)],
         capture_output=True,
@@ -87,7 +91,7 @@ def test_two_trainings_into_one_file_are_not_interleaved(tiny: Path) -> None:
     assert first.returncode == 130
 
 
-def test_a_full_disk_in_the_middle_keeps_the_last_state(tiny: Path) -> None:
+def test_a_full_disk_in_the_middle_keeps_the_last_state(tiny: Path, precision: Precision) -> None:
     """A limit on file sizes between those of the first state and of the one with the best weights in it."""
     code = (
         "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
@@ -96,12 +100,13 @@ def test_a_full_disk_in_the_middle_keeps_the_last_state(tiny: Path) -> None:
     )
     command = [sys.executable, "-c", code, "train", "--dataset", "synthetic", "--data-dir", str(tiny)]
     command += ["--validation-size", "100", "--batch-size", "1", "--epochs", "1", "--save-every", "0"]
+    command += ["--precision", str(precision)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1, done.stderr
     assert "Error: models/mnist_cnn.pth.unfinished can't be written: File too large." in done.stderr
     assert "What was saved before is in models/mnist_cnn.pth.unfinished." in done.stderr
     assert "Traceback" not in done.stderr
-    assert load_unfinished(Path("models/mnist_cnn.pth.unfinished")).state["epoch"] == 1
+    assert load_unfinished(Path("models/mnist_cnn.pth.unfinished")).state.epoch == 1
     resumed = subprocess.run(
         [sys.executable, "-m", "mnistcnn", "train", "--resume", "--data-dir", str(tiny)],
         capture_output=True,

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 import torch
 
@@ -9,6 +11,7 @@ from mnistcnn.device import (
     available_devices,
     derive_seed,
     resolve_device,
+    strict_float32,
 )
 from mnistcnn.errors import DeviceError, UsageError
 
@@ -39,7 +42,7 @@ def test_several_gpus_are_listed_and_can_be_named(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: True)
     assert available_devices()[:2] == ["cuda:0", "cuda:1"]
     assert str(resolve_device("cuda:1").device) == "cuda:1"
-    assert resolve_device("cuda").precision is Precision.BFLOAT16
+    assert resolve_device("cuda", Precision.AUTO).precision is Precision.BFLOAT16
     with pytest.raises(DeviceError, match=r"cuda:2 is not available here; available: cpu, cuda:1, cuda:0"):
         resolve_device("cuda:2")
 
@@ -75,7 +78,7 @@ def test_bfloat16_only_where_the_cpu_has_it(
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: flags)
     assert _native_bfloat16(CPU) is expected
     wanted = Precision.BFLOAT16 if expected else Precision.FLOAT32
-    assert resolve_device("cpu").precision is wanted
+    assert resolve_device("cpu", Precision.AUTO).precision is wanted
 
 
 def test_a_named_precision_is_taken() -> None:
@@ -86,13 +89,23 @@ def test_a_named_precision_is_taken() -> None:
         assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype is torch.float32
 
 
-def test_the_environment_says_what_ran(cpu: Compute) -> None:
-    environment = cpu.environment()
-    assert environment["device"] == "cpu"
-    assert environment["threads"] == torch.get_num_threads()
-    assert environment["torch"] == torch.__version__
-    assert type(environment["torch"]) is str
-    assert environment["device_name"]
+def test_inference_takes_no_shortcuts_in_float32_and_puts_them_back() -> None:
+    backends: Any = torch.backends
+    settings = (backends.cudnn.conv, backends.cuda.matmul, backends.mkldnn.conv, backends.mkldnn.matmul)
+    before = [setting.fp32_precision for setting in settings]
+    with pytest.raises(RuntimeError, match="inside"), strict_float32():
+        assert {setting.fp32_precision for setting in settings} == {"ieee"}
+        raise RuntimeError("inside")
+    assert [setting.fp32_precision for setting in settings] == before
+
+
+def test_the_environment_says_what_ran(compute: Compute) -> None:
+    environment = compute.environment()
+    assert environment.device == "cpu"
+    assert environment.threads == torch.get_num_threads()
+    assert environment.torch == torch.__version__
+    assert type(environment.torch) is str
+    assert environment.device_name
 
 
 def test_seeds_differ_by_purpose_and_number() -> None:

@@ -16,30 +16,39 @@ import pytest
 import torch
 
 from mnistcnn.checkpoint import load_checkpoint
-from mnistcnn.distributed import own_device
+from mnistcnn.config import Precision
+from mnistcnn.distributed import local_device
 from mnistcnn.errors import UsageError
-from mnistcnn.unfinished import load_unfinished
+from mnistcnn.training.resume import load_unfinished
 from mnistcnn.world import World
 
 
-def command(processes: int, tiny: Path, *more: object) -> list[str]:
+def command(processes: int, tiny: Path, precision: Precision, *more: object) -> list[str]:
     words = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", processes]
     words += ["-m", "mnistcnn", "train", "--dataset", "synthetic", "--data-dir", tiny, "--validation-size", 103]
+    words += ["--precision", precision]
     return [str(word) for word in [*words, *more]]
 
 
-def torchrun(processes: int, tiny: Path, *more: object, folder: str = ".") -> subprocess.CompletedProcess[str]:
+def torchrun(
+    processes: int, tiny: Path, precision: Precision, *more: object, folder: str = "."
+) -> subprocess.CompletedProcess[str]:
     Path(folder).mkdir(exist_ok=True)
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     return subprocess.run(
-        command(processes, tiny, *more), cwd=folder, env=environment, capture_output=True, text=True, check=False
+        command(processes, tiny, precision, *more),
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
-def single(tiny: Path, *more: object, folder: str) -> None:
+def single(tiny: Path, precision: Precision, *more: object, folder: str) -> None:
     Path(folder).mkdir()
     words = [sys.executable, "-m", "mnistcnn", "train", "--dataset", "synthetic", "--data-dir", tiny]
-    words += ["--validation-size", 103, *more]
+    words += ["--validation-size", 103, "--precision", precision, *more]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     subprocess.run([str(w) for w in words], cwd=folder, env=environment, capture_output=True, check=True)
 
@@ -51,22 +60,24 @@ def differences(a: str, b: str) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("processes", [2, pytest.param(3, marks=pytest.mark.slow)])
-def test_several_processes_walk_the_path_of_one(processes: int, tiny: Path) -> None:
+def test_several_processes_train_as_one_does(processes: int, tiny: Path, precision: Precision) -> None:
     """397 pictures in batches of 50: with three processes, parts of 16 and 17, and a last batch of 47."""
     more = ["--epochs", 1, "--batch-size", 50, "--json"]
-    single(tiny, *more, folder="one")
-    done = torchrun(processes, tiny, *more, folder="many")
+    single(tiny, precision, *more, folder="one")
+    done = torchrun(processes, tiny, precision, *more, folder="many")
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)  # one document, by the first process
     assert [result[split]["count"] for split in ("train", "validation", "test")] == [397, 103, 100]
     assert done.stderr.count("epoch 1/1") == 1
-    # Rounding in float32, which Adam enlarges where a gradient is next to nothing; a step is up to 3e-3.
+    # Sums in another order round otherwise, by 2⁻²⁴ in float32 and 2⁻⁹ in bfloat16. Where a gradient is next to
+    # nothing AdamW makes a whole step of the difference; the eight learning rates of this run sum to 0.012.
     apart = differences("one", "many")
-    assert apart.mean() < 1e-6
-    assert apart.max() < 2e-3
+    exact = precision is Precision.FLOAT32
+    assert apart.mean() < (1e-6 if exact else 3e-4)
+    assert apart.max() < 2 * 0.012
     assert sorted(p.name for p in Path("many/models").iterdir()) == ["mnist_cnn.pth"]
     alone = load_checkpoint("one/models/mnist_cnn.pth").metrics["validation"]["accuracy"]
-    assert abs(result["validation"]["accuracy"] - alone) <= 0.01
+    assert abs(result["validation"]["accuracy"] - alone) <= (0.01 if exact else 0.05)
 
 
 def workers(launcher: int) -> list[int]:
@@ -83,10 +94,13 @@ def workers(launcher: int) -> list[int]:
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
-def test_a_killed_process_ends_all_and_the_run_can_be_resumed_by_one(tiny: Path) -> None:
+def test_a_killed_process_ends_all_and_the_run_can_be_resumed_by_one(tiny: Path, precision: Precision) -> None:
     more = ["--epochs", 20, "--batch-size", 5, "--save-every", 0]
     with subprocess.Popen(
-        command(2, tiny, *more), env={**os.environ, "OMP_NUM_THREADS": "1"}, stderr=subprocess.PIPE, text=True
+        command(2, tiny, precision, *more),
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stderr=subprocess.PIPE,
+        text=True,
     ) as launcher:
         assert launcher.stderr is not None
         said = ""
@@ -102,7 +116,7 @@ def test_a_killed_process_ends_all_and_the_run_can_be_resumed_by_one(tiny: Path)
     ours = [line for line in said.splitlines() if re.match(r"(Error|Hint):", line)]
     assert len(ours) <= 2, said
     saved = load_unfinished(Path("models/mnist_cnn.pth.unfinished"))
-    assert saved.state["epoch"] >= 2
+    assert saved.state.epoch >= 2
     resumed = subprocess.run(
         [sys.executable, "-m", "mnistcnn", "train", "--resume", "--data-dir", str(tiny), "--json"],
         capture_output=True,
@@ -114,27 +128,27 @@ def test_a_killed_process_ends_all_and_the_run_can_be_resumed_by_one(tiny: Path)
 
 
 def test_a_batch_smaller_than_the_world_is_refused_before_anything_starts(tiny: Path) -> None:
-    done = torchrun(2, tiny, "--batch-size", 1)
+    done = torchrun(2, tiny, Precision.AUTO, "--batch-size", 1)
     assert done.returncode != 0
     assert done.stderr.count("Error: --batch-size 1 is less than the 2 processes.") == 1
     assert not Path("models").exists()
 
 
 def test_each_process_takes_the_device_of_its_rank(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert own_device("cuda", World()) == "cuda"
-    assert own_device("cpu", World(1, 2, 1, 2)) == "cpu"
+    assert local_device("cuda", World()) == "cuda"
+    assert local_device("cpu", World(1, 2, 1, 2)) == "cpu"
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    assert own_device("cuda", World(3, 4, 1, 2)) == "cuda:1"
-    assert own_device("auto", World(2, 4, 0, 2)) == "cuda:0"
+    assert local_device("cuda", World(3, 4, 1, 2)) == "cuda:1"
+    assert local_device("auto", World(2, 4, 0, 2)) == "cuda:0"
     with pytest.raises(UsageError, match="3 processes are more than the 2 CUDA devices"):
-        own_device("cuda", World(0, 3, 0, 3))
+        local_device("cuda", World(0, 3, 0, 3))
     with pytest.raises(UsageError, match="one device for 2 processes"):
-        own_device("cuda:1", World(0, 2, 0, 2))
+        local_device("cuda:1", World(0, 2, 0, 2))
 
 
 @pytest.mark.slow
-def test_two_machines_meet_over_a_rendezvous(tiny: Path) -> None:
+def test_two_machines_meet_over_a_rendezvous(tiny: Path, precision: Precision) -> None:
     """Two launchers as on two machines, one process each, that find each other over c10d on the loopback."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -143,7 +157,7 @@ def test_two_machines_meet_over_a_rendezvous(tiny: Path) -> None:
     words = [sys.executable, "-m", "torch.distributed.run", "--nnodes", "2", "--nproc-per-node", "1"]
     words += ["--rdzv-backend", "c10d", "--rdzv-endpoint", endpoint, "--rdzv-id", "test", "--local-addr", "127.0.0.1"]
     words += ["-m", "mnistcnn", "train", "--dataset", "synthetic", "--data-dir", str(tiny), "--validation-size", "103"]
-    words += ["--epochs", "1", "--json"]
+    words += ["--epochs", "1", "--json", "--precision", str(precision)]
     launchers = [
         subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         for _ in range(2)

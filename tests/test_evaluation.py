@@ -4,9 +4,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from mnistcnn.calibration import calibration_error
 from mnistcnn.config import Split
 from mnistcnn.errors import CheckpointError, UsageError
-from mnistcnn.evaluation import calibration_error, confusion_matrix, digit_scores, evaluate, wilson_interval
+from mnistcnn.evaluation import confusion_matrix, digit_scores, evaluate, wilson_interval
 from mnistcnn.plots import CONFUSION, MISTAKES
 
 

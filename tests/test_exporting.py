@@ -14,10 +14,9 @@ from mnistcnn import exporting
 from mnistcnn.checkpoint import PACKAGED, load_checkpoint
 from mnistcnn.config import ExportFormat, InputType
 from mnistcnn.errors import OutputError, UsageError
-from mnistcnn.exporting import export
-from mnistcnn.picture import read_picture
+from mnistcnn.exporting import Export, export
 from mnistcnn.prediction import predict
-from mnistcnn.results import Export
+from mnistcnn.preprocessing import preprocess_file
 from tests.conftest import invoke
 
 PICTURES = sorted((Path(__file__).parent / "pictures").iterdir())
@@ -31,7 +30,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Export:
 
 def test_the_exported_network_reads_pictures_as_predict_does(exported: Export) -> None:
     session = onnxruntime.InferenceSession(exported.path)
-    frames = np.stack([read_picture(path).frame for path in PICTURES])[:, None]
+    frames = np.stack([preprocess_file(path).frame for path in PICTURES])[:, None]
     (found,) = session.run(["probabilities"], {"pictures": frames})
     for row, expected in zip(found, predict(PICTURES, PACKAGED, top_k=10), strict=True):
         assert row.argmax() == expected.digit

@@ -7,9 +7,10 @@ import numpy as np
 import torch
 from PIL import Image
 
-from mnistcnn.data import Pictures
-from mnistcnn.plots import draw_confusion, draw_filters, draw_mistakes, draw_training
-from mnistcnn.results import EpochResult, Metrics
+from mnistcnn.data import ImageDataset
+from mnistcnn.events import EpochResult
+from mnistcnn.plots import plot_confusion, plot_filters, plot_mistakes, plot_training
+from mnistcnn.results import Metrics
 
 HISTORY = [EpochResult(e, 0.1, Metrics(0.9, 0.3, 9), Metrics(0.95, 0.2, 9), 1.0, 9.0) for e in (1, 2, 3)]
 
@@ -24,39 +25,39 @@ def has_colour(picture: Image.Image, colour: tuple[int, int, int]) -> bool:
 
 
 def test_the_curves_show_both_splits_the_kept_epoch_and_the_rate() -> None:
-    picture = opened(draw_training(Path("out"), HISTORY, 2, [0.1, 0.2, 0.1]))
+    picture = opened(plot_training(Path("out"), HISTORY, 2, [0.1, 0.2, 0.1]))
     assert min(picture.size) > 400
     for colour in ((0x00, 0x72, 0xB2), (0xD5, 0x5E, 0x00), (0x00, 0x9E, 0x73)):
         assert has_colour(picture, colour)
 
 
 def test_one_epoch_is_enough_for_a_curve() -> None:
-    draw_training(Path("out"), HISTORY[:1], 1, [0.1])
+    plot_training(Path("out"), HISTORY[:1], 1, [0.1])
 
 
 def test_the_same_results_give_the_same_bytes() -> None:
-    first, second = (draw_training(Path(name), HISTORY, 2, [0.1, 0.2]).read_bytes() for name in ("a", "b"))
+    first, second = (plot_training(Path(name), HISTORY, 2, [0.1, 0.2]).read_bytes() for name in ("a", "b"))
     assert first == second
 
 
 def test_a_confusion_matrix_without_some_digits() -> None:
     matrix = [[0] * 10 for _ in range(10)]
     matrix[3][3] = 7
-    assert opened(draw_confusion(Path("out"), matrix)).size[0] > 500
+    assert opened(plot_confusion(Path("out"), matrix)).size[0] > 500
 
 
 def test_mistakes_most_confident_first_and_none_at_all() -> None:
-    pictures = Pictures(torch.full((30, 1, 28, 28), 255, dtype=torch.uint8), torch.zeros(30, dtype=torch.int64))
+    pictures = ImageDataset(torch.full((30, 1, 28, 28), 255, dtype=torch.uint8), torch.zeros(30, dtype=torch.int64))
     right, wrong = torch.zeros(30, 10), torch.zeros(30, 10)
     right[:, 0] = wrong[:, 7] = 0.9
-    none = opened(draw_mistakes(Path("none"), pictures, right))
-    many = opened(draw_mistakes(Path("many"), pictures, wrong))
+    none = opened(plot_mistakes(Path("none"), pictures, right))
+    many = opened(plot_mistakes(Path("many"), pictures, wrong))
     assert many.size[1] > 2 * none.size[1]
 
 
 def test_the_filters_are_drawn_on_one_scale() -> None:
     weights = torch.linspace(-1, 1, 25 * 144).view(25, 1, 12, 12)
-    assert opened(draw_filters(Path("filters.png"), weights)).size[0] > 500
+    assert opened(plot_filters(Path("filters.png"), weights)).size[0] > 500
 
 
 def test_matplotlib_is_loaded_only_when_something_is_drawn() -> None:

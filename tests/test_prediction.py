@@ -7,12 +7,13 @@ import torch
 from PIL import Image
 
 from mnistcnn import prediction
+from mnistcnn.calibration import probabilities
 from mnistcnn.checkpoint import load_checkpoint
 from mnistcnn.data import load_dataset
 from mnistcnn.device import Compute
 from mnistcnn.errors import PictureError
-from mnistcnn.inference import infer, probabilities
-from mnistcnn.prediction import find_pictures, predict
+from mnistcnn.metrics import predict_logits
+from mnistcnn.prediction import find_images, predict
 from tests.conftest import TINY_CONFIG
 
 
@@ -28,12 +29,12 @@ def pictures(tiny: Path) -> Path:
 
 
 def test_exported_pictures_are_read_as_evaluate_reads_them(
-    pictures: Path, trained: Path, tiny: Path, cpu: Compute, monkeypatch: pytest.MonkeyPatch
+    pictures: Path, trained: Path, tiny: Path, compute: Compute, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(prediction, "_BATCH", 7)
     loaded = load_checkpoint(trained)
     test = load_dataset(TINY_CONFIG.dataset, data_dir=tiny, validation_size=100).test
-    expected = probabilities(infer(loaded.build_model(cpu), test.images[:30], cpu), loaded.temperature)
+    expected = probabilities(predict_logits(loaded.build_model(compute), test.images[:30], compute), loaded.temperature)
     made = predict([pictures], trained, top_k=10)
     assert [p.path for p in made] == [str(pictures / f"{i:02d}.png") for i in range(30)]
     assert [p.digit for p in made] == expected.argmax(1).tolist()
@@ -96,12 +97,12 @@ def test_hostile_names_stay_inside_the_folder(trained: Path) -> None:
 def test_folders_stand_for_their_pictures_and_files_for_themselves(pictures: Path) -> None:
     (pictures / "notes.txt").write_text("x", encoding="ascii")
     (pictures / "sub.png").mkdir()
-    found = find_pictures([pictures, Path("-"), Path("missing.png")])
+    found = find_images([pictures, Path("-"), Path("missing.png")])
     assert len(found) == 32
     assert found[-2:] == [Path("-"), Path("missing.png")]
     Path("empty").mkdir()
     with pytest.raises(PictureError, match="empty is a folder without pictures"):
-        find_pictures([Path("empty")])
+        find_images([Path("empty")])
 
 
 def test_predictions_are_plain(pictures: Path, trained: Path) -> None:

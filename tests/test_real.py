@@ -13,13 +13,14 @@ import pytest
 import torch
 from PIL import Image
 
+from mnistcnn.calibration import probabilities
 from mnistcnn.checkpoint import PACKAGED, load_checkpoint
-from mnistcnn.config import DatasetName, Split
+from mnistcnn.config import DatasetName, Precision, Split
 from mnistcnn.data import files, load_dataset
 from mnistcnn.device import resolve_device
 from mnistcnn.evaluation import evaluate
 from mnistcnn.exporting import export
-from mnistcnn.inference import infer, probabilities
+from mnistcnn.metrics import predict_logits
 from mnistcnn.prediction import predict
 from tests.conftest import REAL_MNIST, invoke
 from tests.server import serving
@@ -32,10 +33,11 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def network(tmp_path_factory: pytest.TempPathFactory, precision: Precision) -> Path:
     """One epoch on the real training pictures, from the archives as they are."""
     folder = tmp_path_factory.mktemp("real")
     command = [sys.executable, "-m", "mnistcnn", "train", "--epochs", "1", "--json", "--data-dir", str(REAL_MNIST)]
+    command += ["--precision", str(precision)]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     (folder / "train.json").write_text(done.stdout, encoding="utf-8")
@@ -58,7 +60,7 @@ def test_the_network_in_the_package_is_as_good_as_it_says() -> None:
 def test_the_exported_network_reads_the_test_set_as_the_original_does(tmp_path: Path) -> None:
     test = load_dataset(DatasetName.MNIST, data_dir=REAL_MNIST, splits=(Split.TEST,)).test
     packaged, compute = load_checkpoint(PACKAGED), resolve_device("cpu")
-    expected = probabilities(infer(packaged.build_model(compute), test.images, compute), packaged.temperature)
+    expected = probabilities(predict_logits(packaged.build_model(compute), test.images, compute), packaged.temperature)
     session = onnxruntime.InferenceSession(export(tmp_path / "net.onnx", PACKAGED).path)
     (found,) = session.run(None, {"pictures": test.images.numpy()})
     assert (torch.from_numpy(found).argmax(1) == expected.argmax(1)).all()
@@ -77,7 +79,7 @@ def test_exported_pictures_are_read_as_evaluate_reads_them(network: Path, tmp_pa
     assert wrong <= sum(map(sum, result.confusion_matrix)) - sum(result.confusion_matrix[d][d] for d in range(10))
 
     compute = resolve_device("cpu")
-    expected = infer(load_checkpoint(network).build_model(compute), test.images[:1000], compute).argmax(1)
+    expected = predict_logits(load_checkpoint(network).build_model(compute), test.images[:1000], compute).argmax(1)
     assert digits == expected.tolist()
 
 

@@ -2,7 +2,8 @@ import json
 import math
 from pathlib import Path
 
-from mnistcnn.results import EpochResult, Metrics, to_json
+from mnistcnn.events import EpochResult
+from mnistcnn.results import Metrics, to_json
 
 
 def test_json_is_valid_whatever_is_in_it() -> None:

@@ -55,8 +55,8 @@ def test_a_full_disk_leaves_the_old_content(tmp_path: Path) -> None:
 
 
 def test_the_trial_leaves_nothing(tmp_path: Path) -> None:
-    check_writable(tmp_path / "new" / "file")
-    assert names(tmp_path / "new") == []
+    check_writable(tmp_path / "new" / "folder" / "file")
+    assert names(tmp_path) == ["work"]
 
 
 def test_what_is_in_the_way_is_found_out(tmp_path: Path) -> None:
@@ -78,6 +78,9 @@ def test_a_lock_is_held_by_one_and_goes_away(tmp_path: Path) -> None:
     assert names(target.parent) == []
     with held(target):
         pass
+    with held(tmp_path / "new" / "net.pth"):
+        assert names(tmp_path / "new") == ["net.pth.lock"]
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_lock_that_can_not_be_made(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from mnistcnn.world import World
 
 @given(st.integers(1, 40), st.integers(0, 300))
 def test_every_row_is_in_exactly_one_share(size: int, count: int) -> None:
-    shares = [World(rank, size).share(count) for rank in range(size)]
+    shares = [World(rank, size).shard(count) for rank in range(size)]
     rows = [row for share in shares for row in range(count)[share]]
     assert rows == list(range(count))
     lengths = [share.stop - share.start for share in shares]

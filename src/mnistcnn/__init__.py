@@ -1,15 +1,15 @@
 """Train, evaluate, use and explain one convolutional network on the MNIST digits.
 
-    from mnistcnn import TrainConfig, evaluate, load_checkpoint, predict, train
+    from mnistcnn import TrainConfig, evaluate, predict, train
 
     result = train(TrainConfig(epochs=2))
     print(result.test.accuracy, evaluate(result.checkpoint).accuracy)
-    print(predict(["photo.jpg"], result.checkpoint)[0].digit)
+    print(predict("photo.jpg", result.checkpoint)[0].digit)
 
 Loaded lazily: `import mnistcnn` alone imports nothing heavy.
 """
 
-from importlib import import_module
+from importlib import import_module, metadata
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -21,8 +21,25 @@ if TYPE_CHECKING:
     from mnistcnn.exporting import export
     from mnistcnn.model import MnistCNN
     from mnistcnn.prediction import predict
-    from mnistcnn.run import train
     from mnistcnn.summary import summarise
+    from mnistcnn.training.run import train
+
+    __version__: str
+
+_HOMES = {
+    "Checkpoint": "checkpoint",
+    "Files": "config",
+    "MnistCNN": "model",
+    "MnistCnnError": "errors",
+    "TrainConfig": "config",
+    "evaluate": "evaluation",
+    "export": "exporting",
+    "load_checkpoint": "checkpoint",
+    "load_dataset": "data",
+    "predict": "prediction",
+    "summarise": "summary",
+    "train": "training.run",
+}
 
 __all__ = [
     "Checkpoint",
@@ -39,24 +56,15 @@ __all__ = [
     "train",
 ]
 
-_HOMES = {
-    "Checkpoint": "checkpoint",
-    "Files": "config",
-    "MnistCNN": "model",
-    "MnistCnnError": "errors",
-    "TrainConfig": "config",
-    "evaluate": "evaluation",
-    "export": "exporting",
-    "load_checkpoint": "checkpoint",
-    "load_dataset": "data",
-    "predict": "prediction",
-    "summarise": "summary",
-    "train": "run",
-}
-
 
 def __getattr__(name: str) -> Any:
     """Load a public name from its home when it is first used."""
+    if name == "__version__":
+        return metadata.version("mnistcnn")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return [*_HOMES, "__version__"]

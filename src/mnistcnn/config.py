@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Self, get_args
+from urllib.parse import urlsplit
 
 from mnistcnn.errors import UsageError
 
@@ -64,6 +65,20 @@ class Files:
     def unfinished(self) -> Path:
         """The state that resuming needs, beside the checkpoint until the run has ended well."""
         return self.checkpoint.with_name(f"{self.checkpoint.name}.unfinished")
+
+
+def check_mirror(url: str | None) -> str | None:
+    """The http(s) address of a mirror, ending in a slash; None stays None. Raises `UsageError` for anything else."""
+    if url is None:
+        return None
+    try:
+        parts = urlsplit(url)
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a bracket that isn't closed, a port that is no number
+        valid = False
+    if not valid:
+        raise UsageError(f"--mirror {url!r} is not an http:// or https:// address.")
+    return url if url.endswith("/") else f"{url}/"
 
 
 def flag(name: str) -> str:

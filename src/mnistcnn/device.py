@@ -6,7 +6,8 @@ import hashlib
 import platform
 import re
 import sys
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -16,41 +17,60 @@ import torch
 
 from mnistcnn.config import DEVICE_SPELLING, Precision
 from mnistcnn.errors import DeviceError, UsageError
+from mnistcnn.results import Environment
 
 KINDS = ("cuda", "mps", "xpu", "cpu")  # in the order in which `auto` takes them
 
 
 @dataclass(frozen=True, slots=True)
 class Compute:
-    """A device that has been tried out, and how it will compute. `reason` says why it was taken."""
+    """A device that has been tried out, and how training will compute on it. `reason` says why it was taken."""
 
     device: torch.device
     name: str
-    precision: Precision  # never AUTO
+    precision: Precision  # of training; never AUTO
     reason: str
 
     def autocast(self) -> AbstractContextManager[Any]:
-        """The context for forward passes: bfloat16 autocast on this device, or nothing."""
+        """The context for forward passes in training: bfloat16 autocast on this device, or nothing."""
         if self.precision is Precision.BFLOAT16:
             return torch.autocast(self.device.type, dtype=torch.bfloat16)
         return nullcontext()
 
-    def environment(self) -> dict[str, Any]:
-        """What a report needs so that a run can be repeated; plain types."""
-        return {
-            "device": str(self.device),
-            "device_name": self.name,
-            "device_reason": self.reason,
-            "precision": str(self.precision),
-            "threads": torch.get_num_threads(),
-            "torch": str(torch.__version__),
-            "python": platform.python_version(),
-            "mnistcnn": metadata.version("mnistcnn"),
-            "platform": platform.platform(),
-        }
+    def environment(self) -> Environment:
+        """What a report needs so that a run can be repeated."""
+        return Environment(
+            device=str(self.device),
+            device_name=self.name,
+            device_reason=self.reason,
+            precision=str(self.precision),
+            threads=torch.get_num_threads(),
+            torch=str(torch.__version__),
+            python=platform.python_version(),
+            mnistcnn=metadata.version("mnistcnn"),
+            platform=platform.platform(),
+        )
 
 
-def resolve_device(name: str = "auto", precision: Precision = Precision.AUTO) -> Compute:
+@contextmanager
+def strict_float32() -> Iterator[None]:
+    """Compute float32 convolutions and matrix products in float32 inside, whatever shortcuts are allowed outside.
+
+    By default cuDNN's convolutions use TF32, with 10 bits of mantissa; a program may allow more such shortcuts.
+    """
+    backends: Any = torch.backends  # whose types don't list these attributes
+    settings = (backends.cudnn.conv, backends.cuda.matmul, backends.mkldnn.conv, backends.mkldnn.matmul)
+    before = [setting.fp32_precision for setting in settings]
+    try:
+        for setting in settings:
+            setting.fp32_precision = "ieee"
+        yield
+    finally:
+        for setting, precision in zip(settings, before, strict=True):
+            setting.fp32_precision = precision
+
+
+def resolve_device(name: str = "auto", precision: Precision = Precision.FLOAT32) -> Compute:
     """Find the device and try it out with a small computation.
 
     `name` is `auto` (CUDA, then MPS, then XPU, then the CPU), `cpu`, `cuda`, `cuda:N`, `mps`, `xpu` or

@@ -1,4 +1,4 @@
-"""Several processes as one, on PyTorch's own engine, started by torchrun."""
+"""Several processes started by torchrun train as one: PyTorch's process groups and DistributedDataParallel."""
 
 from __future__ import annotations
 
@@ -17,11 +17,36 @@ from mnistcnn.errors import PeerError, UsageError
 from mnistcnn.world import World
 
 T = TypeVar("T")
-TIMEOUT = timedelta(minutes=10)  # longer than a fetch of the data, for which the others wait
+TIMEOUT = timedelta(minutes=10)  # longer than a download of the data, for which the others wait
 _LOST = re.compile(r"gloo|nccl|connection|socket|timed out|timeout|store|peer", re.IGNORECASE)
 
 
-def own_device(name: str, world: World) -> str:
+@contextmanager
+def process_group(world: World) -> Iterator[None]:
+    """Join the processes of `world` while the context lasts: gloo between CPUs, nccl between CUDA devices.
+
+    A process that loses the others raises `PeerError`.
+    """
+    if world.size == 1:
+        yield
+        return
+    try:
+        backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+        dist.init_process_group(backend, timeout=TIMEOUT)
+        yield
+    except RuntimeError as error:
+        if not _LOST.search(f"{type(error).__name__} {error}"):
+            raise
+        raise PeerError(
+            "Another process of this run ended or can't be reached.",
+            "What it had saved is kept: go on with `mnistcnn train --resume`, with as many processes as you like.",
+        ) from error
+    finally:
+        if dist.is_initialized():
+            dist.destroy_process_group()
+
+
+def local_device(name: str, world: World) -> str:
     """The device of this process: `cuda` becomes `cuda:LOCAL_RANK`. `UsageError` if there are too few."""
     if world.size == 1 or name not in ("auto", "cuda", "xpu"):
         if world.local_size > 1 and ":" in name:
@@ -38,34 +63,7 @@ def own_device(name: str, world: World) -> str:
     return f"{kind}:{world.local_rank}"
 
 
-@contextmanager
-def joined(world: World, device: torch.device) -> Iterator[None]:
-    """Be one of `world` while the context lasts; gloo between CPUs, nccl between CUDA devices.
-
-    A process that loses the others raises `PeerError`.
-    """
-    if world.size == 1:
-        yield
-        return
-    if device.type == "cuda":
-        torch.cuda.set_device(device)
-    backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
-    try:
-        dist.init_process_group(backend, timeout=TIMEOUT)
-        yield
-    except RuntimeError as error:
-        if not _LOST.search(f"{type(error).__name__} {error}"):
-            raise
-        raise PeerError(
-            "Another process of this run ended or can't be reached.",
-            "What it had saved is kept: go on with `mnistcnn train --resume`, with as many processes as you like.",
-        ) from error
-    finally:
-        if dist.is_initialized():
-            dist.destroy_process_group()
-
-
-def agreed(world: World, value: T) -> T:
+def broadcast(world: World, value: T) -> T:
     """The value that rank 0 has; the others wait for it."""
     if world.size == 1:
         return value
@@ -74,26 +72,33 @@ def agreed(world: World, value: T) -> T:
     return box[0]
 
 
-def summed(world: World, values: torch.Tensor) -> torch.Tensor:
+def barrier(world: World) -> None:
+    """Wait until every process is here."""
+    broadcast(world, None)
+
+
+def all_reduce(world: World, values: torch.Tensor) -> torch.Tensor:
     """The sum over all processes of `values`, changed in place."""
     if world.size > 1:
         dist.all_reduce(values)
     return values
 
 
-def gathered(world: World, part: torch.Tensor) -> torch.Tensor:
-    """The parts (n_i, …) of all processes, one after another."""
+def all_gather(world: World, shard: torch.Tensor) -> torch.Tensor:
+    """The shards (n_i, …) of all processes, one after another."""
     if world.size == 1:
-        return part
-    parts: list[torch.Tensor] = [part] * world.size
-    dist.all_gather_object(parts, part)
-    return torch.cat(parts)
+        return shard
+    shards: list[torch.Tensor] = [shard] * world.size
+    dist.all_gather_object(shards, shard)
+    return torch.cat(shards)
 
 
-def parallel(model: nn.Module, world: World, device: torch.device) -> nn.Module:
+def data_parallel(model: nn.Module, world: World, device: torch.device) -> nn.Module:
     """`model` as the processes train it together: its gradients are averaged over them."""
     if world.size == 1:
         return model
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
     device_ids = None if device.type == "cpu" else [device]
     # Gradients that are views of what is exchanged need not be copied there and back.
     return DistributedDataParallel(model, device_ids=device_ids, gradient_as_bucket_view=True)

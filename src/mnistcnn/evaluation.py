@@ -5,21 +5,55 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
+from mnistcnn.calibration import calibration_error, probabilities
 from mnistcnn.checkpoint import Checkpoint, find_checkpoint, load_checkpoint
 from mnistcnn.config import DatasetName, Split, TrainConfig
-from mnistcnn.data import Pictures, load_dataset
+from mnistcnn.data import ImageDataset, load_dataset
 from mnistcnn.device import Compute, resolve_device
 from mnistcnn.errors import UsageError
-from mnistcnn.inference import BATCH_SIZE, infer, measure, probabilities
+from mnistcnn.events import Observer, ignore
+from mnistcnn.metrics import BATCH_SIZE, compute_metrics, predict_logits
 from mnistcnn.model import CLASSES
-from mnistcnn.plots import draw_evaluation
-from mnistcnn.results import DigitScore, Evaluation, Observer, ignore
+from mnistcnn.plots import plot_evaluation
+from mnistcnn.results import Environment, Result
 
-BINS = 15  # of the calibration error
+
+@dataclass(frozen=True, slots=True)
+class DigitScore(Result):
+    """One digit's row: how many there are, and precision, recall and F1 (0 where undefined)."""
+
+    digit: int
+    count: int
+    precision: float
+    recall: float
+    f1: float
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation(Result):
+    """A network measured on one split. `confusion_matrix[t][p]` counts digits t that were read as p."""
+
+    checkpoint: str
+    dataset: str
+    trained_on: str | None
+    split: str
+    count: int
+    accuracy: float
+    accuracy_interval: tuple[float, float]  # Wilson's 95 %
+    loss: float
+    confusion_matrix: list[list[int]]
+    per_digit: list[DigitScore]
+    calibration_error: float  # expected calibration error, 15 equal bins, after the temperature
+    temperature: float
+    seconds: float
+    pictures_per_second: float
+    environment: Environment
+    files: list[str]
 
 
 def evaluate(
@@ -34,7 +68,7 @@ def evaluate(
     output_dir: Path | None = None,
     observer: Observer = ignore,
 ) -> Evaluation:
-    """Measure a checkpoint on one split, and draw two pictures into `output_dir` where one is given.
+    """Measure a checkpoint on one split, and draw two plots into `output_dir` where one is given.
 
     Without a `checkpoint`, see `checkpoint.find_checkpoint`. `dataset` is the one the checkpoint was trained on
     if None; `Split.VALIDATION` and `Split.TRAIN` are the parts that its training made. Raises `MnistCnnError`s.
@@ -43,7 +77,7 @@ def evaluate(
     config = loaded.config or TrainConfig()
     if split is not Split.TEST and loaded.config is None:
         raise UsageError(f"{loaded.path} does not say which pictures it held out; only --split test is there.")
-    compute = resolve_device(device, config.precision)
+    compute = resolve_device(device)
     data = load_dataset(
         dataset or config.dataset,
         data_dir=data_dir,
@@ -53,26 +87,25 @@ def evaluate(
         splits=(split,),
         observer=observer,
     )
-    return evaluate_pictures(loaded, data.split(split), compute, data.name, split, batch_size, output_dir)
+    return _evaluate(loaded, data.split(split), compute, data.name, split, batch_size, output_dir)
 
 
-def evaluate_pictures(
+def _evaluate(
     checkpoint: Checkpoint,
-    pictures: Pictures,
+    images: ImageDataset,
     compute: Compute,
     dataset: DatasetName,
     split: Split,
-    batch_size: int = BATCH_SIZE,
-    output_dir: Path | None = None,
+    batch_size: int,
+    output_dir: Path | None,
 ) -> Evaluation:
-    """`evaluate` for what has already been loaded."""
     model = checkpoint.build_model(compute)
     started = time.perf_counter()
-    logits = infer(model, pictures.images, compute, batch_size)
+    logits = predict_logits(model, images.images, compute, batch_size)
     seconds = time.perf_counter() - started
-    metrics, confusion = measure(logits, pictures.labels), confusion_matrix(logits, pictures.labels)
+    metrics, confusion = compute_metrics(logits, images.labels), confusion_matrix(logits, images.labels)
     probability = probabilities(logits, checkpoint.temperature)
-    files = [] if output_dir is None else draw_evaluation(output_dir, pictures, probability, confusion)
+    files = [] if output_dir is None else plot_evaluation(output_dir, images, probability, confusion)
     return Evaluation(
         checkpoint=str(checkpoint.path),
         dataset=str(dataset),
@@ -84,7 +117,7 @@ def evaluate_pictures(
         loss=metrics.loss,
         confusion_matrix=confusion,
         per_digit=digit_scores(confusion),
-        calibration_error=calibration_error(probability, pictures.labels),
+        calibration_error=calibration_error(probability, images.labels),
         temperature=checkpoint.temperature,
         seconds=seconds,
         pictures_per_second=metrics.count / seconds,
@@ -117,14 +150,3 @@ def wilson_interval(accuracy: float, count: int) -> tuple[float, float]:
     spread = z * math.sqrt(accuracy * (1 - accuracy) / count + z * z / (4 * count * count))
     scale = 1 + z * z / count
     return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
-
-
-def calibration_error(probability: torch.Tensor, labels: torch.Tensor) -> float:
-    """Expected calibration error of probabilities (N, 10): mean gap of confidence and accuracy, 15 equal bins.
-
-    Source: C. Guo et al., "On calibration of modern neural networks" (2017).
-    """
-    confidence, read = probability.max(dim=1)
-    gap = (read == labels.cpu()).double() - confidence
-    bins = (confidence * BINS).long().clamp(max=BINS - 1)
-    return float(torch.zeros(BINS, dtype=torch.float64).index_add(0, bins, gap).abs().sum() / len(gap))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -13,29 +14,44 @@ from torch.nn import functional as F
 
 from mnistcnn.checkpoint import Checkpoint, build_model, find_checkpoint, load_checkpoint
 from mnistcnn.config import ExportFormat, InputType
-from mnistcnn.data.synthetic import draw_digits
+from mnistcnn.data.synthetic import render_digits
 from mnistcnn.errors import OutputError, UsageError
+from mnistcnn.events import Observer, ignore
 from mnistcnn.extras import require
 from mnistcnn.model import CLASSES, SIDE, MnistCNN, normalise
-from mnistcnn.results import Export, Observer, ignore
+from mnistcnn.results import Result
 from mnistcnn.storage import check_writable, write_atomically
 
 OPSET = 18  # of ONNX, 2022; the oldest that torch's exporter writes
 INPUT, OUTPUT = "pictures", "probabilities"
 TOLERANCE = 1e-5  # between the probabilities of the exported and of the original network
-_CHECKED = 100  # pictures on which the two are compared
+_CHECKED = 100  # images on which the two are compared
 
 
-class RawPictures(nn.Module):
-    """The network with what surrounds it: pictures (N, 1, 28, 28) in 0 … 255 → probabilities (N, 10) float32."""
+@dataclass(frozen=True, slots=True)
+class Export(Result):
+    """A file for other programs; what is None doesn't apply to its format."""
+
+    path: str
+    format: str
+    checkpoint: str
+    size: int  # bytes
+    input_type: str | None
+    opset: int | None
+    largest_difference: float | None  # of a probability, from the original network
+    metadata: dict[str, str]
+
+
+class ExportModule(nn.Module):
+    """The network with what surrounds it: images (N, 1, 28, 28) in 0 … 255 → probabilities (N, 10) float32."""
 
     def __init__(self, network: MnistCNN, temperature: float) -> None:
         super().__init__()
         self.network, self.temperature = network, temperature
 
-    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
-        """softmax(logits / temperature) of pictures, uint8 or float, 0 paper … 255 ink."""
-        return F.softmax(self.network(normalise(pictures)) / self.temperature, dim=1)
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """softmax(logits / temperature) of images, uint8 or float, 0 paper … 255 ink."""
+        return F.softmax(self.network(normalise(images)) / self.temperature, dim=1)
 
 
 def export(
@@ -110,7 +126,7 @@ def _onnx(checkpoint: Checkpoint, input_type: InputType) -> tuple[bytes, float]:
     """The ONNX file, and how far its probabilities are from those of the original at most."""
     import onnx
 
-    network = RawPictures(build_model(checkpoint.weights), checkpoint.temperature).eval()
+    network = ExportModule(build_model(checkpoint.weights), checkpoint.temperature).eval()
     dtype = getattr(torch, str(input_type))
     program = torch.onnx.export(
         network,
@@ -119,7 +135,7 @@ def _onnx(checkpoint: Checkpoint, input_type: InputType) -> tuple[bytes, float]:
         opset_version=OPSET,
         input_names=[INPUT],
         output_names=[OUTPUT],
-        dynamic_shapes={"pictures": {0: torch.export.Dim("batch")}},
+        dynamic_shapes={"images": {0: torch.export.Dim("batch")}},
         verbose=False,
     )
     assert program is not None
@@ -140,16 +156,16 @@ def _strip(model: Any) -> None:
         item.ClearField("doc_string")
 
 
-def _compare(content: bytes, network: RawPictures, dtype: torch.dtype) -> float:
+def _compare(content: bytes, network: ExportModule, dtype: torch.dtype) -> float:
     """The largest difference of a probability, on drawn digits. Raises `OutputError` if it is more than rounding."""
     import onnxruntime
 
-    images, _ = draw_digits(_CHECKED, seed=0)
-    pictures = torch.from_numpy(images).view(-1, 1, SIDE, SIDE).to(dtype)
+    images, _ = render_digits(_CHECKED, seed=0)
+    inputs = torch.from_numpy(images).view(-1, 1, SIDE, SIDE).to(dtype)
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    (found,) = session.run([OUTPUT], {INPUT: pictures.numpy()})
+    (found,) = session.run([OUTPUT], {INPUT: inputs.numpy()})
     with torch.inference_mode():
-        difference = float((torch.from_numpy(found) - network(pictures)).abs().max())
+        difference = float((torch.from_numpy(found) - network(inputs)).abs().max())
     if not difference <= TOLERANCE:
         raise OutputError(f"The exported network differs from the original by {difference:g}; nothing was written.")
     return difference

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from mnistcnn.data import Pictures
-from mnistcnn.results import EpochResult
+from mnistcnn.data import ImageDataset
+from mnistcnn.events import EpochResult
 from mnistcnn.storage import write_atomically
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ _STYLE: dict[Any, Any] = {
 }
 
 
-def draw_training(folder: Path, history: Sequence[EpochResult], best_epoch: int, rates: Sequence[float]) -> Path:
+def plot_training(folder: Path, history: Sequence[EpochResult], best_epoch: int, rates: Sequence[float]) -> Path:
     """Draw loss and accuracy per epoch; `rates` are learning rates, evenly spaced over the whole run."""
     figure = _figure(9, 4.2)
     epochs = [result.epoch for result in history]
@@ -69,14 +69,14 @@ def _draw_rates(axes: Axes, rates: Sequence[float], epochs: int) -> None:
     axes.patch.set_visible(False)
 
 
-def draw_evaluation(
-    folder: Path, pictures: Pictures, probability: torch.Tensor, confusion: Sequence[Sequence[int]]
+def plot_evaluation(
+    folder: Path, pictures: ImageDataset, probability: torch.Tensor, confusion: Sequence[Sequence[int]]
 ) -> list[Path]:
     """Draw the confusion matrix and the most confident mistakes; `probability` is (N, 10)."""
-    return [draw_confusion(folder, confusion), draw_mistakes(folder, pictures, probability)]
+    return [plot_confusion(folder, confusion), plot_mistakes(folder, pictures, probability)]
 
 
-def draw_confusion(folder: Path, confusion: Sequence[Sequence[int]]) -> Path:
+def plot_confusion(folder: Path, confusion: Sequence[Sequence[int]]) -> Path:
     """Draw 10×10 counts, rows true digits, columns digits read, coloured by share of the row."""
     counts = np.asarray(confusion)
     shares = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
@@ -100,7 +100,7 @@ def draw_confusion(folder: Path, confusion: Sequence[Sequence[int]]) -> Path:
     return _save(figure, folder / CONFUSION)
 
 
-def draw_mistakes(folder: Path, pictures: Pictures, probability: torch.Tensor) -> Path:
+def plot_mistakes(folder: Path, pictures: ImageDataset, probability: torch.Tensor) -> Path:
     """Draw up to 24 misread pictures, the most confident first: picture, truth, reading, confidence."""
     labels = pictures.labels.cpu()
     confidence, read = probability.max(dim=1)
@@ -118,7 +118,7 @@ def draw_mistakes(folder: Path, pictures: Pictures, probability: torch.Tensor) -
     return _save(figure, folder / MISTAKES)
 
 
-def draw_filters(path: Path, weights: torch.Tensor) -> Path:
+def plot_filters(path: Path, weights: torch.Tensor) -> Path:
     """Draw the first layer's filters, (25, 1, 12, 12), on one scale with zero in the middle."""
     filters = weights.detach().cpu()[:, 0].numpy()
     limit = float(np.abs(filters).max()) or 1.0

@@ -1,4 +1,4 @@
-"""Pictures → digits: read, framed, inferred in batches; memory stays flat however many there are."""
+"""Images → digits: preprocessed, read in batches; memory stays flat however many there are."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import io
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
@@ -13,18 +14,87 @@ import numpy as np
 import torch
 from PIL import Image
 
+from mnistcnn.calibration import probabilities
 from mnistcnn.checkpoint import Checkpoint, find_checkpoint, load_checkpoint
-from mnistcnn.config import TrainConfig
-from mnistcnn.decoding import SUFFIXES
 from mnistcnn.device import resolve_device
 from mnistcnn.errors import PictureError
-from mnistcnn.inference import infer, probabilities
-from mnistcnn.picture import Reading, read_picture
-from mnistcnn.results import Candidate, Prediction
+from mnistcnn.metrics import predict_logits
+from mnistcnn.preprocessing import NOTHING, PreprocessedImage, preprocess_file
+from mnistcnn.preprocessing.decoding import SUFFIXES
+from mnistcnn.results import Result
 from mnistcnn.storage import write_atomically
 
 TOP_K = 2
-_BATCH = 256  # pictures read before they are inferred
+_BATCH = 256  # images preprocessed before they are read
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate(Result):
+    """A digit and its probability."""
+
+    digit: int
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction(Result):
+    """What one image was read as. `digit` is None where there was an error, nothing to read, or it is unsure."""
+
+    path: str
+    digit: int | None = None
+    confidence: float | None = None
+    top: list[Candidate] = field(default_factory=list)
+    warning: str | None = None  # nothing on it, or no single digit
+    error: str | None = None
+    unsure: bool = False
+
+
+class Predictor:
+    """A trained network kept ready to read images; use it from one thread at a time."""
+
+    def __init__(self, checkpoint: Checkpoint, device: str = "auto") -> None:
+        """Raises `DeviceError`."""
+        self.checkpoint = checkpoint
+        self.compute = resolve_device(device)
+        self.model = checkpoint.build_model(self.compute)
+
+    def probabilities(self, images: Sequence[PreprocessedImage]) -> list[list[float]]:
+        """The calibrated probabilities of the ten digits for each image."""
+        if not images:
+            return []
+        frames = torch.from_numpy(np.stack([image.frame for image in images])[:, None])
+        logits = predict_logits(self.model, frames, self.compute)
+        rows: list[list[float]] = probabilities(logits, self.checkpoint.temperature).tolist()
+        return rows
+
+    def predict(
+        self,
+        paths: Iterable[Path],
+        *,
+        top_k: int = TOP_K,
+        invert: bool | None = None,
+        min_confidence: float = 0.0,
+        save_input: Path | None = None,
+    ) -> Iterator[tuple[Prediction, PreprocessedImage | None]]:
+        """One prediction an image, in order, with what was seen of it (None where it can't be read).
+
+        An image that can't be read gets its `error`, and the others are still done. Less than `min_confidence`
+        sure (0 … 1) is `unsure`, without a digit. `save_input` is a folder that gets what the network saw, one
+        PNG an image.
+        """
+        number = 0
+        rest = iter(paths)
+        while batch := list(islice(rest, _BATCH)):
+            images = _preprocess_all(batch, invert)
+            rows = iter(self.probabilities([image for image in images if isinstance(image, PreprocessedImage)]))
+            for path, image in zip(batch, images, strict=True):
+                number += 1
+                if isinstance(image, PictureError):
+                    yield Prediction(str(path), error=image.message), None
+                    continue
+                if save_input is not None:
+                    _save_frame(save_input, number, path, image)
+                yield _prediction(path, next(rows), top_k, min_confidence, image.warning), image
 
 
 def predict(
@@ -37,59 +107,23 @@ def predict(
     min_confidence: float = 0.0,
     save_input: Path | None = None,
 ) -> list[Prediction]:
-    """Read the digits on pictures; see `predict_each`. A folder stands for the pictures in it.
+    """Read the digits on images; see `Predictor.predict`. A folder stands for the images in it.
 
     Without a `checkpoint`, see `checkpoint.find_checkpoint`.
     """
     loaded = checkpoint if isinstance(checkpoint, Checkpoint) else load_checkpoint(find_checkpoint(checkpoint))
-    found = find_pictures([Path(path) for path in paths])
-    each = predict_each(
-        found,
-        loaded,
-        device=device,
+    predicted = Predictor(loaded, device).predict(
+        find_images([Path(path) for path in paths]),
         top_k=top_k,
         invert=invert,
         min_confidence=min_confidence,
         save_input=save_input,
     )
-    return [prediction for prediction, _ in each]
+    return [prediction for prediction, _ in predicted]
 
 
-def predict_each(
-    paths: Sequence[Path],
-    checkpoint: Checkpoint,
-    *,
-    device: str = "auto",
-    top_k: int = TOP_K,
-    invert: bool | None = None,
-    min_confidence: float = 0.0,
-    save_input: Path | None = None,
-) -> Iterator[tuple[Prediction, Reading | None]]:
-    """One prediction a picture, in order, with what was seen of it (None where it can't be read).
-
-    A picture that can't be read gets its `error`, and the others are still done. Less than `min_confidence`
-    sure (0 … 1) is `unsure`, without a digit. `save_input` is a folder that gets what the network saw, one
-    PNG a picture.
-    """
-    config = checkpoint.config or TrainConfig()
-    compute = resolve_device(device, config.precision)
-    model = checkpoint.build_model(compute)
-    for number, part in enumerate(_batches(paths)):
-        readings = _read_all(part, invert)
-        frames = [r.frame for r in readings if isinstance(r, Reading)]
-        tensor = torch.from_numpy(np.stack(frames)[:, None]) if frames else torch.empty(0, 1, 28, 28)
-        rows = iter(probabilities(infer(model, tensor, compute), checkpoint.temperature))
-        for i, (path, reading) in enumerate(zip(part, readings, strict=True)):
-            if isinstance(reading, PictureError):
-                yield Prediction(str(path), None, None, [], error=reading.message), None
-                continue
-            if save_input is not None:
-                _save_frame(save_input, number * _BATCH + i, path, reading)
-            yield _prediction(path, next(rows), top_k, min_confidence, reading.warning), reading
-
-
-def find_pictures(paths: Sequence[Path]) -> list[Path]:
-    """The files among `paths` and, sorted by name, the pictures (by suffix) in the folders among them.
+def find_images(paths: Sequence[Path]) -> list[Path]:
+    """The files among `paths` and, sorted by name, the images (by suffix) in the folders among them.
 
     Raises `PictureError` for a folder without any.
     """
@@ -108,37 +142,32 @@ def find_pictures(paths: Sequence[Path]) -> list[Path]:
     return found
 
 
-def _batches(paths: Sequence[Path]) -> Iterator[list[Path]]:
-    rest = iter(paths)
-    while part := list(islice(rest, _BATCH)):
-        yield part
-
-
-def _read_all(paths: Sequence[Path], invert: bool | None) -> list[Reading | PictureError]:
-    def read(path: Path) -> Reading | PictureError:
+def _preprocess_all(paths: Sequence[Path], invert: bool | None) -> list[PreprocessedImage | PictureError]:
+    def preprocess(path: Path) -> PreprocessedImage | PictureError:
         try:
-            return read_picture(path, invert)
+            return preprocess_file(path, invert)
         except PictureError as error:
             return error
 
     if len(paths) == 1:
-        return [read(paths[0])]
+        return [preprocess(paths[0])]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return list(pool.map(read, paths))
+        return list(pool.map(preprocess, paths))
 
 
-def _prediction(path: Path, row: torch.Tensor, top_k: int, min_confidence: float, warning: str | None) -> Prediction:
-    confidence, digits = row.topk(top_k)
-    top = [Candidate(int(d), float(c)) for d, c in zip(digits, confidence, strict=True)]
+def _prediction(path: Path, row: list[float], top_k: int, min_confidence: float, warning: str | None) -> Prediction:
+    if warning == NOTHING:
+        return Prediction(str(path), warning=warning)
+    ranked = sorted(range(len(row)), key=row.__getitem__, reverse=True)
+    top = [Candidate(digit, row[digit]) for digit in ranked[:top_k]]
     unsure = top[0].confidence < min_confidence
-    return Prediction(
-        str(path), None if unsure else top[0].digit, top[0].confidence, top, warning=warning, unsure=unsure
-    )
+    digit = None if unsure else top[0].digit
+    return Prediction(str(path), digit, top[0].confidence, top, warning, unsure=unsure)
 
 
-def _save_frame(folder: Path, number: int, path: Path, reading: Reading) -> None:
-    """Numbered, because pictures from several folders may share their names."""
+def _save_frame(folder: Path, number: int, path: Path, image: PreprocessedImage) -> None:
+    """Numbered, because images from several folders may share their names."""
     stem = "".join(c if c.isalnum() or c in "-_." else "_" for c in path.stem)[:80] or "stdin"
     buffer = io.BytesIO()
-    Image.fromarray(reading.frame).save(buffer, format="PNG")
-    write_atomically(folder / f"{number + 1:05d}_{stem}.png", buffer.getvalue())
+    Image.fromarray(image.frame).save(buffer, format="PNG")
+    write_atomically(folder / f"{number:05d}_{stem}.png", buffer.getvalue())

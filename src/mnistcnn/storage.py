@@ -62,6 +62,19 @@ def _flush_folder(folder: Path) -> None:
             os.close(handle)
 
 
+@contextmanager
+def _folder_of(path: Path) -> Iterator[None]:
+    """The folder that `path` lies in, made where it is missing; what was made and is still empty goes away again."""
+    missing = [folder for folder in path.parents if not folder.exists()]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    finally:
+        for folder in missing:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+
+
 def check_writable(path: Path) -> None:
     """Write a trial file where `path` is going to be written, and take it away again.
 
@@ -69,10 +82,14 @@ def check_writable(path: Path) -> None:
     """
     if path.exists() and not path.is_file():
         raise OutputError(f"{path} can't be written: something that is not a file is in the way.")
+    require_name(path)
     trial = path.with_name(f".{path.name}.trial")
-    write_atomically(trial, b"trial")
-    with contextlib.suppress(OSError):
-        trial.unlink()
+    try:
+        with _folder_of(path):
+            trial.write_bytes(b"trial")
+            trial.unlink()
+    except OSError as error:
+        raise OutputError(f"{path} can't be written: {error.strerror or error}.") from error
 
 
 @contextmanager
@@ -84,16 +101,15 @@ def held(path: Path) -> Iterator[None]:
     lock_path = path.with_name(f"{path.name}.lock")
     lock = FileLock(lock_path)
     try:
-        lock.acquire(blocking=False)
+        with _folder_of(path):
+            lock.acquire(blocking=False)
+            try:
+                yield
+            finally:
+                with contextlib.suppress(OSError):
+                    lock_path.unlink()  # while it is still held: nobody else can have it open and locked
+                lock.release()
     except Timeout as error:
         raise TrainingError(
             f"Another training into {path} is running.", "Choose another file with --checkpoint."
         ) from error
-    except OSError as error:
-        raise OutputError(f"{lock_path} can't be written: {error.strerror or error}.") from error
-    try:
-        yield
-    finally:
-        with contextlib.suppress(OSError):
-            lock_path.unlink()  # while it is still held: nobody else can have it open and locked
-        lock.release()

@@ -2,20 +2,56 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from mnistcnn.checkpoint import Checkpoint, build_model, find_checkpoint, load_checkpoint
 from mnistcnn.device import derive_seed
+from mnistcnn.events import Observer, ignore
 from mnistcnn.model import BIAS, SIDE, WEIGHT_STD, MnistCNN
-from mnistcnn.plots import draw_filters
-from mnistcnn.results import LayerSummary, ModelSummary, Observer, ignore
+from mnistcnn.plots import plot_filters
+from mnistcnn.results import Result
 
 INITIALISATION = f"weights from N(0, {WEIGHT_STD}²), biases {BIAS}"
 _FLOAT = 4  # bytes
 _COPIES = 4  # of each parameter in training: itself, its gradient, AdamW's two moments
+
+
+@dataclass(frozen=True, slots=True)
+class LayerSummary(Result):
+    """One layer; `output` without the batch dimension; multiply-adds for one image."""
+
+    name: str
+    kind: str
+    detail: str
+    output: tuple[int, ...]
+    parameters: int
+    multiply_adds: int
+    weight_mean: float | None = None  # None where there are no weights
+    weight_std: float | None = None
+    initial_weight_mean: float | None = None
+    initial_weight_std: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSummary(Result):
+    """The network layer by layer; `forward_bytes` and `training_bytes` are activations and parameters in float32."""
+
+    layers: list[LayerSummary]
+    parameters: int
+    multiply_adds: int
+    batch_size: int
+    forward_bytes: int
+    training_bytes: int
+    initialisation: str
+    checkpoint: dict[str, Any]
+    files: list[str]
 
 
 def summarise(
@@ -32,10 +68,9 @@ def summarise(
     """
     loaded = load_checkpoint(find_checkpoint(checkpoint, observer))
     began, now = MnistCNN(_first_generator(loaded)), build_model(loaded.weights)
-    outputs = _outputs(MnistCNN(torch.Generator()))
-    layers = [_layer(name, began, now, shape) for name, shape in outputs.items()]
+    layers = [_layer(name, began, now, *traced) for name, traced in _trace(MnistCNN(torch.Generator())).items()]
     parameters = sum(layer.parameters for layer in layers)
-    activations = SIDE * SIDE + sum(torch.Size(shape).numel() for shape in outputs.values())
+    activations = SIDE * SIDE + sum(math.prod(layer.output) for layer in layers)
     return ModelSummary(
         layers=layers,
         parameters=parameters,
@@ -45,7 +80,7 @@ def summarise(
         training_bytes=_FLOAT * (_COPIES * parameters + 2 * batch_size * activations),
         initialisation=INITIALISATION,
         checkpoint=loaded.describe(),
-        files=[] if plot is None else [str(draw_filters(plot, now.conv1.weight))],
+        files=[] if plot is None else [str(plot_filters(plot, now.conv1.weight))],
     )
 
 
@@ -54,8 +89,8 @@ def _first_generator(checkpoint: Checkpoint) -> torch.Generator:
     return torch.Generator().manual_seed(derive_seed(seed, "weights"))
 
 
-def _outputs(model: MnistCNN) -> dict[str, tuple[int, ...]]:
-    """Each layer's output shape for one picture, found by sending one through."""
+def _trace(model: MnistCNN) -> dict[str, tuple[tuple[int, ...], int]]:
+    """Each layer's output shape and multiply-adds for one image, found by sending one through."""
     shapes: dict[str, tuple[int, ...]] = {}
 
     def note(name: str, output: torch.Tensor) -> None:
@@ -63,24 +98,21 @@ def _outputs(model: MnistCNN) -> dict[str, tuple[int, ...]]:
 
     for name, layer in model.named_children():
         layer.register_forward_hook(lambda _layer, _inputs, output, name=name: note(name, output))
-    with torch.inference_mode():
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
         model.eval()(torch.zeros(1, 1, SIDE, SIDE))
-    return shapes
+    flops = {name.rpartition(".")[2]: sum(counts.values()) for name, counts in counter.get_flop_counts().items()}
+    # A multiply-add is two floating-point operations.
+    return {name: (shape, flops.get(name, 0) // 2) for name, shape in shapes.items()}
 
 
-def _layer(name: str, began: MnistCNN, now: MnistCNN, shape: tuple[int, ...]) -> LayerSummary:
+def _layer(name: str, began: MnistCNN, now: MnistCNN, output: tuple[int, ...], multiply_adds: int) -> LayerSummary:
     layer, first = getattr(now, name), getattr(began, name)
     kind, detail = _describe(name, layer)
-    if not isinstance(layer, nn.Conv2d | nn.Linear):
-        return LayerSummary(name, kind, detail, shape, 0, 0)
-    places = shape[1] * shape[2] if isinstance(layer, nn.Conv2d) else 1
-    return LayerSummary(
-        name=name,
-        kind=kind,
-        detail=detail,
-        output=shape,
-        parameters=sum(parameter.numel() for parameter in layer.parameters()),
-        multiply_adds=layer.weight.numel() * places,
+    summary = LayerSummary(name, kind, detail, output, sum(p.numel() for p in layer.parameters()), multiply_adds)
+    if not summary.parameters:
+        return summary
+    return replace(
+        summary,
         weight_mean=layer.weight.mean().item(),
         weight_std=layer.weight.std().item(),
         initial_weight_mean=first.weight.mean().item(),

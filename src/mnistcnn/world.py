@@ -1,4 +1,4 @@
-"""Which of how many processes this one is, as torchrun's environment says. Imports nothing heavy."""
+"""Which of how many processes this one is, from torchrun's environment variables. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """The processes that train together; by itself, a process is the whole of it."""
+    """The processes that train together; a process by itself is a world of one."""
 
     rank: int = 0
     size: int = 1
@@ -17,7 +17,7 @@ class World:
 
     @classmethod
     def from_environment(cls) -> World:
-        """What torchrun has set; one process alone where nothing is."""
+        """What torchrun has set; a world of one where nothing is set."""
         if "TORCHELASTIC_RUN_ID" not in os.environ:
             return cls()
         names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
@@ -28,6 +28,6 @@ class World:
         """Whether this process prints and writes."""
         return self.rank == 0
 
-    def share(self, count: int) -> slice:
-        """This process's rows of `count`: parts one after another, as equal as can be, none left out."""
+    def shard(self, count: int) -> slice:
+        """This process's rows of `count`: consecutive shards, as equal as can be, none left out."""
         return slice(self.rank * count // self.size, (self.rank + 1) * count // self.size)

@@ -12,6 +12,7 @@ from PIL import Image
 
 from mnistcnn.cli import app
 from mnistcnn.cli.app import PATIENCE
+from mnistcnn.config import Precision, TrainConfig
 from mnistcnn.data import load_dataset
 from mnistcnn.errors import ExitCode
 from tests.conftest import TINY_CONFIG, invoke
@@ -19,9 +20,9 @@ from tests.conftest import TINY_CONFIG, invoke
 COMMANDS = ("train", "evaluate", "predict", "summary", "draw", "export")
 
 
-def tiny_train(tiny: Path, *more: object) -> list[object]:
+def tiny_train(tiny: Path, precision: Precision, *more: object) -> list[object]:
     options = ["--dataset", "synthetic", "--data-dir", tiny, "--validation-size", 100, "--batch-size", 20]
-    return ["train", *options, "--epochs", 1, *more]
+    return ["train", *options, "--epochs", 1, "--precision", precision, *more]
 
 
 @pytest.fixture
@@ -31,8 +32,8 @@ def picture(tiny: Path) -> str:
     return "digit.png"
 
 
-def test_train_evaluate_predict_summary_one_after_the_other(tiny: Path, picture: str) -> None:
-    trained = invoke(*tiny_train(tiny))
+def test_train_evaluate_predict_summary_one_after_the_other(tiny: Path, picture: str, precision: Precision) -> None:
+    trained = invoke(*tiny_train(tiny, precision))
     assert trained.exit_code == 0
     assert "Trained on synthetic digits" in trained.stdout
     assert "models/mnist_cnn.pth" in trained.stdout
@@ -64,9 +65,11 @@ KEYS = {
 
 
 @pytest.mark.parametrize("command", KEYS)
-def test_json_is_one_document_with_stable_keys(command: str, tiny: Path, trained: Path, picture: str) -> None:
+def test_json_is_one_document_with_stable_keys(
+    command: str, tiny: Path, trained: Path, picture: str, precision: Precision
+) -> None:
     arguments: dict[str, list[object]] = {
-        "train": tiny_train(tiny),
+        "train": tiny_train(tiny, precision),
         "evaluate": ["evaluate", trained, "--data-dir", tiny],
         "predict": ["predict", picture, "-c", trained],
         "summary": ["summary", trained],
@@ -94,8 +97,8 @@ def test_json_stays_json_when_something_is_warned_of(trained: Path) -> None:
     assert second["error"].startswith("broken.png")
 
 
-def test_quiet_says_nothing_but_the_result(tiny: Path) -> None:
-    result = invoke(*tiny_train(tiny, "--quiet"))
+def test_quiet_says_nothing_but_the_result(tiny: Path, precision: Precision) -> None:
+    result = invoke(*tiny_train(tiny, precision, "--quiet"))
     assert result.stderr == ""
     assert "Trained on" in result.stdout
 
@@ -108,7 +111,8 @@ MISTAKES: list[tuple[list[object], int, str]] = [
     (["train", "--lr", "fast"], 2, "as a number"),
     (["train", "--resume", "--restart"], 2, "exclude each other"),
     (["train", "--resume"], 1, "There is no unfinished run"),
-    (["train", "--mirror", "ftp://x/"], 1, "is not an http:// or https:// address"),
+    (["train", "--mirror", "ftp://x/"], 2, "is not an http:// or https:// address"),
+    (["evaluate", "none.pth", "--mirror", "ftp://x/"], 2, "is not an http:// or https:// address"),
     (["train", "--frobnicate"], 2, "--frobnicate"),
     (["evaluate", "none.pth"], 1, "There is no checkpoint none.pth"),
     (["evaluate", "."], 1, ". is not a file."),
@@ -173,10 +177,10 @@ def test_of_several_processes_the_first_says_what_is_wrong_and_the_others_let_it
     assert waits == [PATIENCE]
 
 
-def test_what_was_given_on_the_command_line_is_told_from_defaults(tiny: Path) -> None:
+def test_what_was_given_on_the_command_line_is_told_from_defaults(tiny: Path, config: TrainConfig) -> None:
     from mnistcnn.config import Files
-    from mnistcnn.run import train
     from mnistcnn.signals import Stop
+    from mnistcnn.training.run import train
 
     stop = Stop()
 
@@ -184,7 +188,7 @@ def test_what_was_given_on_the_command_line_is_told_from_defaults(tiny: Path) ->
         stop.receive(2) if not stop() and type(event).__name__ == "StepResult" else None
 
     with pytest.raises(Exception, match="Stopped"):
-        train(TINY_CONFIG, Files(data_dir=tiny), observer=interrupt, stop=stop)
+        train(config, Files(data_dir=tiny), observer=interrupt, stop=stop)
     refused = invoke("train", "--resume", "--lr", "0.5")
     assert refused.exit_code == 2
     assert "has --lr 0.003, and --lr 0.5 was given" in refused.stderr
@@ -293,13 +297,13 @@ def test_a_terminal_of_ascii_is_enough(trained: Path, picture: str) -> None:
     assert all(re.match(r"\|[ '.#]{28}\|   [ '.#]{28}$", line) for line in lines[1:])
 
 
-def test_a_second_start_loads_no_torchvision(tiny: Path) -> None:
+def test_a_second_start_loads_no_torchvision(tiny: Path, precision: Precision) -> None:
     code = (
         "import sys; from mnistcnn.cli import app\n"
         "try: app(sys.argv[1:])\nexcept SystemExit as e: assert not e.code\n"
         "assert 'torchvision' not in sys.modules"
     )
-    arguments = [str(a) for a in tiny_train(tiny)]
+    arguments = [str(a) for a in tiny_train(tiny, precision)]
     subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, check=True)
 
 

@@ -3,11 +3,11 @@ import re
 import pytest
 
 from mnistcnn.cli.evaluate import show_evaluation
-from mnistcnn.evaluation import digit_scores
-from mnistcnn.results import Evaluation
+from mnistcnn.evaluation import Evaluation, digit_scores
+from mnistcnn.results import Environment
 
 CONFUSION = [[6742 if t == p else 1 + 10 * t + p if p > 4 else 0 for p in range(10)] for t in range(10)]
-ENVIRONMENT = {"device": "cpu", "device_name": "X", "precision": "float32", "threads": 2}
+ENVIRONMENT = Environment(device="cpu", device_name="X", precision="float32", threads=2)
 EVALUATION = Evaluation(
     checkpoint="net.pth", dataset="mnist", trained_on=None, split="train", count=67420, accuracy=0.9712,
     accuracy_interval=(0.97, 0.98), loss=0.1, confusion_matrix=CONFUSION, per_digit=digit_scores(CONFUSION),

@@ -1,7 +1,7 @@
 import pytest
 
 from mnistcnn.cli.predict import show_prediction
-from mnistcnn.results import Candidate, Prediction
+from mnistcnn.prediction import Candidate, Prediction
 
 
 def test_a_prediction_is_one_line_however_long(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,15 +6,10 @@ from rich.console import Console
 
 from mnistcnn.cli import progress
 from mnistcnn.cli.progress import Bars, Lines, watching
-from mnistcnn.results import EpochResult, Event, Metrics, Note, StepResult, TrainStart, Transfer
+from mnistcnn.events import EpochResult, Event, Note, StepResult, TrainStart, Transfer
+from mnistcnn.results import Environment, Metrics
 
-ENVIRONMENT = {
-    "device": "cpu",
-    "device_name": "X",
-    "precision": "float32",
-    "threads": 2,
-    "device_reason": "auto",
-}
+ENVIRONMENT = Environment(device="cpu", device_name="X", precision="float32", threads=2, device_reason="auto")
 DATA = {"dataset": "mnist", "train": 55000, "validation": 5000}
 HALF = Metrics(0.5, 1.25, 100)
 EVENTS: list[Event] = [

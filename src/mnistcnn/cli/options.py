@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from mnistcnn.config import DATA, DEFAULT_CHECKPOINT, DEVICE_SPELLING, MACHINE, TrainConfig
+from mnistcnn.config import DATA, DEFAULT_CHECKPOINT, DEVICE_SPELLING, MACHINE, TrainConfig, check_mirror
 
 # Options of one panel: `reading(help="…")`.
 data, machine, output, reading, page = (
@@ -34,7 +34,7 @@ DataDirOption = Annotated[
     ),
 ]
 _MIRROR = "Address of a mirror to try first, http:// or https://."
-MirrorOption = Annotated[str | None, data(envvar="MNISTCNN_MIRROR", metavar="URL", help=_MIRROR)]
+MirrorOption = Annotated[str | None, data(envvar="MNISTCNN_MIRROR", metavar="URL", callback=check_mirror, help=_MIRROR)]
 JsonOption = Annotated[bool, output("--json", help="Print one JSON document instead of a table.")]
 QuietOption = Annotated[bool, output("--quiet", "-q", help="Say nothing but results and errors.")]
 _FOUND = {"envvar": "MNISTCNN_CHECKPOINT", "show_default": f"{DEFAULT_CHECKPOINT}, else the one in the package"}

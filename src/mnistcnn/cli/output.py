@@ -96,11 +96,3 @@ def new_table(title: str, *headings: str, words: int = 1) -> Table:
 def data_name(name: str) -> str:
     """What a report calls a data set."""
     return {"mnist": "MNIST", "synthetic": "synthetic digits (drawn by mnistcnn)"}.get(name, name)
-
-
-def device_line(environment: Mapping[str, Any]) -> str:
-    """`cpu (AMD EPYC), float32, 2 threads`; empty where a checkpoint doesn't say."""
-    if "device" not in environment:
-        return ""
-    threads = f", {environment['threads']} threads" if environment["device"] == "cpu" else ""
-    return f"{environment['device']} ({environment['device_name']}), {environment['precision']}{threads}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
@@ -14,7 +14,10 @@ from mnistcnn.cli.blocks import show_frames
 from mnistcnn.cli.output import percent, printable, show_error, show_json, show_note, stdout
 from mnistcnn.cli.progress import watching
 from mnistcnn.errors import MnistCnnError
-from mnistcnn.results import Prediction, Transfer
+from mnistcnn.events import Transfer
+
+if TYPE_CHECKING:
+    from mnistcnn.prediction import Prediction
 
 
 def predict(
@@ -42,33 +45,27 @@ def predict(
     quiet: o.QuietOption = False,
 ) -> None:
     """Read the digits on pictures: photographs, scans, drawings."""
-    from mnistcnn import prediction
     from mnistcnn.checkpoint import find_checkpoint, load_checkpoint
+    from mnistcnn.prediction import Predictor, find_images
 
     with watching(quiet=quiet) as observer:
         loaded = load_checkpoint(find_checkpoint(checkpoint, observer))
-    paths = prediction.find_pictures(images)
-    each = prediction.predict_each(
-        paths,
-        loaded,
-        device=device,
-        top_k=top_k,
-        invert=invert,
-        min_confidence=min_confidence,
-        save_input=save_input,
+    paths = find_images(images)
+    predictions = Predictor(loaded, device).predict(
+        paths, top_k=top_k, invert=invert, min_confidence=min_confidence, save_input=save_input
     )
     width = min(40, max(len(printable(path)) for path in paths))
     records, failed = [], 0
     with watching(quiet=quiet or len(paths) < 100 or sys.stdout.isatty()) as observer:
-        for number, (made, reading) in enumerate(each, start=1):
+        for number, (made, image) in enumerate(predictions, start=1):
             observer(Transfer("pictures", number, len(paths)))
             failed += made.error is not None
             if json:
                 records.append(made.to_dict())
             else:
                 show_prediction(made, width)
-                if show and reading is not None:
-                    show_frames(reading.frame, reading.original)
+                if show and image is not None:
+                    show_frames(image.frame, image.original)
     if json:
         show_json({"checkpoint": str(loaded.path), "trained_on": loaded.trained_on, "predictions": records})
     if failed:

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from mnistcnn.cli.output import device_line, percent, print_line, show_note, stderr
-from mnistcnn.results import EpochResult, Event, Note, Observer, StepResult, TrainStart, Transfer, ignore
+from mnistcnn.cli.output import percent, print_line, show_note, stderr
+from mnistcnn.events import EpochResult, Event, Note, Observer, StepResult, TrainStart, Transfer, ignore
 
 _REFRESHES = 4  # a second; each costs about a millisecond
 
@@ -113,7 +113,7 @@ def _start_line(event: TrainStart) -> str:
     epochs = f"{event.epochs} epoch{'s' * (event.epochs > 1)}"
     line = (
         f"Training on {data['dataset']}: {data['train']:,} pictures, {data['validation']:,} held out; "
-        f"{epochs}, {event.steps:,} steps, on {device_line(event.environment)} ({event.environment['device_reason']})."
+        f"{epochs}, {event.steps:,} steps, on {event.environment} ({event.environment.device_reason})."
     )
     if event.first_step or event.first_epoch > 1:
         line += f" Going on in epoch {event.first_epoch} at step {event.first_step:,}."

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mnistcnn.cli import options as o
-from mnistcnn.cli.output import data_name, device_line, new_table, percent, show_json, show_pairs, stdout, written
+from mnistcnn.cli.output import data_name, new_table, percent, show_json, show_pairs, stdout, written
 from mnistcnn.cli.progress import watching
 from mnistcnn.config import TrainConfig
-from mnistcnn.results import ModelSummary
+from mnistcnn.results import Environment
+
+if TYPE_CHECKING:
+    from mnistcnn.summary import ModelSummary
 
 
 def summary(
@@ -81,8 +84,8 @@ def _training(about: dict[str, Any]) -> Iterator[tuple[str, str]]:
         "settings",
         ", ".join(f"{name} {value}" for name, value in config.items() if name not in ("dataset", "device")),
     )
-    if device := device_line(about["environment"]):
-        yield "device", device
+    if about["environment"]["device"]:
+        yield "device", str(Environment.from_dict(about["environment"]))
     for split in ("train", "validation", "test"):
         metrics = about["metrics"].get(split)
         if isinstance(metrics, dict) and {"accuracy", "loss"} <= set(metrics):

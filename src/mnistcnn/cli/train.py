@@ -6,16 +6,18 @@ import inspect
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
 from mnistcnn.cli import options as o
-from mnistcnn.cli.output import data_name, device_line, new_table, percent, show_json, show_pairs, stdout, written
+from mnistcnn.cli.output import data_name, new_table, percent, show_json, show_pairs, stdout, written
 from mnistcnn.cli.progress import watching
 from mnistcnn.config import DEFAULT_CHECKPOINT, DEFAULT_OUTPUT_DIR, Files, TrainConfig
-from mnistcnn.results import TrainResult
 from mnistcnn.world import World
+
+if TYPE_CHECKING:
+    from mnistcnn.training.finish import TrainResult
 
 
 def _with_settings(command: Callable[..., None]) -> Callable[..., None]:
@@ -54,7 +56,7 @@ def train(
     """Train the network, test it, write it and the pictures of its training."""
     config = TrainConfig(**settings)
     with watching(quiet=quiet or not World.from_environment().is_main) as observer:
-        from mnistcnn import run
+        from mnistcnn.training import run
 
         result = run.train(
             config,
@@ -87,7 +89,7 @@ def show_training(result: TrainResult) -> None:
         [
             ("kept", f"epoch {result.best_epoch} of {len(result.epochs)} (best validation accuracy)"),
             ("time", f"{result.seconds:.1f} s, {result.pictures_per_second:,.0f} pictures/s in training"),
-            ("device", device_line(result.environment)),
+            ("device", str(result.environment)),
             *written(result.files),
         ]
     )

@@ -1,25 +1,22 @@
 """The data set cache: looked at first, verified on every load, filled once, by one process, atomically."""
 
-from __future__ import annotations
-
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 import platformdirs
 from filelock import FileLock, Timeout
 
 from mnistcnn.config import DatasetName
-from mnistcnn.data import files, idx
-from mnistcnn.data.sources import fetch_mnist
+from mnistcnn.data import files
+from mnistcnn.data.download import download_mnist
 from mnistcnn.errors import DataError
-from mnistcnn.results import Note, Observer, Transfer
+from mnistcnn.events import Note, Observer, Transfer
 
 CACHE_VARIABLE = "MNISTCNN_CACHE_DIR"
 LOCK_PATIENCE = 1800.0  # seconds; longer than any fetch may take
-SYNTHETIC_SEED = 20_260_101
+SEED = 20_260_101  # of the synthetic digits
 _WORK = ".mnistcnn-fetch"  # as long as it is there, the folder is being filled by us
 _LOCK = ".mnistcnn.lock"
 
@@ -31,60 +28,35 @@ def cache_dir() -> Path:
 
 
 def read_files(
-    dataset: DatasetName,
-    names: tuple[str, ...],
-    data_dir: Path | None,
-    mirror: str | None,
-    observer: Observer,
+    dataset: DatasetName, names: tuple[str, ...], data_dir: Path | None, mirror: str | None, observer: Observer
 ) -> tuple[dict[str, bytes], Path]:
     """The verified raw contents of `names`, and the folder they came from.
 
     From `data_dir` where given, else from the cache; where the files are missing (or, in the cache, damaged)
     they are fetched first. A `data_dir` that holds anything is never written to. Raises `DataError`.
     """
-    home = data_dir if data_dir is not None else cache_dir() / dataset
+    home = data_dir or cache_dir() / dataset
     try:
         return _read(dataset, home, names)
-    except FileNotFoundError as error:
-        if data_dir is not None and not _may_fill(home):
-            missing = Path(error.filename or error.args[0]).name
+    except (FileNotFoundError, NotADirectoryError) as error:
+        if data_dir and not _may_fill(home):
             raise DataError(
-                f"{home} has no {missing} (raw or .gz, in it or in its MNIST/raw).",
+                f"{home} has no {Path(error.filename).name} (raw or .gz, in it or in its MNIST/raw).",
                 "Give a folder with the four files, an empty one to fetch them into, or no --data-dir.",
             ) from error
     except files.DamagedError as error:
-        if data_dir is not None:
+        if data_dir:
             raise DataError(f"{error}.", "Replace that file, or leave out --data-dir.") from error
         observer(Note(f"{error}: thrown away and fetched again.", warning=True))
     except OSError as error:
         raise DataError(f"{home} can't be read: {error.strerror}.") from error
-    return _fill(dataset, home, names, mirror, observer)
-
-
-def _read(dataset: DatasetName, home: Path, names: tuple[str, ...]) -> tuple[dict[str, bytes], Path]:
-    folder = files.find_folder(home) or home
-    sums = files.MNIST_SHA256 if dataset is DatasetName.MNIST else files.read_sums(folder)
-    return {name: files.read_verified(folder, name, sums[name]) for name in names}, folder
-
-
-def _may_fill(home: Path) -> bool:
-    """Whether a folder of the user's is missing, empty, or one that we were filling when we were stopped."""
-    if not home.exists():
-        return True
-    return home.is_dir() and ((home / _WORK).is_dir() or all(p.name == _LOCK for p in home.iterdir()))
-
-
-def _fill(
-    dataset: DatasetName, home: Path, names: tuple[str, ...], mirror: str | None, observer: Observer
-) -> tuple[dict[str, bytes], Path]:
     try:
         home.mkdir(parents=True, exist_ok=True)
-        with _locked(home, observer):
-            try:
+        with _lock(home, observer):
+            with suppress(FileNotFoundError, files.DamagedError):
                 return _read(dataset, home, names)  # somebody else was faster
-            except (FileNotFoundError, files.DamagedError):
-                _fetch(dataset, home, mirror, observer)
-                return _read(dataset, home, names)
+            _fill(dataset, home, mirror, observer)
+            return _read(dataset, home, names)
     except OSError as error:
         raise DataError(
             f"The data can't be put into {home}: {error.strerror or error}.",
@@ -92,58 +64,59 @@ def _fill(
         ) from error
 
 
-@contextmanager
-def _locked(home: Path, observer: Observer) -> Iterator[None]:
-    """Hold the folder's lock; the system frees it when its holder dies."""
+def _read(dataset: DatasetName, home: Path, names: tuple[str, ...]) -> tuple[dict[str, bytes], Path]:
+    folder = files.find_folder(home)
+    sums = files.MNIST_SHA256 if dataset is DatasetName.MNIST else files.read_sums(folder)
+    return {name: files.read_verified(folder, name, sums[name]) for name in names}, folder
+
+
+def _may_fill(home: Path) -> bool:
+    """Whether a folder of the user's is missing, empty, or one that we were filling when we were stopped."""
+    if not home.is_dir():
+        return not home.exists()
+    names = {path.name for path in home.iterdir()}
+    return _WORK in names or names <= {_LOCK}
+
+
+def _lock(home: Path, observer: Observer) -> AbstractContextManager[object]:
+    """The folder's lock, held while its context lasts; the system frees it when its holder dies."""
     lock = FileLock(home / _LOCK)
+    with suppress(Timeout):
+        return lock.acquire(timeout=0.2)
+    observer(Note("Another process is fetching the data; waiting for it."))
     try:
-        lock.acquire(timeout=0.2)
-    except Timeout:
-        observer(Note("Another process is fetching the data; waiting for it."))
-        try:
-            lock.acquire(timeout=LOCK_PATIENCE)
-        except Timeout as error:
-            raise DataError(f"Another process has held {home / _LOCK} for too long.") from error
-    try:
-        yield
-    finally:
-        lock.release()
+        return lock.acquire(timeout=LOCK_PATIENCE)
+    except Timeout as error:
+        raise DataError(f"Another process has held {home / _LOCK} for too long.") from error
 
 
-def _fetch(dataset: DatasetName, home: Path, mirror: str | None, observer: Observer) -> None:
-    """Fetch or draw all four files in a private folder inside `home`, then rename them into place."""
+def _fill(dataset: DatasetName, home: Path, mirror: str | None, observer: Observer) -> None:
+    """Write all four files into a private folder inside `home`, then rename them into place."""
     work = home / _WORK
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(mode=0o700)
-    fetched, moved = False, list(files.FILES)
     try:
         if dataset is DatasetName.SYNTHETIC:
-            _draw(work, observer)
-            folder, moved = work, [*files.FILES, files.SUMS]
+            contents = _render(observer)
+            files.write_sums(work, contents)
         else:
-            folder, source = fetch_mnist(work, mirror, observer)
+            contents, source = download_mnist(mirror, observer)
             observer(Note(f"MNIST fetched from {source} into {home}"))
-        files.move_in(folder, home, moved)
-        fetched = True
+        for name, content in contents.items():
+            (work / name).write_bytes(content)
+        for path in list(work.iterdir()):
+            with path.open("rb+") as stream:
+                os.fsync(stream.fileno())
+            path.replace(home / path.name)
     finally:
-        # A folder that was the user's and empty is empty again after a failure.
-        shutil.rmtree(work, ignore_errors=not fetched)
+        shutil.rmtree(work, ignore_errors=True)  # a folder that was the user's and empty is empty again
 
 
-def _draw(folder: Path, observer: Observer) -> None:
+def _render(observer: Observer) -> dict[str, bytes]:
     from mnistcnn.data import synthetic  # noqa: PLC0415 - only a first start needs it
 
-    total = synthetic.TRAIN_COUNT + synthetic.TEST_COUNT
-    contents: dict[str, bytes] = {}
-
-    def draw(names: tuple[str, str], count: int, seed: int, before: int) -> None:
-        images, labels = synthetic.draw_digits(
-            count, seed, lambda done: observer(Transfer("digits drawn", before + done, total))
-        )
-        contents[names[0]], contents[names[1]] = idx.encode(images), idx.encode(labels)
-
-    draw(files.TRAIN_FILES, synthetic.TRAIN_COUNT, SYNTHETIC_SEED, 0)
-    draw(files.TEST_FILES, synthetic.TEST_COUNT, SYNTHETIC_SEED + 1, synthetic.TRAIN_COUNT)
-    for name, content in contents.items():
-        (folder / name).write_bytes(content)
-    files.write_sums(folder, contents)
+    count, total = synthetic.TRAIN_COUNT, synthetic.TRAIN_COUNT + synthetic.TEST_COUNT
+    what = "digits drawn"
+    train = synthetic.render_digits(count, SEED, lambda done: observer(Transfer(what, done, total)))
+    test = synthetic.render_digits(total - count, SEED + 1, lambda done: observer(Transfer(what, count + done, total)))
+    return files.encode_files(*train, *test)

@@ -1,13 +1,18 @@
-"""The four files of a data set in a folder: found, read, verified, written whole or not at all."""
-
-from __future__ import annotations
+"""The four IDX files of a data set: found, read, verified, turned into arrays and back."""
 
 import gzip
 import hashlib
-import os
+import io
+import math
+import struct
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnistcnn.errors import DataError
 
 TRAIN_FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte")
 TEST_FILES = ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
@@ -18,32 +23,22 @@ MNIST_SHA256 = {
     "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
-MOST_BYTES = 64 << 20  # of a raw file; the largest has 47 MB
+MAX_BYTES = 64 << 20  # of a raw file; the largest has 47 MB
 SUMS = "SHA256SUMS"  # beside the files of a set that has no published sums; `sha256sum --check` reads it
 
 
-class DamagedError(Exception):
-    """A file that is there and isn't what it should be; the message says why, `path` which."""
-
-    def __init__(self, path: Path, why: str) -> None:
-        super().__init__(f"{path} {why}")
-        self.path = path
+class DamagedError(DataError):
+    """A file that isn't what it should be; the message names it and says why."""
 
 
-def find_folder(root: Path) -> Path | None:
-    """Where below `root` the files lie: in it, or in torchvision's `MNIST/raw`; None if neither has one."""
-    for folder in (root, root / "MNIST" / "raw"):
-        if any(find_file(folder, name) for name in FILES):
-            return folder
-    return None
+def find_folder(root: Path) -> Path:
+    """Where below `root` the files lie: in it, or in torchvision's `MNIST/raw` if only that has any of them."""
+    return next((f for f in (root, root / "MNIST" / "raw") if any(find_file(f, name) for name in FILES)), root)
 
 
 def find_file(folder: Path, name: str) -> Path | None:
     """The raw file `name`, or its `.gz`, in `folder`."""
-    for path in (folder / name, folder / f"{name}.gz"):
-        if path.is_file():
-            return path
-    return None
+    return next((path for path in (folder / name, folder / f"{name}.gz") if path.is_file()), None)
 
 
 def read_verified(folder: Path, name: str, sha256: str) -> bytes:
@@ -51,21 +46,28 @@ def read_verified(folder: Path, name: str, sha256: str) -> bytes:
 
     Raises `FileNotFoundError` where there is none, `DamagedError` where it fails its SHA-256.
     """
-    path = find_file(folder, name)
-    if path is None:
-        raise FileNotFoundError(folder / name)
-    try:
-        if path.suffix == ".gz":
-            with gzip.open(path) as stream:
-                content = stream.read(MOST_BYTES)
-        else:
-            with path.open("rb") as raw:
-                content = raw.read(MOST_BYTES)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DamagedError(path, f"can't be unpacked ({error})") from error
-    if hashlib.sha256(content).hexdigest() != sha256:
-        raise DamagedError(path, "fails its SHA-256 check")
+    path = find_file(folder, name) or folder / name
+    with path.open("rb") as stream:
+        content = stream.read(MAX_BYTES)
+    if path.suffix == ".gz":
+        content = gunzip(content, path)
+    verify(content, sha256, path)
     return content
+
+
+def gunzip(archive: bytes, name: Path | str) -> bytes:
+    """Unpack at most `MAX_BYTES` of `archive`. Raises `DamagedError`, which calls it `name`."""
+    try:
+        with gzip.open(io.BytesIO(archive)) as stream:
+            return stream.read(MAX_BYTES)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DamagedError(f"{name} can't be unpacked ({error})") from error
+
+
+def verify(content: bytes, sha256: str, name: Path | str) -> None:
+    """Raise `DamagedError`, which calls it `name`, unless `content` has this SHA-256."""
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise DamagedError(f"{name} fails its SHA-256 check")
 
 
 def read_sums(folder: Path) -> dict[str, str]:
@@ -74,7 +76,7 @@ def read_sums(folder: Path) -> dict[str, str]:
     rows = [line.split() for line in path.read_text(encoding="ascii", errors="replace").splitlines()]
     sums = {row[1]: row[0] for row in rows if len(row) == 2}
     if set(sums) != set(FILES):
-        raise DamagedError(path, "does not list the four files")
+        raise DamagedError(f"{path} does not list the four files")
     return sums
 
 
@@ -84,9 +86,30 @@ def write_sums(folder: Path, contents: Mapping[str, bytes]) -> None:
     (folder / SUMS).write_text("".join(lines), encoding="ascii")
 
 
-def move_in(work: Path, folder: Path, names: Sequence[str]) -> None:
-    """Flush the files `names` of `work` to disk and rename them into `folder`, replacing what is there."""
-    for name in names:
-        with (work / name).open("rb") as stream:
-            os.fsync(stream.fileno())
-        (work / name).replace(folder / name)
+def decode_idx(content: bytes | bytearray) -> NDArray[np.uint8]:
+    """The uint8 array of 1 to 3 dimensions in an IDX file's bytes; it shares their memory.
+
+    IDX is big-endian sizes, then elements (http://yann.lecun.com/exdb/mnist/). Raises `ValueError` with the reason.
+    """
+    if content[:3] != b"\x00\x00\x08" or len(content) < 4 or not 1 <= content[3] <= 3:
+        raise ValueError("not an IDX file of bytes with 1 to 3 dimensions")
+    header = 4 + 4 * content[3]
+    if len(content) < header:
+        raise ValueError("truncated IDX header")
+    shape = struct.unpack_from(f">{content[3]}I", content, offset=4)
+    found, expected = len(content) - header, math.prod(shape)
+    if found != expected:
+        raise ValueError(f"{found:,} bytes of data where the header says {expected:,}")
+    return np.frombuffer(content, dtype=np.uint8, offset=header).reshape(shape)
+
+
+def encode_idx(array: NDArray[np.uint8]) -> bytes:
+    """The IDX file of a uint8 array of 1 to 3 dimensions."""
+    if array.dtype != np.uint8 or not 1 <= array.ndim <= 3:
+        raise ValueError("IDX files here hold uint8 arrays of 1 to 3 dimensions")
+    return struct.pack(f">4B{array.ndim}I", 0, 0, 8, array.ndim, *array.shape) + array.tobytes()
+
+
+def encode_files(*arrays: NDArray[np.uint8]) -> dict[str, bytes]:
+    """The contents of `FILES` by name, of uint8 `arrays`: images (n, 28, 28), labels (n,), and the same of the test."""
+    return {name: encode_idx(array) for name, array in zip(FILES, arrays, strict=True)}

@@ -1,0 +1,95 @@
+"""The data sets as tensors: loaded, checked and split into train, validation and test images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mnistcnn.config import DatasetName, Split, check_mirror
+from mnistcnn.data import files
+from mnistcnn.data.cache import read_files
+from mnistcnn.errors import DataError, UsageError
+from mnistcnn.events import Observer, ignore
+
+
+@dataclass(frozen=True, slots=True)
+class ImageDataset:
+    """Images with their digits: `images` (N, 1, 28, 28) uint8, 0 paper … 255 ink; `labels` (N,) int64."""
+
+    images: torch.Tensor
+    labels: torch.Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def to(self, device: torch.device) -> ImageDataset:
+        """The same on `device`."""
+        return ImageDataset(self.images.to(device), self.labels.to(device))
+
+
+_EMPTY = ImageDataset(torch.empty(0, 1, 28, 28, dtype=torch.uint8), torch.empty(0, dtype=torch.int64))
+
+
+@dataclass(frozen=True, slots=True)
+class DataSplits:
+    """The splits that were asked for; the others are empty."""
+
+    name: DatasetName
+    folder: Path
+    train: ImageDataset = _EMPTY
+    validation: ImageDataset = _EMPTY
+    test: ImageDataset = _EMPTY
+
+    def split(self, split: Split) -> ImageDataset:
+        """One of the three by its name."""
+        return {Split.TRAIN: self.train, Split.VALIDATION: self.validation, Split.TEST: self.test}[split]
+
+    def describe(self) -> dict[str, Any]:
+        """What a report or checkpoint says about the data; plain types."""
+        return {"dataset": str(self.name), "folder": str(self.folder), **{str(s): len(self.split(s)) for s in Split}}
+
+
+def load_dataset(
+    name: DatasetName = DatasetName.MNIST,
+    *,
+    data_dir: Path | None = None,
+    mirror: str | None = None,
+    seed: int = 0,
+    validation_size: int = 5_000,
+    splits: tuple[Split, ...] = tuple(Split),
+    observer: Observer = ignore,
+) -> DataSplits:
+    """Load a data set, fetching it on the first use; see `data.cache` for where it comes from and goes.
+
+    The training images are split by a permutation that follows from `seed` into train and `validation_size`
+    validation images. Only the files that `splits` need are read. Raises `DataError`, and `UsageError` where
+    `mirror` is no http(s) address or `validation_size` leaves nothing to train on.
+    """
+    wants_train, wants_test = Split.TRAIN in splits or Split.VALIDATION in splits, Split.TEST in splits
+    names = (files.TRAIN_FILES if wants_train else ()) + (files.TEST_FILES if wants_test else ())
+    contents, folder = read_files(name, names, data_dir, check_mirror(mirror), observer)
+    found = {}
+    if wants_train:
+        both = _decode(contents, files.TRAIN_FILES)
+        count = len(both)
+        if validation_size >= count:
+            raise UsageError(f"--validation-size {validation_size} leaves nothing of {count:,} pictures to train on.")
+        order = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
+        parts = {Split.TRAIN: order[validation_size:], Split.VALIDATION: order[:validation_size]}
+        found = {s: ImageDataset(both.images[part], both.labels[part]) for s, part in parts.items() if s in splits}
+    if wants_test:
+        found[Split.TEST] = _decode(contents, files.TEST_FILES)
+    return DataSplits(name, folder, **found)
+
+
+def _decode(contents: dict[str, bytes], names: tuple[str, str]) -> ImageDataset:
+    try:
+        images, labels = (files.decode_idx(bytearray(contents.pop(name))) for name in names)
+    except ValueError as error:
+        raise DataError(f"{names[0]} or {names[1]}: {error}.") from error
+    if images.shape[1:] != (28, 28) or labels.shape != images.shape[:1] or labels.max(initial=0) > 9:
+        raise DataError(f"{names[0]} and {names[1]} do not hold 28×28 pictures with a digit each.")
+    return ImageDataset(torch.from_numpy(images)[:, None], torch.from_numpy(labels).long())

@@ -1,0 +1,82 @@
+"""Batches of one epoch: shuffled, augmented, normalised, as tensors that already live on the device."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+
+from mnistcnn.config import TrainConfig
+from mnistcnn.data.augmentation import augment, sample_warps
+from mnistcnn.data.dataset import ImageDataset
+from mnistcnn.data.sampler import HardExampleSampler
+from mnistcnn.device import derive_seed
+from mnistcnn.model import DROPOUT, HIDDEN, normalise
+from mnistcnn.world import World
+
+CHUNK_IMAGES = 1_000  # augmented in one go: large enough to be cheap, small enough to stay in the caches
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """This process's part of a batch: `inputs` (n, 1, 28, 28) float32, normalised, and `labels` (n,) int64.
+
+    `dropout` (n, 1024) float32 is what the hidden units are multiplied with: 0 or 1.25. `count` images are in the
+    whole batch; these are its `rows`.
+    """
+
+    inputs: torch.Tensor
+    labels: torch.Tensor
+    dropout: torch.Tensor
+    count: int
+    rows: slice
+
+
+class EpochLoader:
+    """The batches of one epoch: a pure function of the images, their losses, the settings and the epoch's number.
+
+    Order and warps are sampled at its start, on the CPU, so that the same ones come on every device; dropout is
+    sampled a chunk at a time, on the device, from a seed of its own. So any chunk can be made again without those
+    before it: that is what resuming needs.
+    """
+
+    def __init__(
+        self,
+        dataset: ImageDataset,
+        config: TrainConfig,
+        epoch: int,
+        sampler: HardExampleSampler,
+        world: World | None = None,
+    ) -> None:
+        generator = torch.Generator().manual_seed(derive_seed(config.seed, "epoch", epoch))
+        self._dataset, self._world, self._seed, self._epoch = dataset, world or World(), config.seed, epoch
+        self._device = dataset.labels.device
+        self.order = sampler.sample(epoch, generator)  # indices of the images, on the CPU
+        self._order = self.order.to(self._device)
+        warps = sample_warps(len(self.order), config, generator)
+        self._warps = None if warps is None else warps.to(self._device)
+        self.batch_size = config.batch_size
+        self.steps = math.ceil(len(self.order) / config.batch_size)
+        self.chunk_steps = max(1, CHUNK_IMAGES // config.batch_size)
+
+    def chunk(self, number: int) -> list[Batch]:
+        """The batches of step `number * chunk_steps` and the `chunk_steps - 1` after it."""
+        start = number * self.chunk_steps * self.batch_size
+        stop = min(start + self.chunk_steps * self.batch_size, len(self.order))
+        places = torch.arange(start, stop, device=self._device).split(self.batch_size)  # of each batch in the order
+        shards = [self._world.shard(len(batch)) for batch in places]
+        own = torch.cat([batch[rows] for batch, rows in zip(places, shards, strict=True)])
+        indices = self._order[own]
+        images, labels = self._dataset.images[indices], self._dataset.labels[indices]
+        inputs = normalise(images if self._warps is None else augment(images, self._warps[own]))
+        dropout = self._dropout(number, stop - start)
+        batches, end = [], 0
+        for i, rows in enumerate(shards):
+            begin, end = end, end + rows.stop - rows.start
+            noise = dropout[i * self.batch_size :][rows]
+            batches.append(Batch(inputs[begin:end], labels[begin:end], noise, len(places[i]), rows))
+        return batches
+
+    def _dropout(self, chunk: int, count: int) -> torch.Tensor:
+        """The noise of all `count` images of a chunk, so that the processes use rows of what a single one would."""
+        generator = torch.Generator(self._device).manual_seed(derive_seed(self._seed, f"dropout {self._epoch}", chunk))
+        return torch.rand(count, HIDDEN, generator=generator, device=self._device).ge_(DROPOUT).div_(1 - DROPOUT)

@@ -1,0 +1,143 @@
+"""Any picture file → colours: by content, upright, first frame, bounded in size. No torch."""
+
+from __future__ import annotations
+
+import io
+import stat
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from mnistcnn.errors import PictureError
+
+Colours = NDArray[np.float32]  # (height, width, 3), red, green, blue in 0 … 1
+
+# What Pillow decodes by itself; EPS and the like would start other programs.
+_COMMON = ("PNG", "JPEG", "BMP", "GIF", "PPM")  # known to Pillow from its start
+_RARE = ("TIFF", "WEBP", "AVIF", "ICO", "TGA", "PCX", "JPEG2000", "QOI", "SGI")
+SUFFIXES = frozenset(
+    [f".{name}" for name in "png jpg jpeg gif bmp tif tiff webp ppm pgm pbm ico tga pcx avif jp2 qoi sgi".split()]  # noqa: SIM905
+)
+MOST_BYTES = 128 << 20
+MOST_PIXELS = 64_000_000
+WORKING_SIDE = 640  # pixels; larger pictures are reduced to this
+_STANDARD_INPUT = Path("-")
+
+
+def decode(path: Path) -> tuple[Colours, bool]:
+    """The colours of a picture file, at most 640 pixels either way, and whether it is plain 8-bit grey.
+
+    `-` is standard input. Turned upright as EXIF says; the first frame of several; transparency laid over
+    white, or over black where what is drawn is itself light. Raises `PictureError` naming the file.
+    """
+    return decode_bytes(_read(path), path)
+
+
+def decode_bytes(content: bytes, path: Path) -> tuple[Colours, bool]:
+    """`decode` of the content of a picture file; `path` is what an error calls it."""
+    # Pillow warns of large pictures (we have a limit of our own) and of damaged metadata (we use none).
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return _decode(content, path)
+        except UnidentifiedImageError as error:
+            raise PictureError(f"{path} is not a picture that can be read.") from error
+        except Image.DecompressionBombError as error:
+            raise PictureError(f"{path} has more than {MOST_PIXELS:,} pixels.") from error
+        except MemoryError as error:
+            raise PictureError(f"{path} is too large.") from error
+        except PictureError:
+            raise
+        except Exception as error:  # whatever damaged content makes Pillow's decoders raise
+            raise PictureError(f"{path} is damaged: {str(error) or type(error).__name__}.") from error
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if path == _STANDARD_INPUT:
+            content = sys.stdin.buffer.read(MOST_BYTES + 1)
+        else:
+            mode = path.stat().st_mode
+            if not stat.S_ISREG(mode):
+                raise PictureError(f"{path} is not a file.")
+            with path.open("rb") as stream:
+                content = stream.read(MOST_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or error
+        raise PictureError(f"{path} can't be read: {reason}.") from error
+    if not content:
+        raise PictureError(f"{path} is empty.")
+    if len(content) > MOST_BYTES:
+        raise PictureError(f"{path} has more than {MOST_BYTES:,} bytes.")
+    return content
+
+
+def _decode(content: bytes, path: Path) -> tuple[Colours, bool]:
+    with _open(content) as image:
+        width, height = image.size
+        if width * height > MOST_PIXELS:
+            raise PictureError(f"{path} has {width:,} × {height:,} pixels; {MOST_PIXELS:,} is the most.")
+        image.draft("RGB", (2 * WORKING_SIDE, 2 * WORKING_SIDE))  # lets JPEG decode a large photograph smaller
+        image.load()
+        grey = image.mode == "L" and "transparency" not in image.info
+        upright = ImageOps.exif_transpose(image)
+        return _to_colours(upright), grey
+
+
+def _open(content: bytes) -> Image.Image:
+    try:
+        return Image.open(io.BytesIO(content), formats=_COMMON)
+    except UnidentifiedImageError:
+        Image.init()
+        return Image.open(io.BytesIO(content), formats=[name for name in _RARE if name in Image.OPEN])
+
+
+def _to_colours(image: Image.Image) -> Colours:
+    if image.mode.startswith("I") or image.mode == "F":
+        return _from_deep_grey(image)
+    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
+        reduced = _reduced(image.convert("RGBA"))
+        if reduced.getchannel("A").getextrema() != (255, 255):
+            return _lay_over_backdrop(reduced)
+        image = reduced
+    return np.asarray(_reduced(image.convert("RGB")), dtype=np.float32) / np.float32(255)
+
+
+def _reduced(image: Image.Image) -> Image.Image:
+    if max(image.size) > WORKING_SIDE:
+        scale = WORKING_SIDE / max(image.size)
+        size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
+        image = image.resize(size, Image.Resampling.BOX, reducing_gap=3.0)
+    return image
+
+
+def _from_deep_grey(image: Image.Image) -> Colours:
+    """16- and 32-bit grey: the brightest level there is becomes white, but 255 at the least."""
+    levels = np.nan_to_num(np.asarray(image, dtype=np.float32), posinf=0.0, neginf=0.0)
+    levels = levels - min(0.0, float(levels.min()))
+    top = float(levels.max())
+    full = top if 0 < top <= 1 and image.mode == "F" else max(255.0, top)
+    reduced = np.asarray(_reduced(Image.fromarray(levels / np.float32(full))), dtype=np.float32)
+    return np.repeat(np.clip(reduced, np.float32(0), np.float32(1))[:, :, None], 3, axis=2)
+
+
+def _lay_over_backdrop(image: Image.Image) -> Colours:
+    """Lay a transparent picture over white, or over black where what can be seen of it is light.
+
+    Where most of it is opaque (rounded corners, say) the holes get the middle colour of the rest instead.
+    """
+    pixels = np.asarray(image, dtype=np.float32) / 255
+    colours, alpha = pixels[:, :, :3], pixels[:, :, 3:]
+    seen = alpha[:, :, 0] > 0.5
+    if not seen.any():
+        seen = alpha[:, :, 0] >= alpha.max() if alpha.max() > 0 else np.ones_like(seen)
+    if seen.mean() > 0.6:
+        backdrop = np.median(colours[seen], axis=0)
+    else:
+        backdrop = np.full(3, 1.0 if colours[seen].mean() < 0.5 else 0.0)
+    laid: Colours = (colours * alpha + backdrop.astype(np.float32) * (1 - alpha)).astype(np.float32)
+    return laid

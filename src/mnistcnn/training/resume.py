@@ -1,0 +1,105 @@
+"""The file of an unfinished run: all that resuming needs, beside the checkpoint that it is going to become."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, astuple, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mnistcnn.archive import load_archive, save_archive
+from mnistcnn.checkpoint import check_config, check_plain, check_weights
+from mnistcnn.config import TrainConfig
+from mnistcnn.errors import CheckpointError
+from mnistcnn.events import EpochResult
+from mnistcnn.results import Metrics
+from mnistcnn.training.trainer import RunningMetrics, TrainerState
+
+FORMAT = 2
+KIND = "mnistcnn unfinished run"
+
+
+@dataclass(frozen=True, slots=True)
+class UnfinishedRun:
+    """A run that was stopped: its settings, what it was trained on, and the trainer's state."""
+
+    config: TrainConfig
+    data: dict[str, Any]  # `DataSplits.describe`
+    seconds: float  # spent on it so far
+    state: TrainerState
+
+
+def save_unfinished(path: Path, run: UnfinishedRun) -> None:
+    """Write it atomically. Raises `OutputError`."""
+    state = run.state
+    content = {
+        "format": FORMAT,
+        "kind": KIND,
+        "config": run.config.to_dict(),
+        "data": run.data,
+        "seconds": run.seconds,
+        "state": {
+            "weights": state.weights,
+            "optimizer": state.optimizer,
+            **state.sampler,
+            "epoch": state.epoch,
+            "step": state.step,
+            "tally": list(astuple(state.running)),
+            "history": [asdict(epoch) for epoch in state.history],
+            "best_epoch": state.best_epoch,
+            "best_weights": state.best_weights,
+        },
+    }
+    save_archive(path, content)
+
+
+def load_unfinished(path: Path) -> UnfinishedRun:
+    """Read and check it. Raises `CheckpointError` naming file and reason."""
+    content = load_archive(path)
+    try:
+        if content.get("kind") != KIND or content.get("format") != FORMAT:
+            raise ValueError("it has another format")
+        config, data = check_config(content.get("config")), check_plain(content.get("data"), "data")
+        return UnfinishedRun(config, data, float(content.get("seconds", 0.0)), _read_state(content.get("state")))
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise CheckpointError(
+            f"{path} is not an unfinished run that can be resumed: {error}.",
+            "`mnistcnn train --restart` begins anew and replaces it.",
+        ) from error
+
+
+def _read_state(content: object) -> TrainerState:
+    if not isinstance(content, dict):
+        raise ValueError("it holds no state")
+    weights = check_weights(content.get("weights"))
+    _check_moments(content["optimizer"], weights)
+    plain = check_plain({key: content[key] for key in ("history", "tally", "epoch", "step", "best_epoch")}, "progress")
+    state = TrainerState(
+        weights=weights,
+        optimizer=content["optimizer"],
+        sampler={"losses": content["losses"]},
+        epoch=int(plain["epoch"]),
+        step=int(plain["step"]),
+        running=RunningMetrics(*plain["tally"]),
+        history=[_read_epoch(record) for record in plain["history"]],
+        best_epoch=int(plain["best_epoch"]),
+        best_weights=check_weights(content["best_weights"]) if content.get("best_weights") else {},
+    )
+    if not 0 <= state.best_epoch <= len(state.history) < state.epoch or state.step < 0:
+        raise ValueError("its epochs don't add up")
+    return state
+
+
+def _check_moments(optimizer: Any, weights: dict[str, torch.Tensor]) -> None:
+    for number, (name, weight) in enumerate(weights.items()):
+        moments = optimizer.get(number, {})
+        for key in ("exp_avg", "exp_avg_sq"):
+            moment = moments.get(key)
+            if moment is not None and (moment.shape != weight.shape or not bool(torch.isfinite(moment).all())):
+                raise ValueError(f"the optimizer's {key} of {name} makes no sense")
+
+
+def _read_epoch(record: dict[str, Any]) -> EpochResult:
+    train, validation = Metrics(**record["train"]), Metrics(**record["validation"])
+    return EpochResult(**{**record, "train": train, "validation": validation})

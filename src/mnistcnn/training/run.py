@@ -1,0 +1,220 @@
+"""One training run from settings to written files: what is resumed, trained, saved on the way, and kept."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from mnistcnn.config import Files, Split, TrainConfig, flag
+from mnistcnn.data import DataSplits, load_dataset
+from mnistcnn.device import resolve_device
+from mnistcnn.distributed import barrier, broadcast, local_device, process_group
+from mnistcnn.errors import OutputError, TrainingError, UsageError
+from mnistcnn.events import EpochResult, Note, Observer, TrainStart, ignore
+from mnistcnn.signals import Stop
+from mnistcnn.storage import check_writable, held, remove_leftover
+from mnistcnn.training.finish import TrainResult, finish, output_paths
+from mnistcnn.training.resume import UnfinishedRun, load_unfinished, save_unfinished
+from mnistcnn.training.trainer import Trainer
+from mnistcnn.world import World
+
+SAVE_EVERY = 30.0  # seconds
+CHANGEABLE = ("epochs", "device")  # of an unfinished run
+
+
+def train(
+    config: TrainConfig | None = None,
+    files: Files | None = None,
+    *,
+    resume: bool = False,
+    restart: bool = False,
+    given: Iterable[str] = (),
+    save_every: float = SAVE_EVERY,
+    observer: Observer = ignore,
+    stop: Stop | None = None,
+) -> TrainResult:
+    """Train the network, keep the epoch with the best validation accuracy, test it once, write everything.
+
+    With `resume`, an unfinished run goes on under its own settings; the names in `given` are the fields of
+    `config` that the caller insists on. With `restart` it is thrown away. The state is saved every
+    `save_every` seconds and after each epoch. Under torchrun the processes train together, and the first one
+    reads and writes the files. Raises `MnistCnnError`s; after `Interrupted` and `OutputError` the state is
+    where the message says.
+    """
+    config, files, stop = config or TrainConfig(), files or Files(), stop or Stop()
+    world = World.from_environment()
+    if config.batch_size < world.size:
+        raise UsageError(f"--batch-size {config.batch_size} is less than the {world.size} processes.")
+    with _reserved(files, world), process_group(world):
+        started = time.perf_counter()
+        unfinished = _find_unfinished(files, resume=resume, restart=restart) if world.is_main else None
+        if unfinished is not None:
+            config = merge_settings(unfinished.config, config, given, observer)
+            started -= unfinished.seconds
+        config, unfinished = broadcast(world, (config, unfinished))
+        compute = resolve_device(local_device(config.device, world), config.precision)
+        data = _load_data(config, files, world, observer)
+        trainer = Trainer(config, compute, data.train, data.validation, world)
+        if unfinished is not None:
+            _go_on(trainer, unfinished, data, files)
+        elif restart and world.is_main:
+            files.unfinished.unlink(missing_ok=True)
+        observer(_announcement(trainer, data))
+        _train(trainer, _Saver(trainer, data, files, started, save_every), observer, stop)
+        result = finish(trainer, data, files, started)
+        if world.is_main:
+            files.unfinished.unlink(missing_ok=True)
+    return result
+
+
+@contextmanager
+def _reserved(files: Files, world: World) -> Iterator[None]:
+    """The first process checks before the training what is written after it, and holds it meanwhile."""
+    if not world.is_main:
+        yield
+        return
+    paths = [files.checkpoint, files.unfinished, *output_paths(files)]
+    for path in paths:
+        check_writable(path)
+    with held(files.checkpoint):
+        for path in paths:
+            remove_leftover(path)
+        yield
+
+
+def _find_unfinished(files: Files, *, resume: bool, restart: bool) -> UnfinishedRun | None:
+    if resume and restart:
+        raise UsageError("--resume and --restart exclude each other.")
+    found = files.unfinished.exists()
+    if resume and not found:
+        raise TrainingError(
+            f"There is no unfinished run {files.unfinished}.",
+            "Begin one with `mnistcnn train` without --resume.",
+        )
+    if found and not resume and not restart:
+        raise TrainingError(
+            f"An unfinished run lies in {files.unfinished}.",
+            "Go on with it: `mnistcnn train --resume`; or throw it away: `mnistcnn train --restart`.",
+        )
+    return load_unfinished(files.unfinished) if resume else None
+
+
+def merge_settings(stored: TrainConfig, wanted: TrainConfig, given: Iterable[str], observer: Observer) -> TrainConfig:
+    """The stored settings, with `epochs` and `device` from `wanted` if given; `UsageError` for other differences."""
+    changed = {name: getattr(wanted, name) for name in given if getattr(stored, name) != getattr(wanted, name)}
+    for name, value in changed.items():
+        if name not in CHANGEABLE:
+            raise UsageError(
+                f"The unfinished run has {flag(name)} {getattr(stored, name)}, and {flag(name)} {value} was given.",
+                f"Leave out {flag(name)} to go on, or begin anew with --restart.",
+            )
+    if "epochs" in changed:
+        observer(
+            Note(
+                f"The learning rate was planned for {stored.epochs} epochs and is replanned for {wanted.epochs}: the "
+                f"weights will not be those of a run that had {wanted.epochs} epochs from its start.",
+                warning=True,
+            )
+        )
+    return replace(stored, **changed)
+
+
+def _load_data(config: TrainConfig, files: Files, world: World, observer: Observer) -> DataSplits:
+    """The data; of several processes on a machine the first one downloads it while the others wait."""
+
+    def load() -> DataSplits:
+        return load_dataset(
+            config.dataset,
+            data_dir=files.data_dir,
+            mirror=files.mirror,
+            seed=config.seed,
+            validation_size=config.validation_size,
+            observer=observer,
+        )
+
+    first = load() if world.local_rank == 0 else None
+    barrier(world)
+    return first or load()
+
+
+def _go_on(trainer: Trainer, unfinished: UnfinishedRun, data: DataSplits, files: Files) -> None:
+    state, epochs = unfinished.state, trainer.config.epochs
+    done = len(state.history) + (state.step > 0)
+    if epochs < done:
+        raise UsageError(f"The unfinished run is in epoch {done}; --epochs {epochs} is less than that.")
+    now, then = ({key: about.get(key) for key in Split} for about in (data.describe(), unfinished.data))
+    if now != then:
+        raise UsageError(
+            f"{data.folder} does not hold the pictures that the unfinished run was trained on.",
+            "Give the same --data-dir as at its start.",
+        )
+    try:
+        trainer.load_state_dict(state)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        first_line = str(error).partition("\n")[0]
+        raise TrainingError(
+            f"{files.unfinished} can't be resumed: {first_line}.", "Begin anew with --restart."
+        ) from error
+
+
+def _announcement(trainer: Trainer, data: DataSplits) -> TrainStart:
+    return TrainStart(
+        epochs=trainer.config.epochs,
+        steps=trainer.all_steps,
+        done_steps=trainer.done_steps,
+        first_epoch=trainer.epoch,
+        first_step=trainer.step,
+        environment=trainer.compute.environment(),
+        data=data.describe(),
+    )
+
+
+class _Saver:
+    """Saves the state of a run now and then."""
+
+    def __init__(self, trainer: Trainer, data: DataSplits, files: Files, started: float, every: float) -> None:
+        self._trainer, self._data = trainer, data
+        self._started, self._every = started, every
+        self._saved = time.perf_counter()
+        self.path = files.unfinished
+
+    def save(self) -> None:
+        """Save now. Raises `OutputError`; what was saved before is still there then."""
+        if not self._trainer.world.is_main:
+            return
+        self._trainer.check_finite()
+        seconds = time.perf_counter() - self._started
+        run = UnfinishedRun(self._trainer.config, self._data.describe(), seconds, self._trainer.state_dict())
+        try:
+            save_unfinished(self.path, run)
+        except OutputError as error:
+            kept = f"What was saved before is in {self.path}." if self.path.exists() else "Nothing was saved before."
+            raise OutputError(f"{error.message} {kept}", "Make room; `mnistcnn train --resume` goes on.") from error
+        self._saved = time.perf_counter()
+
+    def save_if_due(self) -> None:
+        """Save if the last time is long enough ago."""
+        if time.perf_counter() - self._saved >= self._every:
+            self.save()
+
+
+def _train(trainer: Trainer, saver: _Saver, observer: Observer, stop: Stop) -> None:
+    with stop.deferred():
+        for event in trainer.run(stop):
+            observer(event)
+            if isinstance(event, EpochResult):
+                saver.save()
+            else:
+                saver.save_if_due()
+        if trainer.epoch > trainer.config.epochs and not stop():
+            return
+        saver.save()
+    where = f"after epoch {trainer.epoch - 1}"
+    if trainer.step:
+        where = f"in epoch {trainer.epoch} at step {trainer.step:,} of {trainer.steps(trainer.epoch):,}"
+    raise stop.interrupted(
+        f"Stopped {where}; nothing is lost: {saver.path}",
+        "Go on with `mnistcnn train --resume`.",
+    )

@@ -1,0 +1,252 @@
+"""The training loop as a stream of results; it knows no terminal and no file."""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.nn import functional as F
+
+from mnistcnn.config import TrainConfig
+from mnistcnn.data import ImageDataset
+from mnistcnn.data.loader import Batch, EpochLoader
+from mnistcnn.data.sampler import HardExampleSampler
+from mnistcnn.device import Compute, derive_seed
+from mnistcnn.distributed import all_reduce, data_parallel
+from mnistcnn.errors import TrainingError
+from mnistcnn.events import EpochResult, StepResult
+from mnistcnn.metrics import compute_metrics, predict_logits
+from mnistcnn.model import MnistCNN
+from mnistcnn.results import Metrics
+from mnistcnn.world import World
+
+WARM_UP = 0.2  # of all steps the learning rate rises, then it falls
+
+
+def learning_rate(step: int, steps: int, peak: float) -> float:
+    """The one-cycle rate of step `step` (from 0) of `steps`: a linear rise to `peak`, a linear fall to 0."""
+    top = max(1.0, WARM_UP * steps)
+    return peak * min((step + 1) / top, (steps - step) / max(1.0, steps - top))
+
+
+@dataclass(frozen=True, slots=True)
+class RunningMetrics:
+    """Sums over the images of an epoch so far, and the seconds that training on them took."""
+
+    loss: float = 0.0
+    correct: int = 0
+    count: int = 0
+    seconds: float = 0.0
+
+    def mean(self) -> Metrics:
+        """Means over the images."""
+        return Metrics(self.correct / max(1, self.count), self.loss / max(1, self.count), self.count)
+
+    def speed(self) -> float:
+        """Images per second."""
+        return self.count / self.seconds if self.seconds else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class TrainerState:
+    """All that a `Trainer` needs to go on elsewhere; its tensors share memory with the trainer's on the CPU."""
+
+    weights: dict[str, torch.Tensor]
+    optimizer: dict[int, dict[str, torch.Tensor]]  # AdamW's step and moments of each parameter
+    sampler: dict[str, torch.Tensor]
+    epoch: int  # under way, from 1
+    step: int  # steps done in it
+    running: RunningMetrics
+    history: list[EpochResult]
+    best_epoch: int  # 0 before the end of the first
+    best_weights: dict[str, torch.Tensor]
+
+
+class Trainer:
+    """A training run in memory: `run` takes it further, `state_dict` is all that it needs to go on elsewhere.
+
+    On the CPU everything follows bit for bit from the settings, the images, the thread count and the torch
+    build, however often the run was stopped and taken up again in between.
+    """
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        compute: Compute,
+        train: ImageDataset,
+        validation: ImageDataset,
+        world: World | None = None,
+    ) -> None:
+        weights = torch.Generator().manual_seed(derive_seed(config.seed, "weights"))
+        self.config, self.compute, self.world = config, compute, world or World()
+        self.model = MnistCNN(weights).to(device=compute.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._network = data_parallel(self.model, self.world, compute.device)
+        self.optimizer = torch.optim.AdamW(
+            self.model.parameters(), lr=config.lr, weight_decay=config.weight_decay, fused=True
+        )
+        self.epoch, self.step = 1, 0  # the epoch under way, and the steps done in it
+        self.history: list[EpochResult] = []
+        self.best_epoch = 0
+        self.best_weights: dict[str, torch.Tensor] = {}
+        self._train, self._validation = train.to(compute.device), validation.to(compute.device)
+        self._sampler = HardExampleSampler(len(train), config)
+        self._running = RunningMetrics()
+
+    def steps(self, epoch: int) -> int:
+        """Steps in epoch number `epoch`, from 1."""
+        return math.ceil(self._sampler.epoch_length(epoch) / self.config.batch_size)
+
+    @property
+    def all_steps(self) -> int:
+        """Steps in the whole run."""
+        return self._steps_before(self.config.epochs + 1)
+
+    @property
+    def done_steps(self) -> int:
+        """Steps of the run that have been done."""
+        return self._steps_before(self.epoch) + self.step
+
+    def _steps_before(self, epoch: int) -> int:
+        return 0 if epoch == 1 else self.steps(1) + (epoch - 2) * self.steps(2)
+
+    def run(self, stop: Callable[[], bool] = lambda: False) -> Iterator[StepResult | EpochResult]:
+        """Train to the end of the last epoch: a `StepResult` every few steps, an `EpochResult` an epoch.
+
+        Stops after the step in which `stop` becomes true. Raises `TrainingError` when the loss or the
+        weights stop being finite.
+        """
+        self.model.train()
+        while self.epoch <= self.config.epochs:
+            loader = EpochLoader(self._train, self.config, self.epoch, self._sampler, self.world)
+            while self.step < loader.steps:
+                stopped = self._train_chunk(loader, stop)
+                yield self._step_result(loader.steps)
+                if stopped or (self.world.size == 1 and stop()):
+                    return
+            yield self._finish_epoch()
+
+    def _step_result(self, steps: int) -> StepResult:
+        running = self._running
+        return StepResult(
+            self.epoch, self.step, steps, self.done_steps, self.all_steps, running.mean(), running.speed()
+        )
+
+    def _train_chunk(self, loader: EpochLoader, stop: Callable[[], bool]) -> bool:
+        """Train from the present step to the end of its chunk, or to where `stop` is true; whether it was."""
+        started = time.perf_counter()
+        number, first = self.step // loader.chunk_steps, self.step
+        counts: list[int] = []
+        stopped = False
+        figures = torch.zeros(2, loader.chunk_steps * loader.batch_size, device=self.compute.device)
+        for batch in loader.chunk(number)[self.step - number * loader.chunk_steps :]:
+            start = sum(counts)
+            figures[:, start + batch.rows.start : start + batch.rows.stop] = self._train_step(batch)
+            counts.append(batch.count)
+            self.step += 1
+            stopped = stop()
+            if stopped and self.world.size == 1:
+                break
+        # The only place where the loop waits for the device, and where the processes compare notes.
+        figures = all_reduce(self.world, figures).cpu()
+        stopped = bool(all_reduce(self.world, torch.tensor(float(stopped))))
+        indices = loader.order[first * loader.batch_size :][: sum(counts)]
+        self._record(indices, figures[:, : sum(counts)], counts, time.perf_counter() - started)
+        return stopped
+
+    def _train_step(self, batch: Batch) -> torch.Tensor:
+        """One update; the cross-entropies and hits of this process's images, (2, n) float32, still on the device."""
+        rate = self._learning_rate(self.step)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        with self.compute.autocast():
+            logits = self._network(batch.inputs, batch.dropout)
+        log_probabilities = F.log_softmax(logits.float(), dim=1)
+        cross_entropy = F.nll_loss(log_probabilities, batch.labels, reduction="none")
+        smoothing = self.config.label_smoothing
+        uniform = -log_probabilities.sum() / log_probabilities.shape[1]
+        # The mean over the whole batch; times the processes, over which the gradients are averaged.
+        loss = ((1 - smoothing) * cross_entropy.sum() + smoothing * uniform) * (self.world.size / batch.count)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        hits = logits.argmax(1) == batch.labels
+        return torch.stack([cross_entropy.detach(), hits.float()])
+
+    def _learning_rate(self, step: int) -> float:
+        return learning_rate(self._steps_before(self.epoch) + step, self.all_steps, self.config.lr)
+
+    def _record(self, indices: torch.Tensor, figures: torch.Tensor, counts: list[int], seconds: float) -> None:
+        """Add up the last steps: `figures` (2, n) are loss and hit of the images `indices` (n,)."""
+        losses, hits = figures
+        loss = self._running.loss
+        for i, part in enumerate(losses.double().split(counts)):
+            loss += float(part.sum())
+            if not math.isfinite(loss):
+                raise self._diverged("loss", self.step - len(counts) + i + 1)
+        self._sampler.record(indices, losses)
+        running = self._running
+        self._running = RunningMetrics(
+            loss, running.correct + int(hits.sum()), running.count + len(indices), running.seconds + seconds
+        )
+
+    def _diverged(self, what: str, step: int) -> TrainingError:
+        return TrainingError(
+            f"Training diverged: the {what} stopped being finite at step {step:,} of {self.steps(self.epoch):,} "
+            f"in epoch {self.epoch}.",
+            f"Try a smaller learning rate, such as --lr {self.config.lr / 10:g}.",
+        )
+
+    def check_finite(self) -> None:
+        """Raise `TrainingError` if a weight isn't finite."""
+        if not all(bool(torch.isfinite(tensor).all()) for tensor in self.model.state_dict().values()):
+            raise self._diverged("weights", self.step)
+
+    def _finish_epoch(self) -> EpochResult:
+        started = time.perf_counter()
+        self.check_finite()
+        logits = predict_logits(self.model, self._validation.images, self.compute, world=self.world)
+        validation = compute_metrics(logits, self._validation.labels)
+        running, self._running = self._running, RunningMetrics()
+        seconds = running.seconds + time.perf_counter() - started
+        rate = self._learning_rate(self.step - 1)
+        result = EpochResult(self.epoch, rate, running.mean(), validation, seconds, running.speed())
+        self.history.append(result)
+        if not self.best_weights or _score(result) > _score(self.history[self.best_epoch - 1]):
+            self.best_epoch = self.epoch
+            self.best_weights = {n: t.detach().cpu().clone() for n, t in self.model.state_dict().items()}
+        self._sampler.finish_epoch()
+        self.epoch, self.step = self.epoch + 1, 0
+        return result
+
+    def state_dict(self) -> TrainerState:
+        """What `load_state_dict` goes on from."""
+        return TrainerState(
+            weights={name: tensor.cpu() for name, tensor in self.model.state_dict().items()},
+            optimizer=self.optimizer.state_dict()["state"],
+            sampler=self._sampler.state_dict(),
+            epoch=self.epoch,
+            step=self.step,
+            running=self._running,
+            history=self.history,
+            best_epoch=self.best_epoch,
+            best_weights=self.best_weights,
+        )
+
+    def load_state_dict(self, state: TrainerState) -> None:
+        """Go on from `state`, on this device. `ValueError` or `RuntimeError` where it is of another run."""
+        self.model.load_state_dict(state.weights)
+        optimizer: dict[str, Any] = self.optimizer.state_dict()
+        self.optimizer.load_state_dict({**optimizer, "state": copy.deepcopy(state.optimizer)})
+        self._sampler.load_state_dict(state.sampler)
+        self.epoch, self.step, self._running = state.epoch, state.step, state.running
+        self.history = list(state.history)
+        self.best_epoch, self.best_weights = state.best_epoch, dict(state.best_weights)
+
+
+def _score(result: EpochResult) -> tuple[float, float]:
+    return result.validation.accuracy, -result.validation.loss

@@ -1,0 +1,1 @@
+"""The drawing page: a network kept ready, a web server, and the page itself."""

@@ -1,0 +1,194 @@
+"""The drawing page's web server: three files and one question, for this machine alone unless told otherwise."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import os
+import socket
+import sys
+import webbrowser
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import fields
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from mnistcnn.errors import Interrupted, PictureError, ServerError
+from mnistcnn.web.reader import Reader
+
+PAGE = Path(__file__).parent / "page"
+FILES = {"/": "index.html", "/draw.css": "draw.css", "/draw.js": "draw.js"}
+TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
+MOST_BYTES = 20 << 20  # of a picture; photographs of phones have up to ten megabytes
+MOST_SECONDS = 30.0  # for a picture to arrive
+MOST_CONNECTIONS = 64
+HEADERS = {
+    # Nothing from elsewhere, nothing inline; pictures that the page itself has made.
+    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "img-src 'self' data: blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-resource-policy": "same-origin",
+    "cache-control": "no-store",
+}
+
+
+class Guard:
+    """Answers only who asks for this server by its own name, and puts `HEADERS` on every answer.
+
+    A page elsewhere can have its own name lead to this machine (DNS rebinding), but then that name stands in
+    the Host header; and a page elsewhere that sends a form here is given away by its Origin.
+    """
+
+    def __init__(self, app: ASGIApp, public: bool) -> None:
+        self._app, self._public = app, public
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or refuse it."""
+        if scope["type"] != "http":
+            return
+
+        async def send_guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(HEADERS)
+            await send(message)
+
+        headers = Headers(scope=scope)
+        host, origin = headers.get("host", ""), headers.get("origin")
+        known = is_own_name(host, public=self._public)
+        if known and (origin is None or origin.partition("//")[2] == host):
+            await self._app(scope, receive, send_guarded)
+        else:
+            await _failure(403, "This server answers only to its own address.")(scope, receive, send_guarded)
+
+
+def is_own_name(host: str, *, public: bool) -> bool:
+    """Whether a Host header can only mean this machine: a loopback address; if `public` any address or its name."""
+    with suppress(ValueError):
+        name = urlsplit(f"//{host}").hostname or ""
+        if name == "localhost" or (public and name == socket.gethostname().lower()):
+            return True
+        return ipaddress.ip_address(name).is_loopback or public
+    return False
+
+
+def build_app(reader: Reader, *, public: bool = False) -> ASGIApp:
+    """The web application: the page, and `POST /read`, which takes a picture file and answers a `Drawing` as JSON."""
+    worker = ThreadPoolExecutor(1)  # one thread for the network: it uses all cores by itself
+
+    async def read(request: Request) -> Response:
+        content = await _body(request)
+        try:
+            drawing = await asyncio.get_running_loop().run_in_executor(worker, reader.read, content)
+        except PictureError as error:
+            return _failure(422, error.message)
+        # Plain types already; `to_dict` would copy three thousand numbers one by one.
+        return JSONResponse({field.name: getattr(drawing, field.name) for field in fields(drawing)})
+
+    async def show(request: Request) -> Response:
+        path = PAGE / FILES[request.url.path]
+        return Response(path.read_bytes(), media_type=TYPES[path.suffix])
+
+    async def refuse(_request: Request, error: Exception) -> Response:
+        status = error.status_code if isinstance(error, HTTPException) else 500
+        detail = error.detail if isinstance(error, HTTPException) else "Something went wrong in the server."
+        return _failure(status, detail)
+
+    routes = [*(Route(path, show) for path in FILES), Route("/read", read, methods=["POST"])]
+    return Guard(Starlette(routes=routes, exception_handlers={HTTPException: refuse, 500: refuse}), public)
+
+
+async def _body(request: Request) -> bytes:
+    """The picture that was sent; `HTTPException` if it isn't one, is too large or too slow."""
+    if not request.headers.get("content-type", "").startswith("image/"):
+        raise HTTPException(415, "Send a picture, with its type as Content-Type.")
+    content = bytearray()
+    try:
+        async with asyncio.timeout(MOST_SECONDS):
+            async for part in request.stream():
+                content += part
+                if len(content) > MOST_BYTES:
+                    raise HTTPException(413, f"The picture has more than {MOST_BYTES:,} bytes.")
+    except TimeoutError:
+        raise HTTPException(408, "The picture took too long to arrive.") from None
+    except ClientDisconnect:
+        raise HTTPException(400, "The picture did not arrive.") from None  # nobody is left to read that
+    return bytes(content)
+
+
+def _failure(status: int, message: str) -> JSONResponse:
+    return JSONResponse({"error": message}, status)
+
+
+def serve(
+    reader: Reader, *, host: str = "127.0.0.1", port: int = 0, ready: Callable[[str], None] = lambda address: None
+) -> None:
+    """Serve the page until Ctrl-C or SIGTERM; port 0 takes a free one.
+
+    `ready` is called with the page's address as soon as it can be opened. Raises `ServerError`.
+    """
+    listener = _listen(host, port)
+    reached = _outward_address() if host in ("0.0.0.0", "::") else host  # noqa: S104 - the user said so
+    shown = f"[{reached}]" if ":" in reached else reached
+    public = not is_own_name(shown, public=False) or reached != host
+    config = uvicorn.Config(
+        build_app(reader, public=public),
+        log_level="error",  # a warning for each connection refused or malformed helps nobody
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        lifespan="off",
+        ws="none",
+        limit_concurrency=MOST_CONNECTIONS,
+        timeout_graceful_shutdown=1,
+    )
+    server = uvicorn.Server(config)
+    ready(f"http://{shown}:{listener.getsockname()[1]}/")
+    # It raises the signal that ended it once more: here that is how it is meant to end.
+    with listener, suppress(Interrupted):
+        server.run(sockets=[listener])
+
+
+def open_browser(address: str) -> None:
+    """Open the address in the user's browser, where there is a screen to show it on."""
+    if sys.platform != "linux" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
+        webbrowser.open(address)
+
+
+def _outward_address() -> str:
+    """The address at which other machines reach this one, as far as it knows; nothing is sent to find out."""
+    with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect(("192.0.2.1", 9))  # kept for examples: RFC 5737
+        return str(probe.getsockname()[0])
+    return "127.0.0.1"
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        # Only sockets that are named as TCP get TCP_NODELAY from asyncio: without it each answer waits 40 ms.
+        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            listener.listen()
+        except OSError:
+            listener.close()
+            raise
+    except OSError as error:
+        raise ServerError(
+            f"{host}, port {port}, can't be used: {error.strerror or error}.",
+            "`mnistcnn draw --port 0` takes a free one.",
+        ) from error
+    return listener

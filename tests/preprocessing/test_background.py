@@ -1,0 +1,127 @@
+import numpy as np
+import pytest
+
+from mnistcnn.preprocessing import extract_ink
+from mnistcnn.preprocessing.background import (
+    blur,
+    find_ink,
+    find_page,
+    otsu,
+    subtract_background,
+    to_ink,
+    top_hat,
+)
+from mnistcnn.preprocessing.centering import Ink
+from mnistcnn.preprocessing.decoding import Colours
+
+
+def paper(height: int = 100, width: int = 120, colour: tuple[float, float, float] = (1, 1, 1)) -> Colours:
+    return np.tile(np.array(colour, dtype=np.float32), (height, width, 1))
+
+
+def written(colours: Colours, colour: tuple[float, float, float] = (0, 0, 0)) -> Colours:
+    """An L of strokes eight pixels wide."""
+    colours = colours.copy()
+    colours[20:80, 40:48] = colour
+    colours[72:80, 40:80] = colour
+    return colours
+
+
+INK = np.zeros((100, 120), dtype=bool)
+INK[20:80, 40:48] = INK[72:80, 40:80] = True
+
+
+def agrees(ink: Ink | None) -> bool:
+    return ink is not None and bool(((ink > 0.5) == INK).mean() > 0.99)
+
+
+@pytest.mark.parametrize(
+    ("pen", "ground"),
+    [
+        ((0, 0, 0), (1, 1, 1)),
+        ((1, 1, 1), (0, 0, 0)),
+        ((1, 0.9, 0.1), (1, 1, 1)),
+        ((1, 0, 0), (0, 0, 0)),
+        ((0, 0, 0.5), (0.9, 0.95, 1)),
+        ((0.55, 0.55, 0.55), (0.45, 0.45, 0.45)),
+    ],
+)
+def test_ink_of_any_colour_is_found(pen: tuple[float, float, float], ground: tuple[float, float, float]) -> None:
+    grey = find_ink(subtract_background(written(paper(colour=ground), pen)))
+    assert agrees(to_ink(grey))
+    assert abs(float(np.median(grey[~INK]))) < 0.02
+
+
+def test_full_contrast_is_one() -> None:
+    grey = find_ink(subtract_background(written(paper())))
+    assert float(np.median(grey[INK])) == pytest.approx(1.0, abs=0.05)
+
+
+def test_polarity_can_be_overridden() -> None:
+    dark = written(paper(colour=(0.5, 0.5, 0.5)), (0, 0, 0))
+    dark[5:10, 100:115] = 1  # and something light
+    assert agrees(
+        to_ink(
+            np.where(find_ink(subtract_background(dark), invert=True) > 0, find_ink(subtract_background(dark), True), 0)
+        )
+    )
+    light = to_ink(find_ink(subtract_background(dark), invert=False))
+    assert light is not None
+    assert light[7, 107] > 0.5
+    assert light[50, 44] < 0.1
+
+
+def test_gradients_and_vignettes_are_flattened() -> None:
+    y, x = np.mgrid[-1:1:100j, -1:1:120j]
+    for light in (0.7 + 0.25 * x, 0.7 - 0.2 * y + 0.05 * x, 1 - 0.2 * (x * x + y * y)):
+        colours = (written(paper()) * light[:, :, None]).astype(np.float32)
+        flat = subtract_background(colours)
+        assert np.abs(flat[~INK]).max() < 0.08
+        assert flat[INK].max() < -0.3
+
+
+def test_a_pasted_box_is_taken_away() -> None:
+    colours = np.pad(written(paper(colour=(0.7, 0.7, 0.7))), ((30, 20), (10, 25), (0, 0)), constant_values=1.0)
+    ink = to_ink(top_hat(find_ink(subtract_background(colours))))
+    assert ink is not None
+    assert agrees(ink[30:-20, 10:-25])
+    assert ink[:25].max() < 0.2
+
+
+def test_nothing_is_taken_from_a_clean_picture() -> None:
+    grey = find_ink(subtract_background(written(paper())))
+    assert top_hat(grey) is grey
+
+
+def test_a_page_is_found_and_a_round_digit_is_none() -> None:
+    desk = np.pad(written(paper()), ((40, 30), (50, 60), (0, 0)), constant_values=0.2)
+    page = find_page(find_ink(subtract_background(desk)))
+    assert page is not None
+    assert (page[0].start, page[0].stop) == (44, 136)
+    y, x = np.mgrid[-1:1:120j, -1:1:120j]
+    ring = np.abs(np.hypot(x, y) - 0.6) < 0.25
+    assert find_page(ring.astype(np.float32)) is None
+    ink, _ = extract_ink(desk)
+    assert ink is not None
+    assert ink.shape == pytest.approx((60, 40), abs=2)
+
+
+def test_grey_levels_of_edges_are_kept() -> None:
+    grey = blur(INK.astype(np.float32), 1.5)
+    ink = to_ink(grey)
+    assert ink is not None
+    assert len(np.unique(ink)) > 20
+    assert (ink.min(), ink.max()) == (0, 1)
+
+
+def test_otsu_parts_two_classes_in_the_middle() -> None:
+    assert otsu(np.array([[0.1] * 50 + [0.9] * 50], dtype=np.float32)) == pytest.approx(0.5, abs=0.05)
+
+
+def test_blur_keeps_the_mass_and_spreads_it() -> None:
+    spot = np.zeros((31, 31), dtype=np.float32)
+    spot[15, 15] = 1
+    blurred = blur(spot, 2.0)
+    assert blurred.sum() == pytest.approx(1.0, abs=1e-4)
+    rows = np.arange(31) - 15
+    assert float((blurred.sum(axis=1) * rows**2).sum()) == pytest.approx(4.0, rel=0.05)

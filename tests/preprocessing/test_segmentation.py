@@ -1,0 +1,89 @@
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from mnistcnn.preprocessing import are_several, remove_rules, select_components
+from mnistcnn.preprocessing.segmentation import Mask, find_components
+
+
+def flood(mask: Mask) -> list[set[tuple[int, int]]]:
+    """The slow, obvious way."""
+    left = {(int(r), int(c)) for r, c in np.argwhere(mask)}
+    parts = []
+    while left:
+        part, open_ = set(), [left.pop()]
+        while open_:
+            row, column = open_.pop()
+            part.add((row, column))
+            near = {(row + dr, column + dc) for dr in (-1, 0, 1) for dc in (-1, 0, 1)} & left
+            left -= near
+            open_ += near
+        parts.append(part)
+    return parts
+
+
+@given(arrays(bool, st.tuples(st.integers(1, 12), st.integers(1, 12))))
+def test_parts_are_those_of_a_flood_fill(mask: Mask) -> None:
+    found, expected = find_components(mask), flood(mask)
+    assert len(found) == len(expected)
+    assert np.array_equal(found.labels > 0, mask)
+    for part in expected:
+        rows, columns = zip(*part, strict=True)
+        labels = set(found.labels[list(rows), list(columns)].tolist())
+        assert len(labels) == 1
+        i = labels.pop() - 1
+        assert found.areas[i] == len(part)
+        assert (found.top[i], found.bottom[i]) == (min(rows), max(rows) + 1)
+        assert (found.left[i], found.right[i]) == (min(columns), max(columns) + 1)
+
+
+def test_chosen_parts_make_a_mask() -> None:
+    mask = np.zeros((5, 9), dtype=bool)
+    mask[1:4, 1:3] = mask[2, 6] = True
+    parts = find_components(mask)
+    assert len(parts) == 2
+    assert parts.mask(parts.areas == 1).sum() == 1
+    assert parts.heights.tolist() == [3, 1]
+    assert parts.widths.tolist() == [2, 1]
+
+
+def test_detached_strokes_are_kept_and_specks_dropped() -> None:
+    mask = np.zeros((200, 200), dtype=bool)
+    mask[60:160, 80:95] = True  # a stem
+    mask[40:50, 80:140] = True  # a detached bar
+    mask[20:22, 20:23] = mask[180:182, 150:152] = True  # specks
+    parts = find_components(mask)
+    kept = parts.mask(select_components(parts))
+    assert kept[45, 100]
+    assert kept[100, 90]
+    assert not kept[21, 21]
+    assert not kept[181, 151]
+    assert not are_several(parts, select_components(parts))
+
+
+def test_a_frame_around_the_picture_is_dropped() -> None:
+    mask = np.zeros((200, 200), dtype=bool)
+    mask[:3] = mask[-3:] = mask[:, :3] = mask[:, -3:] = True
+    mask[60:160, 90:110] = True
+    parts = find_components(mask)
+    kept = parts.mask(select_components(parts))
+    assert kept[100, 100]
+    assert not kept[0, 0]
+
+
+def test_a_digit_that_touches_the_edge_is_kept() -> None:
+    mask = np.zeros((100, 60), dtype=bool)
+    mask[:, 25:35] = True
+    assert select_components(find_components(mask)).all()
+
+
+def test_ruled_lines_are_taken_out_and_crossing_strokes_kept() -> None:
+    ink = np.zeros((200, 300), dtype=np.float32)
+    ink[40:160, 140:152] = 1
+    ink[60:62] = ink[120:122] = 0.9
+    cleaned = remove_rules(ink)
+    assert not cleaned[60:62, 10:130].any()
+    assert (cleaned[40:160, 142:150] > 0.5).all()
+    turned = remove_rules(np.ascontiguousarray(ink.T))
+    assert not turned[10:130, 60:62].any()

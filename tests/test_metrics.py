@@ -1,0 +1,68 @@
+import copy
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from mnistcnn.calibration import fit_temperature, probabilities
+from mnistcnn.checkpoint import load_checkpoint
+from mnistcnn.device import Compute
+from mnistcnn.metrics import compute_metrics, predict_logits
+from mnistcnn.model import MnistCNN, normalise
+
+G = torch.Generator().manual_seed(0)
+IMAGES = torch.randint(0, 256, (25, 1, 28, 28), dtype=torch.uint8, generator=G)
+
+
+@pytest.mark.parametrize("mode", [True, False])
+def test_inferring_leaves_the_mode_and_ignores_the_batch_size(mode: bool, compute: Compute) -> None:
+    model = MnistCNN(torch.Generator().manual_seed(0)).train(mode)
+    logits = predict_logits(model, IMAGES, compute, batch_size=10)
+    assert model.training is mode
+    assert logits.shape == (25, 10)
+    with torch.no_grad():
+        torch.testing.assert_close(logits, model.eval()(normalise(IMAGES)))
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 8, 20])
+def test_an_image_gets_the_same_logits_in_any_batch_and_precision(
+    batch_size: int, trained: Path, compute: Compute
+) -> None:
+    model = load_checkpoint(trained).build_model(compute)
+    exact = copy.deepcopy(model).double()(normalise(IMAGES).double())
+    logits = predict_logits(model, IMAGES, compute, batch_size)
+    assert logits.dtype is torch.float32
+    torch.testing.assert_close(logits.double(), exact.detach(), atol=1e-5, rtol=0)
+
+
+def test_nothing_to_infer(compute: Compute) -> None:
+    assert predict_logits(MnistCNN(torch.Generator()), IMAGES[:0], compute).shape == (0, 10)
+
+
+def test_metrics_count_every_picture_once() -> None:
+    logits = torch.tensor([[2.0, 0.0], [0.0, 1.0], [3.0, 0.0]])
+    metrics = compute_metrics(F.pad(logits, (0, 8), value=-1e9), torch.tensor([0, 1, 1]))
+    assert metrics.accuracy == pytest.approx(2 / 3)
+    losses = [math.log(1 + math.exp(-2)), math.log(1 + math.exp(-1)), math.log(1 + math.exp(3))]
+    assert metrics.loss == pytest.approx(sum(losses) / 3)
+    assert metrics.count == 3
+
+
+@pytest.mark.parametrize("truth", [0.4, 1.0, 3.0])
+def test_the_temperature_undoes_a_wrong_scale(truth: float) -> None:
+    generator = torch.Generator().manual_seed(1)
+    logits = torch.randn(20_000, 10, generator=generator) * 2
+    labels = torch.multinomial(logits.softmax(1), 1, generator=generator).flatten()
+    assert fit_temperature(logits * truth, labels) == pytest.approx(truth, rel=0.05)
+
+
+def test_the_temperature_stays_sane_when_all_is_right() -> None:
+    logits = F.one_hot(torch.arange(10), 10) * 20.0
+    assert 0.04 < fit_temperature(logits, torch.arange(10)) < 21
+
+
+def test_probabilities_are_softened_by_the_temperature() -> None:
+    logits = torch.tensor([[1.0, 0.0]])
+    assert probabilities(logits, 2.0)[0, 0] == pytest.approx(1 / (1 + math.exp(-0.5)))

@@ -1,0 +1,262 @@
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from mnistcnn.checkpoint import load_checkpoint
+from mnistcnn.config import Files, Split, TrainConfig
+from mnistcnn.errors import Interrupted, OutputError, TrainingError, UsageError
+from mnistcnn.evaluation import evaluate
+from mnistcnn.events import EpochResult, Event, Note, StepResult, TrainStart
+from mnistcnn.plots import CONFUSION, CURVES, MISTAKES
+from mnistcnn.signals import Stop
+from mnistcnn.training import run as run_module
+from mnistcnn.training.finish import HISTORY, TrainResult
+from mnistcnn.training.resume import load_unfinished
+from mnistcnn.training.run import merge_settings, train
+from tests.conftest import TINY_CONFIG, write_tiny
+
+
+@pytest.fixture
+def files(tiny: Path) -> Files:
+    return Files(Path("models/net.pth"), Path("out"), data_dir=tiny)
+
+
+class StopAfter:
+    """An observer that asks for a stop, as a signal would, after so many events of training."""
+
+    def __init__(self, stop: Stop, events: int) -> None:
+        self._stop, self._left = stop, events
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, StepResult | EpochResult):
+            self._left -= 1
+            if self._left == 0:
+                self._stop.receive(2)
+
+
+def interrupt(files: Files, events: int, config: TrainConfig) -> Interrupted:
+    stop = Stop()
+    with pytest.raises(Interrupted) as caught:
+        train(config, files, observer=StopAfter(stop, events), stop=stop)
+    return caught.value
+
+
+def fingerprint(checkpoint: Path, output: Path) -> dict[str, object]:
+    """All that must be the same bit for bit; times are not."""
+    loaded = load_checkpoint(checkpoint)
+    history = json.loads((output / HISTORY).read_text(encoding="utf-8"))
+    for record in history["epochs"]:
+        del record["seconds"], record["pictures_per_second"]
+    return {
+        "weights": {name: tensor.numpy().tobytes() for name, tensor in loaded.weights.items()},
+        "temperature": loaded.temperature,
+        "metrics": loaded.metrics,
+        "history": history["epochs"],
+        "plots": [(output / name).read_bytes() for name in (CURVES, CONFUSION, MISTAKES)],
+    }
+
+
+def test_a_run_leaves_what_it_says(trained: Path, config: TrainConfig) -> None:
+    output = trained.parent / "output"
+    assert sorted(p.name for p in output.iterdir()) == sorted([HISTORY, CURVES, CONFUSION, MISTAKES])
+    assert sorted(p.name for p in trained.parent.iterdir()) == ["net.pth", "output"]
+    for name in (CURVES, CONFUSION, MISTAKES):
+        assert (output / name).read_bytes().startswith(b"\x89PNG")
+    history = json.loads((output / HISTORY).read_text(encoding="utf-8"))
+    assert history["schema"] == 1
+    assert history["config"] == config.to_dict()
+    assert [record["epoch"] for record in history["epochs"]] == [1, 2]
+    assert history["test"] == load_checkpoint(trained).metrics["test"]
+    assert history["environment"]["threads"] == torch.get_num_threads()
+
+
+def test_evaluate_gives_exactly_what_train_reported(trained: Path, tiny: Path) -> None:
+    reported = load_checkpoint(trained).metrics
+    for split in ("test", "validation"):
+        measured = evaluate(trained, split=Split(split), data_dir=tiny)
+        assert (measured.accuracy, measured.loss) == (reported[split]["accuracy"], reported[split]["loss"])
+
+
+def test_the_observer_is_told_the_course(files: Files, config: TrainConfig) -> None:
+    told: list[Event] = []
+    result = train(config, files, observer=told.append)
+    assert isinstance(told[0], TrainStart)
+    assert (told[0].epochs, told[0].steps, told[0].first_step) == (2, 20 + 15, 0)
+    assert [e for e in told if isinstance(e, EpochResult)] == result.epochs
+    assert isinstance(result, TrainResult)
+    assert result.seconds > 0
+    assert result.pictures_per_second > 0
+
+
+@pytest.mark.parametrize("events", [1, 2, 3, 4])
+def test_a_resumed_run_ends_as_an_uninterrupted_one(
+    events: int, files: Files, trained: Path, config: TrainConfig
+) -> None:
+    error = interrupt(files, events, config)
+    assert "nothing is lost" in error.message
+    assert "--resume" in (error.hint or "")
+    assert not files.checkpoint.exists()
+    result = train(files=files, resume=True)
+    assert len(result.epochs) == 2
+    assert fingerprint(files.checkpoint, files.output_dir) == fingerprint(trained, trained.parent / "output")
+    assert not files.unfinished.exists()
+
+
+def test_an_unfinished_run_is_never_destroyed_unasked(files: Files, config: TrainConfig) -> None:
+    interrupt(files, 1, config)
+    before = files.unfinished.read_bytes()
+    with pytest.raises(TrainingError, match="An unfinished run lies in") as caught:
+        train(config, files)
+    assert "--resume" in (caught.value.hint or "")
+    assert "--restart" in (caught.value.hint or "")
+    assert files.unfinished.read_bytes() == before
+    result = train(replace(config, epochs=1), files, restart=True)
+    assert len(result.epochs) == 1
+    assert not files.unfinished.exists()
+
+
+def test_a_restart_that_fails_keeps_the_unfinished_run(files: Files, tmp_path: Path, config: TrainConfig) -> None:
+    interrupt(files, 1, config)
+    before = files.unfinished.read_bytes()
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "x").write_bytes(b"")
+    with pytest.raises(Exception, match="has no"):
+        train(config, replace(files, data_dir=tmp_path / "other"), restart=True)
+    assert files.unfinished.read_bytes() == before
+
+
+def test_nothing_to_resume(files: Files, config: TrainConfig) -> None:
+    with pytest.raises(TrainingError, match="There is no unfinished run"):
+        train(config, files, resume=True)
+    with pytest.raises(UsageError, match="exclude each other"):
+        train(config, files, resume=True, restart=True)
+
+
+def test_other_settings_are_refused_by_both_names(files: Files, config: TrainConfig) -> None:
+    interrupt(files, 1, config)
+    before = files.unfinished.read_bytes()
+    with pytest.raises(UsageError, match=r"has --batch-size 20, and --batch-size 50 was given"):
+        train(replace(config, batch_size=50), files, resume=True, given=["batch_size"])
+    assert files.unfinished.read_bytes() == before
+    result = train(replace(config, batch_size=50), files, resume=True)  # not insisted on: the stored ones hold
+    assert result.config["batch_size"] == 20
+
+
+def test_more_epochs_are_trained_and_the_new_plan_is_told(files: Files, config: TrainConfig) -> None:
+    interrupt(files, 1, config)
+    told: list[Event] = []
+    wanted = replace(config, epochs=3)
+    result = train(wanted, files, resume=True, given=["epochs"], observer=told.append)
+    assert len(result.epochs) == 3
+    notes = [event for event in told if isinstance(event, Note) and event.warning]
+    assert any("replanned for 3" in note.message for note in notes)
+
+
+def test_fewer_epochs_than_are_done_are_refused(files: Files, config: TrainConfig) -> None:
+    interrupt(files, 3, config)  # in the second epoch
+    with pytest.raises(UsageError, match="--epochs 1 is less"):
+        train(replace(config, epochs=1), files, resume=True, given=["epochs"])
+
+
+def test_other_data_is_refused(files: Files, tmp_path: Path, config: TrainConfig) -> None:
+    interrupt(files, 1, config)
+    other = write_tiny(tmp_path / "other", train_count=400)
+    with pytest.raises(UsageError, match="does not hold the pictures that the unfinished run"):
+        train(config, replace(files, data_dir=other), resume=True)
+
+
+def test_the_same_settings_may_be_given_again() -> None:
+    assert merge_settings(TINY_CONFIG, TINY_CONFIG, ["epochs", "lr"], print) == TINY_CONFIG
+
+
+def test_the_state_is_saved_as_often_as_asked(
+    files: Files, monkeypatch: pytest.MonkeyPatch, config: TrainConfig
+) -> None:
+    saved = []
+    monkeypatch.setattr(run_module, "save_unfinished", lambda path, run: saved.append(run.state.step))
+    train(replace(config, batch_size=10), files, save_every=0.0)  # 40 steps, then 30, all in one chunk
+    assert saved == [40, 0, 30, 0]
+    saved.clear()
+    train(replace(config, batch_size=10), files, save_every=1000.0)
+    assert saved == [0, 0]
+
+
+@pytest.mark.parametrize("where", ["models", "models/net.pth", "out", "out/history.json", "out/mistakes.png"])
+def test_what_is_in_the_way_is_found_before_the_training(
+    where: str, files: Files, monkeypatch: pytest.MonkeyPatch, config: TrainConfig
+) -> None:
+    path = Path(where)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"") if path.suffix == "" else path.mkdir()
+    monkeypatch.setattr(run_module, "load_dataset", None)
+    with pytest.raises(OutputError, match=path.name):
+        train(config, files)
+
+
+def test_a_picture_that_can_not_be_drawn_costs_nothing(
+    files: Files, trained: Path, monkeypatch: pytest.MonkeyPatch, config: TrainConfig
+) -> None:
+    def broken(*args: object) -> None:
+        raise OutputError("training_curves.png can't be written: No space left on device.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("mnistcnn.training.finish.plot_training", broken)
+        with pytest.raises(OutputError, match=r"No space left on device. The weights are safe in") as caught:
+            train(config, files)
+    assert "--resume" in (caught.value.hint or "")
+    assert load_checkpoint(files.checkpoint).metrics
+    train(files=files, resume=True)
+    assert fingerprint(files.checkpoint, files.output_dir) == fingerprint(trained, trained.parent / "output")
+
+
+def test_a_checkpoint_that_can_not_be_written_keeps_the_state(
+    files: Files, trained: Path, monkeypatch: pytest.MonkeyPatch, config: TrainConfig
+) -> None:
+    def broken(*args: object) -> None:
+        raise OutputError("net.pth can't be written: No space left on device.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("mnistcnn.training.finish.save_checkpoint", broken)
+        with pytest.raises(OutputError, match=r"The weights are safe in models/net\.pth\.unfinished"):
+            train(config, files)
+    train(files=files, resume=True)
+    assert fingerprint(files.checkpoint, files.output_dir) == fingerprint(trained, trained.parent / "output")
+
+
+def test_a_folder_that_vanishes_is_told_and_the_next_run_works(files: Files, config: TrainConfig) -> None:
+    def vanish(event: Event) -> None:
+        if isinstance(event, EpochResult) and event.epoch == 1:
+            shutil.rmtree("out")
+
+    train(config, files, observer=vanish)  # it is made again
+    assert (files.output_dir / HISTORY).exists()
+
+
+def test_divergence_keeps_the_last_good_state(
+    files: Files, monkeypatch: pytest.MonkeyPatch, config: TrainConfig
+) -> None:
+    with pytest.raises(TrainingError, match="stopped being finite at step") as caught:
+        train(replace(config, lr=1000.0, epochs=3), files, save_every=0.0)
+    assert "--lr" in (caught.value.hint or "")
+    assert not files.checkpoint.exists()
+    if files.unfinished.exists():
+        load_unfinished(files.unfinished)  # which checks that all of it is finite
+
+
+def test_an_old_checkpoint_stays_until_the_new_one_is_there(files: Files, config: TrainConfig) -> None:
+    train(replace(config, epochs=1), files)
+    before = files.checkpoint.read_bytes()
+    interrupt(files, 3, config)
+    assert files.checkpoint.read_bytes() == before
+
+
+@pytest.fixture(autouse=True)
+def _no_leftovers() -> Iterator[None]:
+    yield
+    left = [p for p in Path.cwd().rglob("*") if p.name.startswith(".") or p.name.endswith(".lock")]
+    assert not left

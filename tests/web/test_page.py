@@ -1,0 +1,180 @@
+"""The drawing page in a real browser."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, Route, expect
+
+from mnistcnn.data.synthetic import WAYS
+from tests.browser import browser, draw_strokes, served
+
+PICTURES = sorted((Path(__file__).parents[1] / "pictures").iterdir())
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    """A served page."""
+    with served() as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """A headless browser."""
+    with browser() as chromium:
+        yield chromium
+
+
+@pytest.fixture
+def page(chromium: Browser, address: str) -> Iterator[Page]:
+    """The page just opened; whatever its console says, or a request elsewhere, fails the test."""
+    context = chromium.new_context(viewport={"width": 1100, "height": 800})
+    page = context.new_page()
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda request: None if request.url.startswith(address) else said.append(request.url))
+    page.goto(address)
+    yield page
+    context.close()
+    assert [line for line in said if not re.match(r"data:|blob:|.* status of 422 ", line)] == []
+
+
+def expect_digit(page: Page, digit: int) -> None:
+    """The page says `digit` and shows it: its bar is the longest, and the network's input is there."""
+    expect(page.locator("#verdict")).to_have_text(re.compile(f"^{digit}"), timeout=10_000)
+    expect(page.locator("#bars li").nth(digit)).to_have_class(re.compile("best"))
+    expect(page.locator("#frame")).to_have_attribute("aria-label", re.compile(f"The {digit}"))
+
+
+def ink(page: Page, canvas: str) -> int:
+    """The number of dark pixels of a canvas."""
+    pixels = "canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data"
+    script = f"canvas => {pixels}.filter((value, i) => i % 4 === 0 && value < 99).length"
+    return int(page.locator(canvas).evaluate(script))
+
+
+@pytest.mark.parametrize("digit", range(10))
+def test_a_digit_drawn_with_the_pointer_is_read(page: Page, digit: int) -> None:
+    draw_strokes(page, WAYS[digit][0])
+    expect_digit(page, digit)
+
+
+def test_answers_come_while_the_pen_is_still_down(page: Page) -> None:
+    box = page.locator("#paper").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 40)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] - 40, steps=10)
+    expect_digit(page, 1)
+    page.mouse.up()
+
+
+def test_undo_clear_and_pen_width(page: Page) -> None:
+    undo, clear = page.get_by_role("button", name="Undo"), page.get_by_role("button", name="Clear")
+    expect(undo).to_be_disabled()
+    draw_strokes(page, WAYS[4][0][:1])
+    one = ink(page, "#paper")
+    page.locator("#pen").fill("40")
+    draw_strokes(page, WAYS[1][0])
+    assert ink(page, "#paper") > 2 * one
+    undo.click()
+    assert ink(page, "#paper") == one
+    page.keyboard.press("Control+z")
+    assert ink(page, "#paper") == 0
+    expect(page.locator("#verdict")).to_have_text(re.compile("^Draw"))
+    draw_strokes(page, WAYS[2][0])
+    expect_digit(page, 2)
+    clear.click()
+    assert ink(page, "#paper") == 0
+    expect(page.locator("#bars .best")).to_have_count(0)
+
+
+def test_an_answer_about_a_sheet_that_was_cleared_is_not_shown(page: Page) -> None:
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    def wait_for(count: int) -> None:
+        while len(held) < count:
+            page.wait_for_timeout(10)
+
+    page.route("**/read", hold)
+    draw_strokes(page, WAYS[1][0])
+    wait_for(1)
+    page.keyboard.press("Escape")
+    draw_strokes(page, WAYS[2][0])
+    held[0].continue_()
+    wait_for(2)
+    expect(page.locator("#verdict")).to_have_text(re.compile("^Draw"))
+    held[1].continue_()
+    expect_digit(page, 2)
+
+
+def test_a_digit_can_be_drawn_with_the_keyboard_alone(page: Page) -> None:
+    page.keyboard.press("Tab")
+    expect(page.locator("#paper")).to_be_focused()
+    for _ in range(5):
+        page.keyboard.press("Shift+ArrowUp")
+    page.keyboard.press("Space")
+    for _ in range(10):
+        page.keyboard.press("Shift+ArrowDown")
+    page.keyboard.press("Space")
+    expect_digit(page, 1)
+    page.keyboard.press("Shift+ArrowLeft")
+    before = ink(page, "#paper")
+    page.keyboard.press("Shift+ArrowLeft")
+    assert ink(page, "#paper") == before, "the pen is up"
+    page.keyboard.press("Escape")
+    assert ink(page, "#paper") == 0
+
+
+def test_a_finger_draws_too(chromium: Browser, address: str) -> None:
+    context = chromium.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    page = context.new_page()
+    page.goto(address)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    box = page.locator("#paper").bounding_box()
+    assert box is not None
+    session, x = context.new_cdp_session(page), box["x"] + box["width"] / 2
+    for kind, y in [("touchStart", 60), *(("touchMove", y) for y in range(80, 300, 20)), ("touchEnd", 0)]:
+        points = [] if kind == "touchEnd" else [{"x": x, "y": box["y"] + y}]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    expect_digit(page, 1)
+    context.close()
+
+
+@pytest.mark.parametrize("path", PICTURES, ids=lambda path: path.name)
+def test_a_picture_file_is_read(page: Page, path: Path) -> None:
+    page.locator("#file").set_input_files(path)
+    expect_digit(page, int(path.name[0]))
+
+
+@pytest.mark.parametrize("event", ["drop", "paste"])
+def test_a_picture_can_be_dropped_and_pasted(page: Page, event: str) -> None:
+    content = base64.b64encode((Path(__file__).parents[1] / "pictures" / "3_brush.png").read_bytes()).decode()
+    page.evaluate(
+        """([kind, content]) => {
+            const bytes = Uint8Array.from(atob(content), (c) => c.charCodeAt(0)), data = new DataTransfer();
+            data.items.add(new File([bytes], "three.png", { type: "image/png" }));
+            const event = kind === "drop"
+                ? new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true })
+                : new ClipboardEvent("paste", { clipboardData: data, bubbles: true });
+            document.querySelector("main").dispatchEvent(event);
+        }""",
+        [event, content],
+    )
+    expect_digit(page, 3)
+
+
+def test_a_file_that_is_no_picture_is_told(page: Page, tmp_path: Path) -> None:
+    (tmp_path / "text.png").write_text("no picture")
+    page.locator("#file").set_input_files(tmp_path / "text.png")
+    expect(page.locator("#verdict")).to_have_text("The file is not a picture that can be read.")
+    expect(page.locator("#bars .best")).to_have_count(0)
