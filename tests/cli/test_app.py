@@ -187,7 +187,7 @@ def test_what_was_given_on_the_command_line_is_told_from_defaults(tiny: Path, co
     def interrupt(event: object) -> None:
         stop.receive(2) if not stop() and type(event).__name__ == "StepResult" else None
 
-    with pytest.raises(Exception, match="Stopped"):
+    with pytest.raises(Exception, match="Interrupted"):
         train(config, Files(data_dir=tiny), observer=interrupt, stop=stop)
     refused = invoke("train", "--resume", "--lr", "0.5")
     assert refused.exit_code == 2
