@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def predict(
     images: Annotated[
-        list[Path],
+        list[str],
         typer.Argument(
             metavar="IMAGE...", help="Pictures, or folders of them; - is standard input.", show_default=False
         ),
