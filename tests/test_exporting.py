@@ -85,8 +85,10 @@ def test_a_network_that_came_out_different_is_not_written(
 
 
 def test_a_suffix_that_says_nothing_is_refused(trained: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="neither"):
+    with pytest.raises(UsageError, match="neither") as caught:
         export(tmp_path / "net.tflite", trained)
+    assert caught.value.hint is not None
+    assert all(f"--format {name}" in caught.value.hint for name in ExportFormat)
 
 
 def test_the_command_prints_what_it_wrote(trained: Path, tmp_path: Path) -> None:

@@ -96,7 +96,8 @@ def _format_of(target: Path) -> ExportFormat:
         return ExportFormat(target.suffix.lower().removeprefix("."))
     except ValueError:
         raise UsageError(
-            f"{target} ends neither in .onnx nor in .safetensors.", "Say which it is to be: --format onnx."
+            f"{target} ends neither in .onnx nor in .safetensors.",
+            "Say which it is to be: --format onnx or --format safetensors.",
         ) from None
 
 

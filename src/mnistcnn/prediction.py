@@ -111,7 +111,7 @@ def predict(
     """
     loaded = checkpoint if isinstance(checkpoint, Checkpoint) else load_checkpoint(find_checkpoint(checkpoint))
     predicted = Predictor(loaded, device).predict(
-        find_images([Path(path) for path in paths]),
+        find_images(paths),
         top_k=top_k,
         invert=invert,
         min_confidence=min_confidence,
@@ -120,13 +120,16 @@ def predict(
     return [prediction for prediction, _ in predicted]
 
 
-def find_images(paths: Sequence[Path]) -> list[Path]:
+def find_images(paths: Iterable[Path | str]) -> list[Path]:
     """The files among `paths` and, sorted by name, the images (by suffix) in the folders among them.
 
-    Raises `PictureError` for a folder without any.
+    Raises `PictureError` for a folder without any, and for an address.
     """
     found: list[Path] = []
-    for path in paths:
+    for given in paths:
+        if "://" in str(given):
+            raise PictureError(f"{given} is an address.", "Pictures are read from files: save it as one first.")
+        path = Path(given)
         if not path.is_dir():
             found.append(path)
             continue

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from mnistcnn.cli import output
-from mnistcnn.errors import MnistCnnError
+from mnistcnn.errors import Interrupted, MnistCnnError
 
 
 @given(st.text() | st.binary().map(lambda b: b.decode("utf-8", "surrogateescape")))
@@ -26,6 +26,11 @@ def test_errors_are_one_line_and_a_hint_on_stderr(capsys: pytest.CaptureFixture[
     out, err = capsys.readouterr()
     assert out == ""
     assert err.splitlines() == ["Error: a [red]name[/red]\\n\\x1b[31m " + "x" * 200, "Hint: do [b]this[/b]"]
+
+
+def test_an_interrupt_is_no_error(capsys: pytest.CaptureFixture[str]) -> None:
+    output.show_error(Interrupted("Interrupted in epoch 2.", "Go on."))
+    assert capsys.readouterr().err.splitlines() == ["Interrupted in epoch 2.", "Hint: Go on."]
 
 
 def test_on_a_terminal_lines_break_between_words_and_paths_stay_whole() -> None:

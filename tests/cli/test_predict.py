@@ -18,6 +18,21 @@ def test_an_unsure_prediction_names_the_candidates(capsys: pytest.CaptureFixture
     assert "?  ████░░░░░░  40.0 %  unsure: 7 40.0 % 1 30.0 %" in capsys.readouterr().out
 
 
+def test_runners_up_that_round_to_nothing_are_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    show_prediction(Prediction("p.png", 7, 0.9996, [Candidate(7, 0.9996), Candidate(1, 0.0004)]), 5)
+    show_prediction(
+        Prediction("p.png", 7, 0.99935, [Candidate(7, 0.99935), Candidate(1, 0.00051), Candidate(2, 0.0)]), 5
+    )
+    first, second = capsys.readouterr().out.splitlines()
+    assert first == "p.png  7  ██████████ 100.0 %"
+    assert second == "p.png  7  ██████████  99.9 %  then 1 0.1 %"
+
+
+def test_where_there_is_no_digit_there_is_a_dash_and_one_warning(capsys: pytest.CaptureFixture[str]) -> None:
+    show_prediction(Prediction("p.png", warning="nothing but background"), 7)
+    assert capsys.readouterr() == ("p.png    –\n", "Warning: p.png: nothing but background.\n")
+
+
 def test_warnings_and_errors_of_pictures_go_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
     show_prediction(Prediction("p.png", 7, 0.4, [Candidate(7, 0.4)], warning="nothing but background"), 5)
     show_prediction(Prediction("q.png", None, None, [], error="q.png is empty."), 5)

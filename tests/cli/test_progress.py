@@ -72,6 +72,14 @@ def test_on_a_narrow_terminal_lines_fit_and_break_between_words() -> None:
         assert epoch.splitlines() == [short] if width == 80 else " ".join(epoch.split()) == " ".join(short.split())
 
 
+def test_bars_leave_room_for_the_keys_that_interrupt_them() -> None:
+    bars = Bars(Console(file=io.StringIO(), width=80, force_terminal=True, color_system=None, _environ={}))
+    for event in EVENTS[4:6]:
+        bars(event)
+    lines = bars._progress.console.render_lines(bars._progress.get_renderable(), pad=False)
+    assert [sum(segment.cell_length for segment in line) for line in lines] == [76, 76]
+
+
 def test_a_resumed_run_begins_where_it_stood() -> None:
     stream = io.StringIO()
     bars = Bars(Console(file=stream, width=100, force_terminal=True))

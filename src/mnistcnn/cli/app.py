@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -17,29 +18,44 @@ from mnistcnn.cli.predict import predict
 from mnistcnn.cli.summary import summary
 from mnistcnn.cli.train import train
 from mnistcnn.config import flag
-from mnistcnn.errors import DataError, DeviceError, MnistCnnError, UsageError
+from mnistcnn.errors import DataError, DeviceError, ExitCode, MnistCnnError, UsageError
 from mnistcnn.signals import listening
 from mnistcnn.world import World
 
 PATIENCE = 10.0  # seconds; torchrun ends all as soon as one has failed, and the first one is to say why
 
 
-class _Group(TyperGroup):
-    """Turns our errors into lines and exit codes, and lets Ctrl-C and SIGTERM end any command cleanly."""
+_Misuse: type[Any] = typer.BadParameter.__bases__[0]  # what Typer raises for a command line that it can't take
 
-    def invoke(self, ctx: Any) -> Any:
+
+class _Group(TyperGroup):
+    """Turns errors into lines and exit codes, and lets Ctrl-C and SIGTERM end any command cleanly."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
         try:
-            with listening() as ctx.obj:
-                return super().invoke(ctx)
+            sys.exit(super().main(*args, **{**kwargs, "standalone_mode": False}))
+        except _Misuse as misuse:
+            if message := misuse.format_message():  # it is empty where the help has been shown instead
+                command = misuse.ctx.command_path if misuse.ctx else self.name
+                _tell(UsageError(message.replace("Value error, ", ""), f"See `{command} --help`."))
+            sys.exit(ExitCode.USAGE)
         except MnistCnnError as error:
             if isinstance(error, UsageError) and error.setting is not None:
                 error.message = error.message.replace(error.setting, flag(error.setting), 1)
-            # What all of several processes know the first one tells; each tells what only it may know.
-            if World.from_environment().is_main or isinstance(error, DataError | DeviceError):
-                show_error(error)
-            else:
-                time.sleep(PATIENCE)
-            raise typer.Exit(int(error.exit_code)) from error
+            _tell(error)
+            sys.exit(error.exit_code)
+
+    def invoke(self, ctx: Any) -> Any:
+        with listening() as ctx.obj:
+            return super().invoke(ctx)
+
+
+def _tell(error: MnistCnnError) -> None:
+    """Show an error; what all of several processes know the first one tells, each tells what only it may know."""
+    if World.from_environment().is_main or isinstance(error, DataError | DeviceError):
+        show_error(error)
+    else:
+        time.sleep(PATIENCE)
 
 
 app = typer.Typer(

@@ -24,8 +24,15 @@ def _check_device(value: str) -> str:
     return value
 
 
-_DEVICE = machine(metavar="DEVICE", callback=_check_device, help=TrainConfig.settings()["device"][1].help)
-DeviceOption = Annotated[str, _DEVICE]
+DeviceOption = Annotated[
+    str,
+    machine(
+        metavar="DEVICE",
+        callback=_check_device,
+        autocompletion=lambda: ["auto", "cpu", "cuda", "mps", "xpu"],
+        help=TrainConfig.settings()["device"][1].help,
+    ),
+]
 DataDirOption = Annotated[
     Path | None,
     data(

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mnistcnn.errors import MnistCnnError
+from mnistcnn.errors import Interrupted, MnistCnnError
 from mnistcnn.results import to_json
 
 
@@ -56,8 +56,9 @@ def print_line(console: Console, text: object, name: str = "", style: str = "", 
 
 
 def show_error(error: MnistCnnError) -> None:
-    """One `Error:` line on stderr, and a `Hint:` line where there is a hint."""
-    print_line(stderr(), error.message, "Error: ", "bold red")
+    """One `Error:` line on stderr, and a `Hint:` line where there is a hint; an interrupt is no error."""
+    name, style = ("", "bold yellow") if isinstance(error, Interrupted) else ("Error: ", "bold red")
+    print_line(stderr(), error.message, name, style)
     if error.hint:
         print_line(stderr(), error.hint, "Hint: ", "bold cyan")
 

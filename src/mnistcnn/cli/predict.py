@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def predict(
     images: Annotated[
-        list[Path],
+        list[str],
         typer.Argument(
             metavar="IMAGE...", help="Pictures, or folders of them; - is standard input.", show_default=False
         ),
@@ -77,18 +77,18 @@ def show_prediction(prediction: Prediction, name_width: int) -> None:
     if prediction.error is not None:
         show_error(MnistCnnError(prediction.error))
         return
-    digit = "?" if prediction.digit is None else str(prediction.digit)
-    first = prediction.top[0]
     line = Text(f"{printable(prediction.path):<{name_width}}  ")
-    line.append(digit, style="bold yellow" if prediction.unsure else "bold green")
-    line.append(f"  {_bar(first.confidence)} {percent(first.confidence, 1):>7}")
-    others = prediction.top if prediction.unsure else prediction.top[1:]
+    digit = str(prediction.digit if prediction.digit is not None else "?" if prediction.unsure else "–")
+    line.append(digit, style="bold green" if prediction.digit is not None else "bold yellow")
+    if prediction.confidence is not None:
+        line.append(f"  {_bar(prediction.confidence)} {percent(prediction.confidence, 1):>7}")
+    named = [f" {candidate.digit} {percent(candidate.confidence, 1)}" for candidate in prediction.top]
+    shown = [one for one in named if not one.endswith(" 0.0 %")]
     if prediction.unsure:
         line.append("  unsure:", style="yellow")
-    elif others:
+    elif len(shown) > 1:
         line.append("  then", style="dim")
-    for other in others:
-        line.append(f" {other.digit} {percent(other.confidence, 1)}", style="dim")
+    line.append("".join(shown if prediction.unsure else shown[1:]), style="dim")
     stdout().print(line, soft_wrap=True)
     if prediction.warning is not None:
         show_note(f"{prediction.path}: {prediction.warning}.", warning=True)

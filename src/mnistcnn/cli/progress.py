@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
+from rich.console import Console, RenderableType
+from rich.constrain import Constrain
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from mnistcnn.cli.output import percent, print_line, show_note, stderr
@@ -49,12 +50,20 @@ class Lines:
                 pass
 
 
+class _Progress(Progress):
+    """Bars that leave room for the `^C`s of a user, which would otherwise move the cursor a line down."""
+
+    def get_renderable(self) -> RenderableType:
+        """All bars, four columns narrower than the terminal; asked for once before there is one."""
+        return Constrain(super().get_renderable(), self.console.width - 4 if hasattr(self, "live") else None)
+
+
 class Bars(Lines):
     """The same lines above a bar for the whole run and one for the epoch, or one for what is being fetched."""
 
     def __init__(self, console: Console) -> None:
         super().__init__(console)
-        self._progress = Progress(
+        self._progress = _Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=None),
             TextColumn("{task.fields[live]}"),

@@ -65,9 +65,9 @@ def show_summary(result: ModelSummary) -> None:
         "Weights, now and at the start", "layer", "mean", "deviation", "mean at start", "deviation at start"
     )
     for layer in result.layers:
-        figures = (layer.weight_mean, layer.weight_std, layer.initial_weight_mean, layer.initial_weight_std)
-        if all(figure is not None for figure in figures):
-            table.add_row(layer.name, *(f"{figure:+.4f}" for figure in figures))
+        if layer.weight_mean is not None:
+            now = f"{layer.weight_mean:+.4f}", f"{layer.weight_std:.4f}"
+            table.add_row(layer.name, *now, f"{layer.initial_weight_mean:+.4f}", f"{layer.initial_weight_std:.4f}")
     stdout().print(table)
     show_pairs(written(result.files))
 

@@ -215,6 +215,6 @@ def _train(trainer: Trainer, saver: _Saver, observer: Observer, stop: Stop) -> N
     if trainer.step:
         where = f"in epoch {trainer.epoch} at step {trainer.step:,} of {trainer.steps(trainer.epoch):,}"
     raise stop.interrupted(
-        f"Stopped {where}; nothing is lost: {saver.path}",
+        f"Interrupted {where}; nothing is lost: {saver.path}",
         "Go on with `mnistcnn train --resume`.",
     )

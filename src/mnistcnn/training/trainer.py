@@ -193,10 +193,12 @@ class Trainer:
         )
 
     def _diverged(self, what: str, step: int) -> TrainingError:
+        default = TrainConfig().lr
+        smaller = default if self.config.lr > default else self.config.lr / 10
         return TrainingError(
             f"Training diverged: the {what} stopped being finite at step {step:,} of {self.steps(self.epoch):,} "
             f"in epoch {self.epoch}.",
-            f"Try a smaller learning rate, such as --lr {self.config.lr / 10:g}.",
+            f"Try a smaller learning rate, such as --lr {smaller:g}.",
         )
 
     def check_finite(self) -> None:
