@@ -13,10 +13,12 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
+from mnistcnn.errors import PictureError
 from mnistcnn.preprocessing.background import LUMINANCE, find_ink, find_page, subtract_background, to_ink, top_hat
 from mnistcnn.preprocessing.centering import SIDE, Frame, Ink, center_digit, ink_box
-from mnistcnn.preprocessing.decoding import Colours, decode, decode_bytes
+from mnistcnn.preprocessing.decoding import Colours, decode, decode_bytes, decode_image
 from mnistcnn.preprocessing.morphology import adjust_strokes, spread
 from mnistcnn.preprocessing.segmentation import Components, Mask, find_components
 
@@ -48,6 +50,17 @@ def preprocess_file(path: Path, invert: bool | None = None) -> PreprocessedImage
 def preprocess_bytes(content: bytes, invert: bool | None = None, name: str = "The file") -> PreprocessedImage:
     """`preprocess_file` of a picture file's content; errors call it `name`."""
     return _read(*decode_bytes(content, Path(name)), invert)
+
+
+def preprocess_image(image: Image.Image, invert: bool | None = None, name: str = "The image") -> PreprocessedImage:
+    """`preprocess_file` of an image that is open already; errors call it `name`."""
+    if not all(image.size):
+        raise PictureError(f"{name} has no pixels.")
+    try:
+        decoded = decode_image(image)
+    except Exception as error:  # whatever a damaged file makes Pillow's decoders raise
+        raise PictureError(f"{name} can't be read: {str(error) or type(error).__name__}.") from error
+    return _read(*decoded, invert)
 
 
 def _read(colours: Colours, grey: bool, invert: bool | None) -> PreprocessedImage:

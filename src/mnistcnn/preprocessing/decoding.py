@@ -7,12 +7,13 @@ import stat
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from mnistcnn.errors import PictureError
+from mnistcnn.errors import PictureError, UsageError
 
 Colours = NDArray[np.float32]  # (height, width, 3), red, green, blue in 0 … 1
 
@@ -82,10 +83,7 @@ def _decode(content: bytes, path: Path) -> tuple[Colours, bool]:
         if width * height > MOST_PIXELS:
             raise PictureError(f"{path} has {width:,} × {height:,} pixels; {MOST_PIXELS:,} is the most.")
         image.draft("RGB", (2 * WORKING_SIDE, 2 * WORKING_SIDE))  # lets JPEG decode a large photograph smaller
-        image.load()
-        grey = image.mode == "L" and "transparency" not in image.info
-        upright = ImageOps.exif_transpose(image)
-        return _to_colours(upright), grey
+        return decode_image(image)
 
 
 def _open(content: bytes) -> Image.Image:
@@ -141,3 +139,29 @@ def _lay_over_backdrop(image: Image.Image) -> Colours:
         backdrop = np.full(3, 1.0 if colours[seen].mean() < 0.5 else 0.0)
     laid: Colours = (colours * alpha + backdrop.astype(np.float32) * (1 - alpha)).astype(np.float32)
     return laid
+
+
+def decode_image(image: Image.Image) -> tuple[Colours, bool]:
+    """`decode` of an image that is open already; raises whatever Pillow does where it is damaged."""
+    image.load()
+    grey = image.mode == "L" and "transparency" not in image.info
+    return _to_colours(ImageOps.exif_transpose(image)), grey
+
+
+def image_from_array(array: NDArray[Any], name: str) -> Image.Image:
+    """The image of an array (H, W), (H, W, 3) or (H, W, 4): grey, RGB or RGBA, uint8 or float in 0 … 1.
+
+    Raises `UsageError`, which calls it `name`, for any other array.
+    """
+    if array.ndim not in (2, 3) or array.shape[2:] not in ((), (3,), (4,)) or not array.size:
+        raise UsageError(
+            f"{name} is an array of shape {array.shape}, not of (H, W), (H, W, 3) or (H, W, 4).",
+            "An array is one picture; several are a list of arrays.",
+        )
+    if np.issubdtype(array.dtype, np.floating):
+        if not (array.min() >= 0 and array.max() <= 1):
+            raise UsageError(f"{name} is an array of {array.dtype} with values beyond 0 … 1.", "Divide it by 255.")
+        array = np.rint(array * 255).astype(np.uint8)
+    if array.dtype != np.uint8:
+        raise UsageError(f"{name} is an array of {array.dtype}, not of uint8, or float in 0 … 1.")
+    return Image.fromarray(array)
