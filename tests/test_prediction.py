@@ -151,9 +151,10 @@ def test_a_framed_array_is_read_as_it_is(pictures: Path, trained: Path) -> None:
         array = np.asarray(image)
     assert array.shape == (28, 28)
     (expected,) = predict(pictures / "03.png", trained)
-    assert predict(array, trained, save_input=Path("seen")) == [replace(expected, path="image 1")]
-    with Image.open("seen/00001_image_1.png") as seen:
-        assert np.array_equal(np.asarray(seen), array)
+    for given in (array, array / 255, array / np.float32(255)):
+        assert predict(given, trained, save_input=Path("seen")) == [replace(expected, path="image 1")]
+        with Image.open("seen/00001_image_1.png") as seen:
+            assert np.array_equal(np.asarray(seen), array)
 
 
 def test_all_kinds_of_images_go_together(pictures: Path, trained: Path) -> None:
