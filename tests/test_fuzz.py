@@ -12,7 +12,7 @@ from mnistcnn.checkpoint import load_checkpoint
 from mnistcnn.errors import CheckpointError
 from tests.conftest import invoke
 
-FUZZ = settings(max_examples=60, deadline=5_000, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FUZZ = settings(max_examples=60, deadline=20_000, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @st.composite

@@ -176,7 +176,7 @@ def _preprocess_all(
         except PictureError as error:
             return error
 
-    if len(images) == 1:
+    if len(images) == 1:  # here, so that Ctrl-C ends the wait for standard input
         return [preprocess(images[0])]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return list(pool.map(preprocess, images))

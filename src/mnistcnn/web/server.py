@@ -99,9 +99,9 @@ def build_app(reader: Reader, *, public: bool = False) -> ASGIApp:
         return Response(path.read_bytes(), media_type=TYPES[path.suffix])
 
     async def refuse(_request: Request, error: Exception) -> Response:
-        status = error.status_code if isinstance(error, HTTPException) else 500
-        detail = error.detail if isinstance(error, HTTPException) else "Something went wrong on the server."
-        return _failure(status, detail)
+        if isinstance(error, HTTPException):
+            return _failure(error.status_code, error.detail)
+        return _failure(500, "Something went wrong on the server.")
 
     routes = [*(Route(path, show) for path in FILES), Route("/read", read, methods=["POST"])]
     return Guard(Starlette(routes=routes, exception_handlers={HTTPException: refuse, 500: refuse}), public)
