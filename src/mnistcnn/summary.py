@@ -67,7 +67,7 @@ def summarise(
     loaded = load_checkpoint(find_checkpoint(checkpoint, observer))
     seed = derive_seed(loaded.config.seed if loaded.config else 0, "weights")
     began, now = MnistCNN(torch.Generator().manual_seed(seed)), build_model(loaded.weights)
-    layers = [_layer(name, began, now, *traced) for name, traced in _trace(MnistCNN(torch.Generator())).items()]
+    layers = [_layer(name, began, now, *traced) for name, traced in _trace(now).items()]
     parameters = sum(layer.parameters for layer in layers)
     activations = SIDE * SIDE + sum(math.prod(layer.output) for layer in layers)
     return ModelSummary(
@@ -86,14 +86,10 @@ def summarise(
 def _trace(model: MnistCNN) -> dict[str, tuple[tuple[int, ...], int]]:
     """Each layer's output shape and multiply-adds for one image, found by sending one through."""
     shapes: dict[str, tuple[int, ...]] = {}
-
-    def note(name: str, output: torch.Tensor) -> None:
-        shapes[name] = tuple(output.shape[1:])
-
     for name, layer in model.named_children():
-        layer.register_forward_hook(lambda _layer, _inputs, output, name=name: note(name, output))
+        layer.register_forward_hook(lambda _layer, _in, out, name=name: shapes.update({name: tuple(out.shape[1:])}))
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        model.eval()(torch.zeros(1, 1, SIDE, SIDE))
+        model(torch.zeros(1, 1, SIDE, SIDE))
     flops = {name.rpartition(".")[2]: sum(counts.values()) for name, counts in counter.get_flop_counts().items()}
     # A multiply-add is two floating-point operations.
     return {name: (shape, flops.get(name, 0) // 2) for name, shape in shapes.items()}
