@@ -78,16 +78,7 @@ class Predictor:
         min_confidence: float = 0.0,
         save_input: Path | None = None,
     ) -> Iterator[tuple[Prediction, PreprocessedImage | None]]:
-        """One prediction an image, in order, with what was seen of it (None where it can't be read).
-
-        `images` is one of these, or an iterable of them: the path of an image file or of a folder, which stands for
-        the images in it; a PIL image; an array (H, W), (H, W, 3) or (H, W, 4), grey, RGB or RGBA, uint8 or float in
-        0 … 1, or what `numpy.asarray` makes one, such as a tensor.
-
-        An image that can't be read gets its `error`, and the others are still done. Less than `min_confidence`
-        sure (0 … 1) is `unsure`, without a digit. `save_input` is a folder that gets what the network saw, one
-        PNG an image. Raises `UsageError` for what is none of these, `PictureError` for a folder without images.
-        """
+        """`mnistcnn.predict`, one after the other, each with what was seen of the image (None if it can't be read)."""
         number = 0
         rest = _each(images)
         while batch := list(islice(rest, _BATCH)):
@@ -113,9 +104,17 @@ def predict(
     min_confidence: float = 0.0,
     save_input: Path | None = None,
 ) -> list[Prediction]:
-    """Read the digits on images: files, folders, PIL images, arrays; one, or an iterable. See `Predictor.predict`.
+    """Read the digit on each of `images`; one prediction an image, in order.
 
-    Without a `checkpoint`, see `checkpoint.find_checkpoint`.
+    `images` is one of these, or an iterable of them: the path of an image file, or of a folder, which stands for
+    the images in it; a PIL image; a numpy array (H, W), (H, W, 3) or (H, W, 4), grey, RGB or RGBA, uint8 or float
+    in 0 … 1, or what `numpy.asarray` makes one, such as a tensor.
+
+    Without a `checkpoint`, see `checkpoint.find_checkpoint`. `invert` true says that the digit is darker than its
+    paper, false that it is lighter; None finds out. An image that can't be read gets its `error`, and the others
+    are still done. Less than `min_confidence` sure (0 … 1) is `unsure`, without a digit. `save_input` is a folder
+    that gets what the network saw, one PNG an image. Raises `UsageError` for what is no image, `PictureError` for
+    a folder without images, `CheckpointError` and `DeviceError`.
     """
     loaded = checkpoint if isinstance(checkpoint, Checkpoint) else load_checkpoint(find_checkpoint(checkpoint))
     predicted = Predictor(loaded, device).predict(
