@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -11,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from mnistcnn.data.synthetic import Stroke
 
@@ -71,3 +72,24 @@ def draw_strokes(page: Page, strokes: Sequence[Stroke], *, margin: float = 0.2) 
         for point in stroke[1:]:
             page.mouse.move(*place(*point), steps=4)
         page.mouse.up()
+
+
+def expect_digit(page: Page, digit: int) -> None:
+    """The page says `digit`, its bar is the longest, and the network's input is there."""
+    expect(page.locator("#verdict")).to_have_text(re.compile(f"^{digit}"), timeout=10_000)
+    expect(page.locator("#bars li").nth(digit)).to_have_class(re.compile("best"))
+    expect(page.locator("#frame")).to_have_attribute("aria-label", re.compile(f"The {digit}"))
+
+
+def answered(digit: int | None, confidence: float, warning: str | None = None) -> dict[str, object]:
+    """What the server answers; the other probabilities are equal."""
+    shares = [confidence if other == digit else (1 - confidence) / 9 for other in range(10)]
+    return {
+        "digit": digit,
+        "confidence": None if digit is None else confidence,
+        "probabilities": [] if digit is None else shares,
+        "warning": warning,
+        "frame": [[0] * 28] * 28,
+        "responses": [[[0] * 9] * 9] * 25,
+        "seconds": 0.01,
+    }

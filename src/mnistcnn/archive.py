@@ -1,21 +1,24 @@
-"""Tensors and plain types in a file: `torch.save`'s zip format, read with nothing but mistrust."""
-
-from __future__ import annotations
+"""Tensors and plain types in a file: `torch.save`'s zip format, and what is checked before any of it is used."""
 
 import io
+import json
 import pickle
 import stat
 import warnings
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from mnistcnn.errors import CheckpointError
+from mnistcnn.config import TrainConfig
+from mnistcnn.errors import CheckpointError, MnistCnnError
+from mnistcnn.model import MnistCNN
 from mnistcnn.storage import write_atomically
 
 MOST_BYTES = 128 << 20  # of a file, packed or unpacked; ours have 4.4 and 18 MB
+MOST_TEXT = 4 << 20  # characters, as JSON, of what a file says about itself; 16,000 epochs of history fit
 
 
 def save_archive(path: Path, content: dict[str, Any]) -> None:
@@ -81,3 +84,61 @@ def _check_zip(path: Path, content: bytes) -> None:
 
 def _first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def check_header(content: Mapping[Any, Any], kind: str, newest: int) -> None:
+    """Raise `ValueError` unless `content` says that it is a `kind` of a format up to `newest`."""
+    number = content.get("format")
+    if content.get("kind") != kind:
+        raise ValueError(f"it is not a {kind}")
+    if not isinstance(number, int) or isinstance(number, bool) or number < 1:
+        raise ValueError("its format number makes no sense")
+    if number > newest:
+        raise ValueError(f"it has format {number}, and this mnistcnn knows up to {newest}; upgrade it")
+
+
+def check_weights(weights: object) -> dict[str, torch.Tensor]:
+    """`weights` if they are a finite float32 `state_dict` of `MnistCNN`, made contiguous; else `ValueError`."""
+    if not isinstance(weights, dict):
+        raise ValueError("it holds no weights")
+    expected = MnistCNN(torch.Generator()).state_dict()
+    if set(weights) != set(expected):
+        names = sorted(str(name)[:40] for name in set(weights) ^ set(expected))
+        raise ValueError(f"weights missing or unknown: {', '.join(names[:4])}{', …' * (len(names) > 4)}")
+    checked = {}
+    for name, like in expected.items():
+        tensor = weights[name]
+        if not isinstance(tensor, torch.Tensor) or tensor.layout != torch.strided or tensor.device.type != "cpu":
+            raise ValueError(f"{name} is not a plain tensor")
+        if tensor.shape != like.shape or tensor.dtype != like.dtype:
+            found = f"{str(tensor.dtype).removeprefix('torch.')} {tuple(tensor.shape)}"
+            raise ValueError(f"{name} is {found}, not float32 {tuple(like.shape)}")
+        if not torch.isfinite(tensor).all():
+            raise ValueError(f"{name} has values that are not finite")
+        checked[name] = tensor.detach().contiguous()
+    return checked
+
+
+def check_config(value: object) -> TrainConfig:
+    """The settings in `value`, a dict as `TrainConfig.to_dict` makes it; else `ValueError`."""
+    if not isinstance(value, dict):
+        raise ValueError("it holds no settings")
+    try:
+        return TrainConfig.from_dict(value)
+    except (ValueError, TypeError, MnistCnnError) as error:
+        raise ValueError(f"its settings make no sense ({error})") from error
+
+
+def check_plain(value: object, what: str) -> dict[str, Any]:
+    """`value` if it is a dict of plain types, at most 4 MB as JSON; else `ValueError`."""
+    if not isinstance(value, dict):
+        raise ValueError(f"it holds no {what}")
+    text = ""
+    try:
+        for piece in json.JSONEncoder(allow_nan=False).iterencode(value):
+            text += piece
+            if len(text) > MOST_TEXT:
+                raise ValueError("too large")
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"its {what} make no sense ({error})") from error
+    return dict(json.loads(text))

@@ -3,8 +3,6 @@
 Source: C. Guo et al., "On calibration of modern neural networks" (2017).
 """
 
-from __future__ import annotations
-
 import torch
 from torch.nn import functional as F
 

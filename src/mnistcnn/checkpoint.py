@@ -13,9 +13,6 @@ A checkpoint file is a `torch.save` archive of one dict:
     created       ISO 8601 time, UTC
 """
 
-from __future__ import annotations
-
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -24,10 +21,10 @@ from typing import Any
 
 import torch
 
-from mnistcnn.archive import load_archive, save_archive
+from mnistcnn.archive import check_config, check_header, check_plain, check_weights, load_archive, save_archive
 from mnistcnn.config import DEFAULT_CHECKPOINT, TrainConfig
 from mnistcnn.device import Compute
-from mnistcnn.errors import CheckpointError, MnistCnnError
+from mnistcnn.errors import CheckpointError
 from mnistcnn.events import Note, Observer, ignore
 from mnistcnn.model import MnistCNN
 from mnistcnn.results import Environment
@@ -35,7 +32,6 @@ from mnistcnn.results import Environment
 FORMAT = 1
 KIND = "mnistcnn checkpoint"
 PACKAGED = Path(__file__).parent / "weights" / "mnist_cnn.pth"  # written by `python -m benchmarks.packaged`
-MOST_TEXT = 4 << 20  # characters, as JSON, of what a file says about itself; 16,000 epochs of history fit
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +113,14 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     try:
         if "format" not in content and "weights" not in content:
             return Checkpoint(path, check_weights(content))
-        _check_header(content, KIND, FORMAT)
+        check_header(content, KIND, FORMAT)
+        temperature = content.get("temperature")
+        if not isinstance(temperature, float) or not math.isfinite(temperature) or temperature <= 0:
+            raise ValueError("its temperature makes no sense")
         return Checkpoint(
             path,
             check_weights(content.get("weights")),
-            check_temperature(content.get("temperature")),
+            temperature,
             check_config(content.get("config")),
             check_plain(content.get("data"), "data"),
             check_plain(content.get("metrics"), "metrics"),
@@ -130,67 +129,3 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         )
     except ValueError as error:
         raise CheckpointError(f"{path} is not a checkpoint of this network: {error}.") from error
-
-
-def _check_header(content: Mapping[Any, Any], kind: str, newest: int) -> None:
-    number = content.get("format")
-    if content.get("kind") != kind:
-        raise ValueError(f"it is not a {kind}")
-    if not isinstance(number, int) or isinstance(number, bool) or number < 1:
-        raise ValueError("its format number makes no sense")
-    if number > newest:
-        raise ValueError(f"it has format {number}, and this mnistcnn knows up to {newest}; upgrade it")
-
-
-def check_weights(weights: object) -> dict[str, torch.Tensor]:
-    """`weights` if they are a finite float32 `state_dict` of `MnistCNN`, made contiguous; else `ValueError`."""
-    if not isinstance(weights, dict):
-        raise ValueError("it holds no weights")
-    expected = MnistCNN(torch.Generator()).state_dict()
-    if set(weights) != set(expected):
-        names = sorted(str(name)[:40] for name in set(weights) ^ set(expected))
-        raise ValueError(f"weights missing or unknown: {', '.join(names[:4])}{', …' * (len(names) > 4)}")
-    checked = {}
-    for name, like in expected.items():
-        tensor = weights[name]
-        if not isinstance(tensor, torch.Tensor) or tensor.layout != torch.strided or tensor.device.type != "cpu":
-            raise ValueError(f"{name} is not a plain tensor")
-        if tensor.shape != like.shape or tensor.dtype != like.dtype:
-            found = f"{str(tensor.dtype).removeprefix('torch.')} {tuple(tensor.shape)}"
-            raise ValueError(f"{name} is {found}, not float32 {tuple(like.shape)}")
-        if not torch.isfinite(tensor).all():
-            raise ValueError(f"{name} has values that are not finite")
-        checked[name] = tensor.detach().contiguous()
-    return checked
-
-
-def check_temperature(value: object) -> float:
-    """`value` if it is a temperature; else `ValueError`."""
-    if not isinstance(value, float) or not math.isfinite(value) or value <= 0:
-        raise ValueError("its temperature makes no sense")
-    return value
-
-
-def check_config(value: object) -> TrainConfig:
-    """The settings in `value`, a dict as `TrainConfig.to_dict` makes it; else `ValueError`."""
-    if not isinstance(value, dict):
-        raise ValueError("it holds no settings")
-    try:
-        return TrainConfig.from_dict(value)
-    except (ValueError, TypeError, MnistCnnError) as error:
-        raise ValueError(f"its settings make no sense ({error})") from error
-
-
-def check_plain(value: object, what: str) -> dict[str, Any]:
-    """`value` if it is a dict of plain types, at most 4 MB as JSON; else `ValueError`."""
-    if not isinstance(value, dict):
-        raise ValueError(f"it holds no {what}")
-    text = ""
-    try:
-        for piece in json.JSONEncoder(allow_nan=False).iterencode(value):
-            text += piece
-            if len(text) > MOST_TEXT:
-                raise ValueError("too large")
-    except (TypeError, ValueError, RecursionError) as error:
-        raise ValueError(f"its {what} make no sense ({error})") from error
-    return dict(json.loads(text))

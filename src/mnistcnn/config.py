@@ -62,6 +62,11 @@ class Files:
     mirror: str | None = None
 
     @property
+    def previous(self) -> Path:
+        """Where a new run keeps the network that its checkpoint replaces: `mnist_cnn.previous.pth`."""
+        return self.checkpoint.with_name(f"{self.checkpoint.stem}.previous{self.checkpoint.suffix}")
+
+    @property
     def unfinished(self) -> Path:
         """The state that resuming needs, beside the checkpoint until the run has ended well."""
         return self.checkpoint.with_name(f"{self.checkpoint.name}.unfinished")
@@ -140,6 +145,8 @@ class TrainConfig:
     precision: Annotated[Precision, Setting("auto: bfloat16 where the hardware has it.", panel=MACHINE)] = (
         Precision.AUTO
     )
+    # Resolved when a run begins, and kept with it: the bits of the weights depend on it.
+    threads: Annotated[int, Setting("Threads on the CPU; 0 takes as many as PyTorch does.", 0, 1024, MACHINE)] = 0
     dataset: Annotated[DatasetName, Setting("synthetic: digits drawn by the program.", panel=DATA)] = DatasetName.MNIST
 
     @classmethod
@@ -160,6 +167,7 @@ class TrainConfig:
     def from_dict(cls, values: dict[str, Any]) -> Self:
         """The inverse of `to_dict`. Raises `ValueError`, `TypeError` or `UsageError` on anything else."""
         settings = cls.settings()
+        values = {"threads": 0, **values}  # which the first checkpoints don't say
         if set(values) != set(settings):
             raise ValueError(f"settings {sorted(set(values) ^ set(settings))} missing or unknown")
         made: dict[str, Any] = {}

@@ -1,7 +1,5 @@
 """A convolution whose backward pass suits the CPU's kernels."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

@@ -1,7 +1,5 @@
 """Where the work is done: the device resolver, the precision, and the seeds."""
 
-from __future__ import annotations
-
 import hashlib
 import platform
 import re
@@ -50,6 +48,17 @@ class Compute:
             mnistcnn=metadata.version("mnistcnn"),
             platform=platform.platform(),
         )
+
+
+@contextmanager
+def cpu_threads(count: int) -> Iterator[int]:
+    """Compute with `count` threads on the CPU inside, 0 leaving it as it is; yields how many there are."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or before)
+    try:
+        yield torch.get_num_threads()
+    finally:
+        torch.set_num_threads(before)
 
 
 @contextmanager

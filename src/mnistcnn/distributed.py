@@ -1,7 +1,5 @@
 """Several processes started by torchrun train as one: PyTorch's process groups and DistributedDataParallel."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """The errors users are told about in one line, and the exit codes. Imports nothing heavy."""
 
-from __future__ import annotations
-
 from enum import IntEnum
 
 

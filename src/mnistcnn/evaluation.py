@@ -1,7 +1,5 @@
 """A network measured on a split: accuracy, confusion, scores per digit, calibration."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """What observers are told while something runs. Imports nothing heavy."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any

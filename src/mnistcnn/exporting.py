@@ -1,7 +1,5 @@
 """The trained network for other programs: ONNX with all that it needs inside the graph, or bare safetensors."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
 from importlib import metadata

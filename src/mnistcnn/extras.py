@@ -1,7 +1,5 @@
 """Packages that only some commands need, and that may not be installed. Imports nothing heavy."""
 
-from __future__ import annotations
-
 from importlib.util import find_spec
 
 from mnistcnn.errors import MissingPackageError

@@ -3,8 +3,6 @@
 Inference is float32 on every device, so that a checkpoint gives one answer: bfloat16 is for training steps.
 """
 
-from __future__ import annotations
-
 import torch
 from torch.nn import functional as F
 

@@ -1,7 +1,5 @@
 """The network: one fixed architecture, its constants and its Gaussian initialisation."""
 
-from __future__ import annotations
-
 import torch
 from torch import nn
 from torch.nn import functional as F

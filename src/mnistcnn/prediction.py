@@ -1,7 +1,5 @@
 """Images → digits: preprocessed, read in batches; memory stays flat however many there are."""
 
-from __future__ import annotations
-
 import io
 import os
 from collections.abc import Iterable, Iterator, Sequence

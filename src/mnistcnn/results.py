@@ -4,8 +4,6 @@ Every `loss` is a mean cross-entropy in nats, every `accuracy` and probability a
 every `seconds` wall-clock time.
 """
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Ctrl-C and SIGTERM: at once where nothing is lost, at the next step where a training run is. No imports."""
 
-from __future__ import annotations
-
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager

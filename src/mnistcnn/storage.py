@@ -1,7 +1,5 @@
 """Files written whole or not at all. Imports nothing heavy."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 from collections.abc import Iterator
@@ -80,9 +78,9 @@ def check_writable(path: Path) -> None:
 
     Raises `OutputError` where that can't be, or where something that isn't a file is in the way.
     """
+    require_name(path)
     if path.exists() and not path.is_file():
         raise OutputError(f"{path} can't be written: something that is not a file is in the way.")
-    require_name(path)
     trial = path.with_name(f".{path.name}.trial")
     try:
         with _folder_of(path):
@@ -100,16 +98,19 @@ def held(path: Path) -> Iterator[None]:
     """
     lock_path = path.with_name(f"{path.name}.lock")
     lock = FileLock(lock_path)
-    try:
-        with _folder_of(path):
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(_folder_of(path))
             lock.acquire(blocking=False)
-            try:
-                yield
-            finally:
-                with contextlib.suppress(OSError):
-                    lock_path.unlink()  # while it is still held: nobody else can have it open and locked
-                lock.release()
-    except Timeout as error:
-        raise TrainingError(
-            f"Another training into {path} is running.", "Choose another file with --checkpoint."
-        ) from error
+        except Timeout as error:
+            raise TrainingError(
+                f"Another training into {path} is running.", "Choose another file with --checkpoint."
+            ) from error
+        except OSError as error:
+            raise OutputError(f"{lock_path} can't be written: {error.strerror or error}.") from error
+        stack.callback(lock.release)
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):
+                lock_path.unlink()  # while it is still held: nobody else can have it open and locked

@@ -1,7 +1,5 @@
 """The network explained: layer by layer, and what training made of it."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path

@@ -1,9 +1,8 @@
 """Which of how many processes this one is, from torchrun's environment variables. Imports nothing heavy."""
 
-from __future__ import annotations
-
 import os
 from dataclasses import dataclass
+from typing import Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +15,7 @@ class World:
     local_size: int = 1
 
     @classmethod
-    def from_environment(cls) -> World:
+    def from_environment(cls) -> Self:
         """What torchrun has set; a world of one where nothing is set."""
         if "TORCHELASTIC_RUN_ID" not in os.environ:
             return cls()

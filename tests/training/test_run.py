@@ -69,7 +69,7 @@ def test_a_run_leaves_what_it_says(trained: Path, config: TrainConfig) -> None:
         assert (output / name).read_bytes().startswith(b"\x89PNG")
     history = json.loads((output / HISTORY).read_text(encoding="utf-8"))
     assert history["schema"] == 1
-    assert history["config"] == config.to_dict()
+    assert history["config"] == {**config.to_dict(), "threads": torch.get_num_threads()}
     assert [record["epoch"] for record in history["epochs"]] == [1, 2]
     assert history["test"] == load_checkpoint(trained).metrics["test"]
     assert history["environment"]["threads"] == torch.get_num_threads()
@@ -198,14 +198,15 @@ def test_what_is_in_the_way_is_found_before_the_training(
         train(config, files)
 
 
+def fail(*args: object) -> None:
+    raise OutputError("x can't be written: No space left on device.")
+
+
 def test_a_picture_that_can_not_be_drawn_costs_nothing(
     files: Files, trained: Path, monkeypatch: pytest.MonkeyPatch, config: TrainConfig
 ) -> None:
-    def broken(*args: object) -> None:
-        raise OutputError("training_curves.png can't be written: No space left on device.")
-
     with monkeypatch.context() as patch:
-        patch.setattr("mnistcnn.training.finish.plot_training", broken)
+        patch.setattr("mnistcnn.training.finish.plot_training", fail)
         with pytest.raises(OutputError, match=r"No space left on device. The weights are safe in") as caught:
             train(config, files)
     assert "--resume" in (caught.value.hint or "")
@@ -217,11 +218,8 @@ def test_a_picture_that_can_not_be_drawn_costs_nothing(
 def test_a_checkpoint_that_can_not_be_written_keeps_the_state(
     files: Files, trained: Path, monkeypatch: pytest.MonkeyPatch, config: TrainConfig
 ) -> None:
-    def broken(*args: object) -> None:
-        raise OutputError("net.pth can't be written: No space left on device.")
-
     with monkeypatch.context() as patch:
-        patch.setattr("mnistcnn.training.finish.save_checkpoint", broken)
+        patch.setattr("mnistcnn.training.finish.save_checkpoint", fail)
         with pytest.raises(OutputError, match=r"The weights are safe in models/net\.pth\.unfinished"):
             train(config, files)
     train(files=files, resume=True)
@@ -231,7 +229,7 @@ def test_a_checkpoint_that_can_not_be_written_keeps_the_state(
 def test_a_folder_that_vanishes_is_told_and_the_next_run_works(files: Files, config: TrainConfig) -> None:
     def vanish(event: Event) -> None:
         if isinstance(event, EpochResult) and event.epoch == 1:
-            shutil.rmtree("out")
+            shutil.rmtree("models")
 
     train(config, files, observer=vanish)  # it is made again
     assert (files.output_dir / HISTORY).exists()
@@ -248,11 +246,36 @@ def test_divergence_keeps_the_last_good_state(
         load_unfinished(files.unfinished)  # which checks that all of it is finite
 
 
-def test_an_old_checkpoint_stays_until_the_new_one_is_there(files: Files, config: TrainConfig) -> None:
+def test_an_old_checkpoint_stays_until_the_new_one_is_there_and_is_kept_then(
+    files: Files, config: TrainConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
     train(replace(config, epochs=1), files)
     before = files.checkpoint.read_bytes()
     interrupt(files, 3, config)
     assert files.checkpoint.read_bytes() == before
+    with monkeypatch.context() as patch:
+        patch.setattr("mnistcnn.training.finish.plot_training", fail)
+        with pytest.raises(OutputError):
+            train(files=files, resume=True)  # the new checkpoint is written, a plot isn't
+    told: list[Event] = []
+    train(files=files, resume=True, observer=told.append)
+    assert files.previous == Path("models/net.previous.pth")
+    assert files.previous.read_bytes() == before
+    assert load_checkpoint(files.checkpoint).config == replace(config, threads=torch.get_num_threads())
+    train(replace(config, epochs=1, seed=9), files, observer=told.append)
+    assert [event.message for event in told if isinstance(event, Note)] == [
+        "The network that was in models/net.pth is kept in models/net.previous.pth."
+    ]
+    assert load_checkpoint(files.previous).config == replace(config, threads=torch.get_num_threads())
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_run_is_resumed_with_the_threads_that_it_began_with(threads: int, files: Files, config: TrainConfig) -> None:
+    interrupt(files, 1, replace(config, threads=threads))
+    before = torch.get_num_threads()
+    result = train(files=files, resume=True)
+    assert result.environment.threads == result.config["threads"] == threads
+    assert torch.get_num_threads() == before
 
 
 @pytest.fixture(autouse=True)

@@ -1,55 +1,18 @@
-"""The drawing page in a real browser."""
+"""What the drawing page does, in a real browser."""
 
 from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Page, Route, expect
 
 from mnistcnn.data.synthetic import WAYS
-from tests.browser import browser, draw_strokes, served
+from tests.browser import answered, draw_strokes, expect_digit
 
 PICTURES = sorted((Path(__file__).parents[1] / "pictures").iterdir())
-
-
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    """A served page."""
-    with served() as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """A headless browser."""
-    with browser() as chromium:
-        yield chromium
-
-
-@pytest.fixture
-def page(chromium: Browser, address: str) -> Iterator[Page]:
-    """The page just opened; whatever its console says, or a request elsewhere, fails the test."""
-    context = chromium.new_context(viewport={"width": 1100, "height": 800})
-    page = context.new_page()
-    said: list[str] = []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("request", lambda request: None if request.url.startswith(address) else said.append(request.url))
-    page.goto(address)
-    yield page
-    context.close()
-    assert [line for line in said if not re.match(r"data:|blob:|.* status of 422 ", line)] == []
-
-
-def expect_digit(page: Page, digit: int) -> None:
-    """The page says `digit` and shows it: its bar is the longest, and the network's input is there."""
-    expect(page.locator("#verdict")).to_have_text(re.compile(f"^{digit}"), timeout=10_000)
-    expect(page.locator("#bars li").nth(digit)).to_have_class(re.compile("best"))
-    expect(page.locator("#frame")).to_have_attribute("aria-label", re.compile(f"The {digit}"))
 
 
 def ink(page: Page, canvas: str) -> int:
@@ -87,7 +50,7 @@ def test_undo_clear_and_pen_width(page: Page) -> None:
     assert ink(page, "#paper") == one
     page.keyboard.press("Control+z")
     assert ink(page, "#paper") == 0
-    expect(page.locator("#verdict")).to_have_text(re.compile("^Draw"))
+    expect(page.locator("#verdict")).to_have_text(re.compile("^– Draw"))
     draw_strokes(page, WAYS[2][0])
     expect_digit(page, 2)
     clear.click()
@@ -112,9 +75,18 @@ def test_an_answer_about_a_sheet_that_was_cleared_is_not_shown(page: Page) -> No
     draw_strokes(page, WAYS[2][0])
     held[0].continue_()
     wait_for(2)
-    expect(page.locator("#verdict")).to_have_text(re.compile("^Draw"))
+    expect(page.locator("#verdict")).to_have_text(re.compile("^– Draw"))
     held[1].continue_()
     expect_digit(page, 2)
+
+
+def test_clearing_the_paper_waits_for_no_answer(page: Page) -> None:
+    draw_strokes(page, WAYS[1][0])
+    expect_digit(page, 1)
+    page.route("**/read", lambda route: None)
+    draw_strokes(page, WAYS[2][0])
+    page.keyboard.press("Escape")
+    expect(page.locator("#verdict")).to_have_text(re.compile("^– Draw"))
 
 
 def test_a_digit_can_be_drawn_with_the_keyboard_alone(page: Page) -> None:
@@ -135,19 +107,38 @@ def test_a_digit_can_be_drawn_with_the_keyboard_alone(page: Page) -> None:
     assert ink(page, "#paper") == 0
 
 
-def test_a_finger_draws_too(chromium: Browser, address: str) -> None:
-    context = chromium.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
-    page = context.new_page()
-    page.goto(address)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    box = page.locator("#paper").bounding_box()
-    assert box is not None
-    session, x = context.new_cdp_session(page), box["x"] + box["width"] / 2
-    for kind, y in [("touchStart", 60), *(("touchMove", y) for y in range(80, 300, 20)), ("touchEnd", 0)]:
-        points = [] if kind == "touchEnd" else [{"x": x, "y": box["y"] + y}]
-        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
-    expect_digit(page, 1)
-    context.close()
+def test_while_there_is_nothing_to_read_the_invitation_stays(page: Page) -> None:
+    page.route("**/read", lambda route: route.fulfill(json=answered(None, 0, "nothing but background")))
+    invitation = page.locator("#verdict").inner_text()
+    with page.expect_response("**/read"):
+        draw_strokes(page, [[(0.5, 0.5), (0.5, 0.51)]])
+    page.wait_for_timeout(100)
+    assert page.locator("#verdict").inner_text() == invitation
+    expect(page.locator("#bars .best")).to_have_count(0)
+
+
+def test_a_picture_with_nothing_on_it_has_no_digit(page: Page, tmp_path: Path) -> None:
+    (tmp_path / "white.pgm").write_bytes(b"P5 28 28 255\n" + bytes([255]) * 784)
+    page.locator("#file").set_input_files(PICTURES[0])
+    expect_digit(page, int(PICTURES[0].name[0]))
+    page.locator("#file").set_input_files(tmp_path / "white.pgm")
+    expect(page.locator("#verdict")).to_have_text("– No digit found here.")
+    expect(page.locator("#bars .best")).to_have_count(0)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (answered(7, 0.998), "7 More than 99% sure."),
+        (answered(7, 0.973), "7 97% sure."),
+        (answered(7, 0.6), "7 60% sure. It could also be a 0."),
+        (answered(7, 0.95, "several separate digits"), "7 Careful: this looks like several separate digits."),
+    ],
+)
+def test_how_sure_the_network_is(page: Page, answer: dict[str, object], said: str) -> None:
+    page.route("**/read", lambda route: route.fulfill(json=answer))
+    draw_strokes(page, WAYS[7][0])
+    expect(page.locator("#verdict")).to_have_text(said)
 
 
 @pytest.mark.parametrize("path", PICTURES, ids=lambda path: path.name)
@@ -176,5 +167,5 @@ def test_a_picture_can_be_dropped_and_pasted(page: Page, event: str) -> None:
 def test_a_file_that_is_no_picture_is_told(page: Page, tmp_path: Path) -> None:
     (tmp_path / "text.png").write_text("no picture")
     page.locator("#file").set_input_files(tmp_path / "text.png")
-    expect(page.locator("#verdict")).to_have_text("The file is not a picture that can be read.")
+    expect(page.locator("#verdict")).to_have_text("– The file is not a picture that can be read.")
     expect(page.locator("#bars .best")).to_have_count(0)

@@ -1,10 +1,8 @@
 """The data sets as tensors: loaded, checked and split into train, validation and test images."""
 
-from __future__ import annotations
-
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 
@@ -25,9 +23,9 @@ class ImageDataset:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def to(self, device: torch.device) -> ImageDataset:
+    def to(self, device: torch.device) -> Self:
         """The same on `device`."""
-        return ImageDataset(self.images.to(device), self.labels.to(device))
+        return replace(self, images=self.images.to(device), labels=self.labels.to(device))
 
 
 _EMPTY = ImageDataset(torch.empty(0, 1, 28, 28, dtype=torch.uint8), torch.empty(0, dtype=torch.int64))

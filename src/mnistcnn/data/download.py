@@ -87,7 +87,7 @@ class _Redirects(HTTPRedirectHandler):
 
     def redirect_request(self, req: Request, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Request | None:
         fp.close()  # or urllib would read all of a body that may never end
-        scheme = urlsplit(newurl).scheme
-        if scheme != "https" and (scheme != "http" or req.full_url.startswith("https:")):
-            raise DataError(f"it leads to {scheme}, which is not followed")
+        start, end = urlsplit(req.full_url).scheme, urlsplit(newurl).scheme
+        if (start, end) not in {("http", "http"), ("http", "https"), ("https", "https")}:
+            raise DataError(f"it leads to {end}, which is not followed")
         return super().redirect_request(req, fp, code, msg, headers, newurl)

@@ -1,8 +1,7 @@
 """The end of a training run: the kept weights are calibrated, tested and written, then history and plots."""
 
-from __future__ import annotations
-
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,12 +10,12 @@ from typing import Any
 import torch
 
 from mnistcnn.calibration import fit_temperature, probabilities
-from mnistcnn.checkpoint import Checkpoint, save_checkpoint
+from mnistcnn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from mnistcnn.config import Files
 from mnistcnn.data import DataSplits
-from mnistcnn.errors import OutputError
+from mnistcnn.errors import CheckpointError, OutputError
 from mnistcnn.evaluation import confusion_matrix
-from mnistcnn.events import EpochResult
+from mnistcnn.events import EpochResult, Note, Observer, ignore
 from mnistcnn.metrics import compute_metrics, predict_logits
 from mnistcnn.plots import CONFUSION, CURVES, MISTAKES, plot_evaluation, plot_training
 from mnistcnn.results import Environment, Metrics, Result, to_json
@@ -52,8 +51,12 @@ def output_paths(files: Files) -> list[Path]:
     return [files.output_dir / name for name in (HISTORY, CURVES, CONFUSION, MISTAKES)]
 
 
-def finish(trainer: Trainer, data: DataSplits, files: Files, started: float) -> TrainResult:
+def finish(
+    trainer: Trainer, data: DataSplits, files: Files, started: float, observer: Observer = ignore
+) -> TrainResult:
     """Calibrate and test the kept weights, write the checkpoint, then history and plots.
+
+    The network of another run that the checkpoint replaces is kept beside it.
 
     `started` is the `time.perf_counter` of the run's beginning. Raises `OutputError`; where it was a plot
     that failed, the checkpoint has been written.
@@ -85,6 +88,7 @@ def finish(trainer: Trainer, data: DataSplits, files: Files, started: float) -> 
         return result
     safe = files.unfinished
     try:
+        _keep_previous(files, checkpoint, observer)
         save_checkpoint(checkpoint)
         safe = files.checkpoint
         _plot(trainer, data, test_logits, checkpoint.temperature, files)
@@ -96,6 +100,18 @@ def finish(trainer: Trainer, data: DataSplits, files: Files, started: float) -> 
             "When there is room, `mnistcnn train --resume` writes the rest.",
         ) from error
     return result
+
+
+def _keep_previous(files: Files, checkpoint: Checkpoint, observer: Observer) -> None:
+    """Copy the network that is about to be replaced, unless this very run has written it before it was resumed."""
+    if not files.checkpoint.exists():
+        return
+    with suppress(CheckpointError):
+        old, new = load_checkpoint(files.checkpoint).weights, checkpoint.weights
+        if all(torch.equal(old[name], new[name]) for name in new):
+            return
+    write_atomically(files.previous, files.checkpoint.read_bytes())
+    observer(Note(f"The network that was in {files.checkpoint} is kept in {files.previous}."))
 
 
 def _result(checkpoint: Checkpoint, trainer: Trainer, validation: Metrics, test: Metrics, files: Files) -> TrainResult:

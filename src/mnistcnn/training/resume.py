@@ -1,15 +1,12 @@
 """The file of an unfinished run: all that resuming needs, beside the checkpoint that it is going to become."""
 
-from __future__ import annotations
-
 from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from mnistcnn.archive import load_archive, save_archive
-from mnistcnn.checkpoint import check_config, check_plain, check_weights
+from mnistcnn.archive import check_config, check_plain, check_weights, load_archive, save_archive
 from mnistcnn.config import TrainConfig
 from mnistcnn.errors import CheckpointError
 from mnistcnn.events import EpochResult

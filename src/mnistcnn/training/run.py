@@ -1,7 +1,5 @@
 """One training run from settings to written files: what is resumed, trained, saved on the way, and kept."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -9,12 +7,12 @@ from dataclasses import replace
 
 from mnistcnn.config import Files, Split, TrainConfig, flag
 from mnistcnn.data import DataSplits, load_dataset
-from mnistcnn.device import resolve_device
+from mnistcnn.device import cpu_threads, resolve_device
 from mnistcnn.distributed import barrier, broadcast, local_device, process_group
 from mnistcnn.errors import OutputError, TrainingError, UsageError
 from mnistcnn.events import EpochResult, Note, Observer, TrainStart, ignore
 from mnistcnn.signals import Stop
-from mnistcnn.storage import check_writable, held, remove_leftover
+from mnistcnn.storage import check_writable, held, remove_leftover, require_name
 from mnistcnn.training.finish import TrainResult, finish, output_paths
 from mnistcnn.training.resume import UnfinishedRun, load_unfinished, save_unfinished
 from mnistcnn.training.trainer import Trainer
@@ -54,16 +52,17 @@ def train(
             config = merge_settings(unfinished.config, config, given, observer)
             started -= unfinished.seconds
         config, unfinished = broadcast(world, (config, unfinished))
-        compute = resolve_device(local_device(config.device, world), config.precision)
-        data = _load_data(config, files, world, observer)
-        trainer = Trainer(config, compute, data.train, data.validation, world)
-        if unfinished is not None:
-            _go_on(trainer, unfinished, data, files)
-        elif restart and world.is_main:
-            files.unfinished.unlink(missing_ok=True)
-        observer(_announcement(trainer, data))
-        _train(trainer, _Saver(trainer, data, files, started, save_every), observer, stop)
-        result = finish(trainer, data, files, started)
+        with cpu_threads(config.threads) as threads:
+            compute = resolve_device(local_device(config.device, world), config.precision)
+            data = _load_data(config, files, world, observer)
+            trainer = Trainer(replace(config, threads=threads), compute, data.train, data.validation, world)
+            if unfinished is not None:
+                _go_on(trainer, unfinished, data, files)
+            elif restart and world.is_main:
+                files.unfinished.unlink(missing_ok=True)
+            observer(_announcement(trainer, data))
+            _train(trainer, _Saver(trainer, data, files, started, save_every), observer, stop)
+            result = finish(trainer, data, files, started, observer)
         if world.is_main:
             files.unfinished.unlink(missing_ok=True)
     return result
@@ -75,7 +74,8 @@ def _reserved(files: Files, world: World) -> Iterator[None]:
     if not world.is_main:
         yield
         return
-    paths = [files.checkpoint, files.unfinished, *output_paths(files)]
+    require_name(files.checkpoint)
+    paths = [files.checkpoint, files.previous, files.unfinished, *output_paths(files)]
     for path in paths:
         check_writable(path)
     with held(files.checkpoint):

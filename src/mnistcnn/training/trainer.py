@@ -1,7 +1,5 @@
 """The training loop as a stream of results; it knows no terminal and no file."""
 
-from __future__ import annotations
-
 import copy
 import math
 import time

@@ -1,7 +1,5 @@
 """A network kept ready to read one drawing after another, and to show what it sees of each."""
 
-from __future__ import annotations
-
 import time
 from dataclasses import dataclass
 from pathlib import Path

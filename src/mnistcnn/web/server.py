@@ -1,7 +1,5 @@
 """The drawing page's web server: three files and one question, for this machine alone unless told otherwise."""
 
-from __future__ import annotations
-
 import asyncio
 import ipaddress
 import os
@@ -102,7 +100,7 @@ def build_app(reader: Reader, *, public: bool = False) -> ASGIApp:
 
     async def refuse(_request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 500
-        detail = error.detail if isinstance(error, HTTPException) else "Something went wrong in the server."
+        detail = error.detail if isinstance(error, HTTPException) else "Something went wrong on the server."
         return _failure(status, detail)
 
     routes = [*(Route(path, show) for path in FILES), Route("/read", read, methods=["POST"])]

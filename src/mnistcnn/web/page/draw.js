@@ -9,7 +9,7 @@ let keyboard = { x: SIDE / 2, y: SIDE / 2, stroke: null };
 
 const bars = Array.from({ length: 10 }, (_, digit) => {
   const row = document.createElement("li");
-  row.innerHTML = '<span class="digit"></span><span class="track" aria-hidden="true"><span class="bar"></span></span><span class="share">–</span>';
+  row.innerHTML = '<span class="digit"></span><span class="track" aria-hidden="true"><span class="bar"></span></span><span class="share"></span>';
   row.querySelector(".digit").textContent = digit;
   find("bars").append(row);
   return row;
@@ -38,95 +38,95 @@ function redraw() {
     ink.lineTo(last.x, last.y);
     ink.stroke();
   }
+  paper.classList.toggle("picture", picture !== null);
   find("undo").disabled = find("clear").disabled = !strokes.length && !picture;
 }
 
 function changed() {
   redraw();
-  ask();
+  if (strokes.length || picture) ask();
+  else forget();
 }
 
 // Asking: one question at a time, the next one about the drawing as it is then.
 let asking = false, again = false, sheets = 0;
 
 async function ask() {
-  if (asking) {
-    again = true;
-    return;
-  }
+  again = true;
+  if (asking) return;
   asking = true;
-  do {
+  while (again && (strokes.length || picture)) {
     again = false;
-    const sheet = sheets;
-    if (!strokes.length && !picture) {
-      forget();
-      continue;
-    }
-    try {
-      const body = strokes.length ? await new Promise((done) => paper.toBlob(done, "image/png")) : picture.file;
-      const type = body.type.startsWith("image/") ? body.type : "image/unknown";
-      const answer = await fetch("read", { method: "POST", body, headers: { "Content-Type": type } });
-      const found = await answer.json();
-      if (sheet !== sheets) continue; // cleared in the meantime
-      answer.ok ? show(found) : fail(found.error);
-    } catch {
-      fail("The server does not answer; is mnistcnn draw still running?");
-    }
-  } while (again);
+    const sheet = sheets, answer = await read();
+    if (sheet === sheets) show(answer); // else the paper was cleared in the meantime
+  }
   asking = false;
 }
 
-function say(text) {
-  if (find("verdict").textContent !== text) find("verdict").textContent = text;
-}
-
-function percent(share) {
-  return (100 * share).toFixed(1) + " %";
-}
-
-function show({ digit, confidence, probabilities, warning, frame, responses, seconds }) {
-  const second = probabilities.map((p, i) => [p, i]).filter(([, i]) => i !== digit).sort((a, b) => b[0] - a[0])[0];
-  const doubt = confidence < 0.9 ? `, or a ${second[1]}` : "";
-  say(warning ? `${digit}? Careful: ${warning}.` : `${digit} (${Math.round(100 * confidence)} % sure${doubt})`);
-  bars.forEach((row, i) => {
-    row.classList.toggle("best", i === digit);
-    row.querySelector(".bar").style.transform = `scaleX(${probabilities[i]})`;
-    row.querySelector(".share").textContent = percent(probabilities[i]);
-  });
-  paint(find("frame"), frame, 0, 0);
-  responses.forEach((tile, i) => paint(find("responses"), tile, (i % 5) * 10, Math.floor(i / 5) * 10));
-  find("frame").setAttribute("aria-label", `The ${digit} as the network sees it, 28 by 28 pixels`);
-  find("responses").setAttribute("aria-label", "How strongly each of the 25 first filters answers, place by place");
-  document.body.dataset.milliseconds = (1000 * seconds).toFixed(1);
-}
-
-function paint(canvas, rows, left, top) {
-  const context = canvas.getContext("2d"), image = context.createImageData(rows[0].length, rows.length);
-  rows.flat().forEach((grey, i) => image.data.set([grey, grey, grey, 255], 4 * i));
-  context.putImageData(image, left, top);
-}
-
-function blank() {
-  bars.forEach((row) => {
-    row.classList.remove("best");
-    row.querySelector(".bar").style.transform = "scaleX(0)";
-    row.querySelector(".share").textContent = "–";
-  });
-  for (const id of ["frame", "responses"]) {
-    const canvas = find(id);
-    canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height);
-    canvas.setAttribute("aria-label", "Nothing yet");
+async function read() {
+  try {
+    const body = strokes.length ? await new Promise((done) => paper.toBlob(done, "image/png")) : picture.file;
+    const type = body.type.startsWith("image/") ? body.type : "image/unknown";
+    return await (await fetch("read", { method: "POST", body, headers: { "Content-Type": type } })).json();
+  } catch {
+    return { error: "The server is not answering. Is “mnistcnn draw” still running?" };
   }
 }
 
-function forget() {
-  blank();
-  say("Draw one with mouse, pen or finger.");
+// Showing: what was read, as large as can be, a remark on it, and what the network saw.
+const INVITATION = "Draw with a finger, pen or mouse, or open a picture.";
+let begun = false; // whether a digit has been read on this paper
+
+function show(answer) {
+  if (answer.error) return display("–", answer.error);
+  if (answer.digit === null) return display("–", begun || picture ? "No digit found here." : INVITATION);
+  begun = true;
+  display(String(answer.digit), judge(answer), answer);
 }
 
-function fail(message) {
-  blank();
-  say(message);
+function forget() {
+  begun = false;
+  sheets++;
+  display("–", INVITATION);
+}
+
+function judge({ digit, confidence, probabilities, warning }) {
+  if (warning) return `Careful: this looks like ${warning}.`;
+  if (confidence >= 0.99) return "More than 99% sure.";
+  const sure = `${Math.round(100 * confidence)}% sure.`;
+  if (confidence >= 0.9) return sure;
+  const second = probabilities.indexOf(Math.max(...probabilities.filter((_, i) => i !== digit)));
+  return `${sure} It could also be ${second === 8 ? "an" : "a"} ${second}.`;
+}
+
+function display(reading, remark, { digit, confidence, probabilities, warning, frame, responses } = {}) {
+  write(find("reading"), reading);
+  write(find("remark"), remark);
+  find("reading").classList.toggle("doubtful", !(confidence >= 0.9) || Boolean(warning));
+  bars.forEach((row, i) => {
+    row.classList.toggle("best", i === digit);
+    row.querySelector(".bar").style.transform = `scaleY(${probabilities?.[i] ?? 0})`;
+    row.querySelector(".share").textContent = probabilities ? Math.round(1000 * probabilities[i]) / 10 : "–";
+  });
+  paint(find("frame"), frame && [frame], `The ${digit} as the network sees it, 28 by 28 pixels`);
+  paint(find("responses"), responses, "How strongly each of the 25 filters responded, place by place");
+}
+
+// Only what is new, so that a screen reader says nothing twice.
+function write(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+// Square tiles of grey levels, 0 to 255, in rows of five.
+function paint(canvas, tiles, label) {
+  const context = canvas.getContext("2d");
+  context.clearRect(0, 0, canvas.width, canvas.height);
+  canvas.setAttribute("aria-label", tiles ? label : "Nothing yet");
+  tiles?.forEach((rows, tile) => {
+    const side = rows.length, image = context.createImageData(side, side);
+    rows.flat().forEach((grey, i) => image.data.set([grey, grey, grey, 255], 4 * i));
+    context.putImageData(image, (tile % 5) * (side + 1), Math.floor(tile / 5) * (side + 1));
+  });
 }
 
 // Mouse, pen and finger.
@@ -226,7 +226,6 @@ function clear() {
   liftPen();
   drawn = picture = null;
   strokes = [];
-  sheets++;
   changed();
 }
 

@@ -1,0 +1,145 @@
+"""How the drawing page looks, in a real browser: nothing moves, all is in sight, all can be read."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+import pytest
+from playwright.sync_api import Browser, Page, Route, expect
+
+from mnistcnn.data.synthetic import WAYS
+from tests.browser import answered, draw_strokes, expect_digit
+
+LONG = "a picture about which there is a great deal to be said, " * 4
+ANSWERS = [
+    (200, answered(7, 0.98)),
+    (200, answered(1, 0.5, LONG)),
+    (422, {"error": "No."}),
+    (422, {"error": LONG}),
+    (200, answered(8, 0.4)),
+    (200, answered(0, 1, "several separate digits")),
+    (422, {"error": LONG.replace(" ", "")}),
+    (200, answered(4, 0.95)),
+]
+
+
+class Finger:
+    """A finger on the paper of a page; places in the paper's own units, 0 … 280."""
+
+    def __init__(self, page: Page) -> None:
+        self._page, self._session = page, page.context.new_cdp_session(page)
+        box = page.locator("#paper").bounding_box()
+        assert box is not None
+        self.box = box
+
+    def touch(self, kind: str, *places: tuple[float, float]) -> None:
+        """Send one touch event; its places are those on the paper as it lay at the beginning."""
+        scale = self.box["width"] / 280
+        points = [{"x": self.box["x"] + scale * x, "y": self.box["y"] + scale * y} for x, y in places]
+        self._session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+
+@contextmanager
+def phone(chromium: Browser, address: str, width: int, height: int) -> Iterator[Page]:
+    """The page on a screen of this size that is touched."""
+    context = chromium.new_context(viewport={"width": width, "height": height}, has_touch=True, is_mobile=width < 1000)
+    page = context.new_page()
+    page.goto(address)
+    yield page
+    context.close()
+
+
+@pytest.mark.parametrize(("width", "height"), [(320, 568), (360, 740), (390, 844), (430, 932), (1280, 800)])
+def test_no_answer_moves_the_paper_under_the_finger(chromium: Browser, address: str, width: int, height: int) -> None:
+    with phone(chromium, address, width, height) as page:
+        answers = iter(ANSWERS)
+
+        def answer(route: Route) -> None:
+            status, content = next(answers)
+            route.fulfill(status=status, json=content)
+
+        page.route("**/read", answer)
+        finger, verdict = Finger(page), page.locator("#verdict")
+        for number in range(len(ANSWERS)):
+            before = verdict.inner_text()
+            finger.touch("touchMove" if number else "touchStart", (60 + 20 * number, 50 + 25 * number))
+            expect(verdict).not_to_have_text(before)
+            assert page.locator("#paper").bounding_box() == finger.box, verdict.inner_text()
+        finger.touch("touchEnd")
+        # The ink is the straight stroke that the finger made: all of it there, and none beside it.
+        inked = page.locator("#paper").evaluate(
+            """paper => {
+                const pixels = paper.getContext("2d").getImageData(0, 0, 280, 280).data, inked = [];
+                for (let i = 0; i < 280 * 280; i++) if (pixels[4 * i] < 99) inked.push([i % 280, Math.floor(i / 280)]);
+                return inked;
+            }"""
+        )
+        (x0, y0), (x1, y1) = (60, 50), (200, 225)
+        length = math.dist((x0, y0), (x1, y1))
+        beside = [abs((x1 - x0) * (y - y0) - (y1 - y0) * (x - x0)) / length for x, y in inked]
+        along = [((x1 - x0) * (x - x0) + (y1 - y0) * (y - y0)) / length for x, y in inked]
+        assert max(beside) < 9 + 2
+        assert min(along) == pytest.approx(-9, abs=3) and max(along) == pytest.approx(length + 9, abs=3)
+
+
+@pytest.mark.parametrize(("width", "height"), [(320, 568), (390, 664), (390, 844), (844, 390), (1280, 800)])
+def test_paper_answer_and_probabilities_are_visible_without_scrolling(
+    chromium: Browser, address: str, width: int, height: int
+) -> None:
+    with phone(chromium, address, width, height) as page:
+        finger = Finger(page)
+        finger.touch("touchStart", (140, 50))
+        for y in range(60, 240, 10):
+            finger.touch("touchMove", (140, y))
+        expect_digit(page, 1)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.evaluate("scrollY") == 0
+        for part in ("#paper", "#verdict", "#bars", "#clear"):
+            box = page.locator(part).bounding_box()
+            assert box is not None and box["x"] >= 0 and box["y"] >= 0, part
+            assert box["x"] + box["width"] <= width and box["y"] + box["height"] <= height, part
+
+
+COLOURS = """() => {
+    const behind = (element) => {
+        const colour = getComputedStyle(element).backgroundColor;
+        return colour === "rgba(0, 0, 0, 0)" ? behind(element.parentElement) : colour;
+    };
+    const written = [...document.body.querySelectorAll("*:not(script, canvas)")].filter((element) =>
+        [...element.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.data.trim()));
+    const bar = document.querySelector("#bars .best .bar");
+    return {
+        text: written.map((element) => [element.innerText, getComputedStyle(element).color, behind(element)]),
+        shape: [["bar", behind(bar), behind(bar.parentElement)]],
+    };
+}"""
+
+
+def contrast(first: str, second: str) -> float:
+    """The contrast of two CSS colours, `rgb(…)`, as WCAG 2 defines it: 1 … 21."""
+
+    def luminance(colour: str) -> float:
+        levels = [int(level) / 255 for level in re.findall(r"\d+", colour)]
+        red, green, blue = (v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in levels)
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    dark, light = sorted((luminance(first), luminance(second)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("confidence", [0.5, 0.99])
+def test_what_is_written_stands_out(page: Page, scheme: Literal["light", "dark"], confidence: float) -> None:
+    page.emulate_media(color_scheme=scheme)
+    page.route("**/read", lambda route: route.fulfill(json=answered(3, confidence)))
+    draw_strokes(page, WAYS[3][0])
+    expect_digit(page, 3)
+    found = page.evaluate(COLOURS)
+    assert len(found["text"]) > 25
+    for kind, least in (("text", 4.5), ("shape", 3.0)):
+        for name, colour, behind in found[kind]:
+            assert contrast(colour, behind) >= least, f"{name}: {colour} on {behind}"
