@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mnistcnn.cli import options as o
-from mnistcnn.cli.output import data_name, new_table, percent, show_json, show_pairs, stdout, written
+from mnistcnn.cli.output import data_name, new_table, percent, print_line, show_json, show_pairs, stdout, written
 from mnistcnn.cli.progress import watching
 from mnistcnn.config import DatasetName, Split
 from mnistcnn.errors import GateError
@@ -59,29 +59,28 @@ def evaluate(
 
 
 def show_evaluation(result: Evaluation) -> None:
-    """The report of `evaluate`."""
-    low, high = result.accuracy_interval
-    show_pairs(
-        [
-            ("checkpoint", result.checkpoint),
-            ("trained on", data_name(result.trained_on) if result.trained_on else "unknown (a bare state_dict)"),
-            ("measured on", f"{data_name(result.dataset)}, {result.split} split, {result.count:,} pictures"),
-            ("accuracy", f"{percent(result.accuracy)}   (95 % interval {percent(low)} to {percent(high)})"),
-            ("loss", f"{result.loss:.4f}"),
-            (
-                "calibration",
-                f"expected error {percent(result.calibration_error)} (temperature {result.temperature:.3f})",
-            ),
-            ("speed", f"{result.pictures_per_second:,.0f} pictures/s on {result.environment}"),
-        ]
-    )
+    """The report of `evaluate`, the accuracy last."""
     stdout().print(_confusion_table(result.confusion_matrix))
     scores = new_table("Per digit", "digit", "pictures", "precision", "recall", "F1", words=0)
     for score in result.per_digit:
         fractions = (score.precision, score.recall, score.f1)
         scores.add_row(str(score.digit), f"{score.count:,}", *map(percent, fractions))
     stdout().print(scores)
-    show_pairs(written(result.files))
+    calibration = f"expected error {percent(result.calibration_error)} (temperature {result.temperature:.3f})"
+    show_pairs(
+        [
+            ("checkpoint", result.checkpoint),
+            ("trained on", data_name(result.trained_on) if result.trained_on else "unknown (a bare state_dict)"),
+            ("measured on", f"{data_name(result.dataset)}, {result.split} split, {result.count:,} pictures"),
+            *written(result.files),
+            ("speed", f"{result.pictures_per_second:,.0f} pictures/s on {result.environment}"),
+            ("calibration", calibration),
+            ("loss", f"{result.loss:.4f}"),
+        ]
+    )
+    low, high = map(percent, result.accuracy_interval)
+    accuracy = f"accuracy    {percent(result.accuracy)}   (95 % interval {low} to {high})"
+    print_line(stdout(), accuracy, style="bold")
 
 
 def _confusion_table(confusion: list[list[int]]) -> Table:
