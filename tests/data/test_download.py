@@ -77,6 +77,7 @@ def test_an_address_that_makes_no_sense_is_a_reason(url: str) -> None:
     [
         ("https", "https", True),
         ("https", "http", False),
+        ("HTTPS", "https", True),
         ("HTTPS", "http", False),
         ("https", "ftp", False),
         ("http", "http", True),
