@@ -74,6 +74,11 @@ def test_twelve_bits_in_sixteen_are_not_taken_for_black() -> None:
     assert colours.max() == pytest.approx(1.0)
 
 
+def test_floats_may_be_as_far_apart_as_they_can() -> None:
+    colours, _ = decode(save(Image.fromarray(np.array([[3e38, -3e38, np.nan, np.inf]], dtype=np.float32)), "p.tif"))
+    assert colours[0, :, 0].tolist() == [1, 0, 0.5, 0.5]
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_pictures_are_turned_upright(orientation: int) -> None:
     upright = ramp("RGB")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -71,3 +71,23 @@ def test_random_pictures_are_read(height: int, width: int, seed: int, levels: in
     buffer = io.BytesIO()
     Image.fromarray(pixels.astype(np.uint8)).save(buffer, format="PNG")
     check_picture(buffer.getvalue())
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (2, 1), (1, 2), (192, 1), (1, 192), (1300, 1), (1300, 2)])
+@pytest.mark.parametrize("levels", [1, 2, 256])
+def test_the_narrowest_pictures_are_read_without_a_warning(shape: tuple[int, int], levels: int) -> None:
+    pixels = np.random.default_rng(0).integers(0, levels, shape) * (255 // max(1, levels - 1))
+    buffer = io.BytesIO()
+    Image.fromarray(pixels.astype(np.uint8)).save(buffer, format="PNG")
+    check_picture(buffer.getvalue())
+
+
+@FUZZ
+@example(2, np.array([3e38, -3e38, np.nan, np.inf, 0, 1]).astype(np.float32).tobytes())
+@given(st.integers(1, 9), st.binary(min_size=36, max_size=500))
+def test_any_levels_of_32_bits_are_read_without_a_warning(height: int, content: bytes) -> None:
+    for kind in (np.float32, np.int32):
+        levels = np.frombuffer(content[: len(content) // (4 * height) * 4 * height], dtype=kind).reshape(height, -1)
+        buffer = io.BytesIO()
+        Image.fromarray(levels).save(buffer, format="TIFF")
+        check_picture(buffer.getvalue())

@@ -131,8 +131,9 @@ def to_ink(grey: Grey) -> Ink | None:
     """
     smooth, radius = grey, max(grey.shape) / 640  # less than the width of a hairline
     if radius >= 0.3:
-        rough = float(np.median(np.abs(np.diff(grey, axis=1)))) / max(float(grey.max()), 1e-6)
-        smooth = blur(grey, radius if rough < 0.02 else 1.6 * radius)
+        steps = np.abs(np.diff(grey, axis=1))  # none where the image is one pixel wide
+        calm = steps.size > 0 and float(np.median(steps)) / max(float(grey.max()), 1e-6) < 0.02
+        smooth = blur(grey, radius if calm else 1.6 * radius)
     few = min(smooth.size, max(3, smooth.size // 200))  # five in a thousand, three at the least
     strongest = float(np.partition(smooth.ravel(), -few)[-few:].mean())
     if strongest < _LEAST_CONTRAST:

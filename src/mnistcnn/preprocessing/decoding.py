@@ -95,6 +95,7 @@ def _reduced(image: Image.Image) -> Image.Image:
 def _from_deep_grey(image: Image.Image) -> Colours:
     """16- and 32-bit grey: the brightest level there is becomes white, but 255 at the least."""
     levels = np.nan_to_num(np.asarray(image, dtype=np.float32), posinf=0.0, neginf=0.0)
+    levels = np.clip(levels, -1.7e38, 1.7e38)  # no further apart than a float of 32 bits can say
     levels = levels - min(0.0, float(levels.min()))
     top = float(levels.max())
     full = top if 0 < top <= 1 and image.mode == "F" else max(255.0, top)
