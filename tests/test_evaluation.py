@@ -1,10 +1,8 @@
-import math
 from pathlib import Path
 
 import pytest
 import torch
 
-from mnistcnn.calibration import calibration_error
 from mnistcnn.config import Split
 from mnistcnn.errors import CheckpointError, UsageError
 from mnistcnn.evaluation import confusion_matrix, digit_scores, evaluate, wilson_interval
@@ -87,14 +85,3 @@ def test_wilsons_interval() -> None:
     assert high == pytest.approx(0.99645, abs=2e-5)
     assert wilson_interval(1.0, 10)[1] == pytest.approx(1.0)
     assert wilson_interval(0.0, 10)[0] == pytest.approx(0.0)
-
-
-def test_calibration_error() -> None:
-    sure = torch.zeros(4, 10, dtype=torch.float64)
-    sure[:, 0] = 1.0
-    assert calibration_error(sure, torch.tensor([0, 0, 0, 0])) == 0.0
-    assert calibration_error(sure, torch.tensor([0, 0, 1, 1])) == pytest.approx(0.5)
-    half = torch.full((2, 10), 0.5 / 9, dtype=torch.float64)
-    half[:, 3] = 0.5
-    assert calibration_error(half, torch.tensor([3, 4])) == pytest.approx(0.0, abs=1e-12)
-    assert math.isfinite(calibration_error(half, torch.tensor([4, 4])))

@@ -6,7 +6,6 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from mnistcnn.calibration import fit_temperature, probabilities
 from mnistcnn.checkpoint import load_checkpoint
 from mnistcnn.device import Compute
 from mnistcnn.metrics import compute_metrics, predict_logits
@@ -48,21 +47,3 @@ def test_metrics_count_every_picture_once() -> None:
     losses = [math.log(1 + math.exp(-2)), math.log(1 + math.exp(-1)), math.log(1 + math.exp(3))]
     assert metrics.loss == pytest.approx(sum(losses) / 3)
     assert metrics.count == 3
-
-
-@pytest.mark.parametrize("truth", [0.4, 1.0, 3.0])
-def test_the_temperature_undoes_a_wrong_scale(truth: float) -> None:
-    generator = torch.Generator().manual_seed(1)
-    logits = torch.randn(20_000, 10, generator=generator) * 2
-    labels = torch.multinomial(logits.softmax(1), 1, generator=generator).flatten()
-    assert fit_temperature(logits * truth, labels) == pytest.approx(truth, rel=0.05)
-
-
-def test_the_temperature_stays_sane_when_all_is_right() -> None:
-    logits = F.one_hot(torch.arange(10), 10) * 20.0
-    assert 0.04 < fit_temperature(logits, torch.arange(10)) < 21
-
-
-def test_probabilities_are_softened_by_the_temperature() -> None:
-    logits = torch.tensor([[1.0, 0.0]])
-    assert probabilities(logits, 2.0)[0, 0] == pytest.approx(1 / (1 + math.exp(-0.5)))
