@@ -1,3 +1,4 @@
+import warnings
 from typing import Any
 
 import pytest
@@ -51,6 +52,50 @@ def test_several_gpus_are_listed_and_can_be_named(monkeypatch: pytest.MonkeyPatc
 def test_a_device_that_is_not_there_names_those_that_are() -> None:
     with pytest.raises(DeviceError, match=r"cuda is not available here; available: .*cpu"):
         resolve_device("cuda")
+
+
+def test_a_torch_without_cuda_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.cuda, "is_built", lambda: False)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(DeviceError) as caught:
+        resolve_device("cuda")
+    assert caught.value.message.endswith(f"cpu. This torch, {torch.__version__}, is built without CUDA.")
+
+
+@pytest.mark.parametrize(
+    ("said", "visible", "told"),
+    [
+        ("Found no NVIDIA driver on your system. Please check …", "0", "No NVIDIA driver was found."),
+        (
+            "The NVIDIA driver on your system is too old (found version 11040). Please update …",
+            "0",
+            "The NVIDIA driver is too old, for CUDA 11.4 at most; this torch is built for CUDA 13.0.",
+        ),
+        ("No CUDA GPUs are available", None, "There is no CUDA card."),
+        ("No CUDA GPUs are available", "", "CUDA_VISIBLE_DEVICES= leaves no card."),
+        ("No CUDA GPUs are available", "7", "CUDA_VISIBLE_DEVICES=7 leaves no card."),
+        ("CUDA driver initialization failed\nmore", None, "CUDA does not start: CUDA driver initialization failed."),
+        (None, None, "There is no CUDA card."),
+    ],
+)
+def test_why_there_is_no_cuda_device_is_told(
+    said: str | None, visible: str | None, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def init() -> None:
+        warnings.warn("CUDA initialization: …", stacklevel=1)  # an error here, were it not suppressed
+        if said is not None:
+            raise RuntimeError(said)
+
+    monkeypatch.setattr(torch.backends.cuda, "is_built", lambda: True)
+    monkeypatch.setattr(torch.version, "cuda", "13.0")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: bool(warnings.warn("too old", stacklevel=1)))
+    monkeypatch.setattr(torch.cuda, "init", init)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    with pytest.raises(DeviceError) as caught:
+        resolve_device("cuda:0")
+    assert caught.value.message.endswith(f"cpu. {told}")
 
 
 @pytest.mark.parametrize("name", ["", "gpu", "cuda:", "cuda:-1", "cpu:0", "CUDA", "cuda:1234"])

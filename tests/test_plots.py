@@ -1,12 +1,17 @@
 import io
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
 from PIL import Image
 
+from mnistcnn import plots
 from mnistcnn.data import ImageDataset
 from mnistcnn.events import EpochResult
 from mnistcnn.plots import plot_confusion, plot_filters, plot_mistakes, plot_training
@@ -29,6 +34,49 @@ def test_the_curves_show_both_splits_the_kept_epoch_and_the_rate() -> None:
     assert min(picture.size) > 400
     for colour in ((0x00, 0x72, 0xB2), (0xD5, 0x5E, 0x00), (0x00, 0x9E, 0x73)):
         assert has_colour(picture, colour)
+
+
+def test_the_learning_rate_is_named_in_the_legend_and_not_where_an_axis_would_be(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    figures: list[Figure] = []
+    monkeypatch.setattr(plots, "_save", lambda figure, path: figures.append(figure))
+    plot_training(Path("out"), HISTORY, 2, [0.001, 0.003, 0.001])
+    assert [text.get_text() for text in figures[0].legends[0].get_texts()][-1] == "learning rate (peak 0.003)"
+    assert sorted(axes.get_ylabel() for axes in figures[0].axes)[:2] == ["", ""]
+
+
+def test_mistakes_stand_out_on_a_light_ground_and_every_count_can_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    matrix = [[1000 if t == p else 0 for p in range(10)] for t in range(10)]
+    for i, p in enumerate((1, 2, 3, 4, 5, 6, 7, 8)):
+        matrix[0][p] = i + 1
+    pixels = np.asarray(opened(plot_confusion(Path("out"), matrix)), dtype=float)
+    assert pixels.mean() > 220
+    figures: list[Figure] = []
+    monkeypatch.setattr(plots, "_save", lambda figure, path: figures.append(figure))
+    plot_confusion(Path("out"), matrix)
+    axes = figures[0].axes[0]
+    image = axes.images[0]
+    assert image.get_clim() == (0, 8)
+    counts = image.get_array()
+    assert counts is not None
+    cells = image.to_rgba(counts)
+    for text in axes.texts:
+        column, row = (round(place) for place in text.get_position())
+        ground = np.full(3, 0.9) if row == column else cells[row, column, :3]
+        light, dark = (0.05 + luminance(colour) for colour in (ground, to_rgb(text.get_color())))
+        assert max(light, dark) / min(light, dark) >= 3, (row, column)  # W3C's least contrast of large text
+    assert len(axes.texts) == 18
+
+
+def luminance(colour: Iterable[float]) -> float:
+    red, green, blue = ((c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4) for c in colour)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def test_a_confusion_matrix_without_mistakes() -> None:
+    matrix = [[7 * (t == p) for p in range(10)] for t in range(10)]
+    assert opened(plot_confusion(Path("out"), matrix)).size[0] > 500
 
 
 def test_one_epoch_is_enough_for_a_curve() -> None:

@@ -101,13 +101,6 @@ class Setting:
     panel: str = "Recipe"
     min_excluded: bool = False
 
-    def check(self, name: str, value: float) -> None:
-        """Raise `UsageError` for a number out of bounds; NaN is out of any."""
-        if self.min is None or (self.min <= value <= self.max and not (self.min_excluded and value == self.min)):
-            return
-        bound = "more than" if self.min_excluded else "at least"
-        raise UsageError(f"{name} must be {bound} {self.min} and at most {self.max}, not {value}.", setting=name)
-
 
 AUGMENTATION, MACHINE, DATA = "Augmentation", "Machine", "Data"
 
@@ -157,7 +150,11 @@ class TrainConfig:
     def __post_init__(self) -> None:
         """Refuse values that make no sense, naming the field: `UsageError`."""
         for name, (_, setting) in self.settings().items():
-            setting.check(name, getattr(self, name))
+            low, high, value = setting.min, setting.max, getattr(self, name)
+            # NaN is out of any bounds.
+            if low is not None and (not low <= value <= high or (setting.min_excluded and value == low)):
+                bound = "more than" if setting.min_excluded else "at least"
+                raise UsageError(f"{name} must be {bound} {low} and at most {high}, not {value}.", setting=name)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain types only, for JSON and checkpoints."""

@@ -1,9 +1,11 @@
 """Where the work is done: the device resolver, the precision, and the seeds."""
 
 import hashlib
+import os
 import platform
 import re
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -99,7 +101,8 @@ def resolve_device(name: str = "auto", precision: Precision = Precision.FLOAT32)
         wanted = f"{taken.type}:{taken.index or 0}" if taken.type in ("cuda", "xpu") else taken.type
         if wanted not in present:
             raise DeviceError(
-                f"Device {name} is not available here; available: {', '.join(reversed(present))}.",
+                f"Device {name} is not available here; available: {', '.join(reversed(present))}."
+                + (f" {_why_no_cuda()}" if taken.type == "cuda" and "cuda:0" not in present else ""),
                 "Leave out --device to take the best one there is.",
             )
         taken = torch.device(wanted)
@@ -112,10 +115,36 @@ def available_devices() -> list[str]:
     found = []
     for kind in KINDS[:-1]:
         backend = getattr(torch, kind, None)
-        if backend is not None and backend.is_available():
-            count = backend.device_count()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a driver that is too old; see `_why_no_cuda`
+            count = backend.device_count() if backend is not None and backend.is_available() else 0
+        if count:
             found += [kind] if kind == "mps" else [f"{kind}:{i}" for i in range(count)]
     return [*found, "cpu"]
+
+
+def _why_no_cuda() -> str:
+    """Why no CUDA device can be used, in a sentence: the build, the driver, its age, what hides the cards, no card."""
+    if not torch.backends.cuda.is_built():
+        return f"This torch, {torch.__version__}, is built without CUDA."
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            torch.cuda.init()
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).partition("\n")[0]
+    else:
+        reason = "No CUDA GPUs are available"
+    if "no NVIDIA driver" in reason:
+        return "No NVIDIA driver was found."
+    if "too old" in reason:
+        found = re.search(r"found version (\d+)", reason)
+        newest = f", for CUDA {int(found[1]) // 1000}.{int(found[1]) % 1000 // 10} at most" if found else ""
+        return f"The NVIDIA driver is too old{newest}; this torch is built for CUDA {torch.version.cuda}."
+    if "No CUDA GPUs" not in reason:
+        return f"CUDA does not start: {reason}."
+    hidden = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return "There is no CUDA card." if hidden is None else f"CUDA_VISIBLE_DEVICES={hidden} leaves no card."
 
 
 def _try_out(device: torch.device) -> None:

@@ -15,6 +15,7 @@ from mnistcnn.events import EpochResult
 from mnistcnn.storage import write_atomically
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -36,9 +37,9 @@ def plot_training(folder: Path, history: Sequence[EpochResult], best_epoch: int,
     figure = _figure(9, 4.2)
     epochs = [result.epoch for result in history]
     left, right = figure.subplots(1, 2)
-    for axes, title, scale, name in (
-        (left, "Loss", 1.0, "loss"),
-        (right, "Accuracy (%)", 100.0, "accuracy"),
+    for axes, name, scale, title, unit in (
+        (left, "loss", 1.0, "Loss", "cross-entropy (nats)"),
+        (right, "accuracy", 100.0, "Accuracy (%)", "read correctly (%)"),
     ):
         train = [getattr(result.train, name) * scale for result in history]
         validation = [getattr(result.validation, name) * scale for result in history]
@@ -46,27 +47,26 @@ def plot_training(folder: Path, history: Sequence[EpochResult], best_epoch: int,
         axes.plot(epochs, validation, "s-", color=VALIDATION_COLOUR, markersize=4, label="validation")
         kept = f"kept: epoch {best_epoch}"
         axes.axvline(best_epoch, color=KEPT_COLOUR, linestyle="--", linewidth=1.2, label=kept)
-        axes.set(title=title, xlabel="epoch", xlim=(0, epochs[-1] + 0.25))
+        axes.set(title=title, xlabel="epoch", ylabel=unit, xlim=(0, epochs[-1] + 0.25))
+        axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.25)
-        _draw_rates(axes, rates, epochs[-1])
-    left.set_ylabel("cross-entropy (nats)")
+        shade = _plot_rates(axes, rates, epochs[-1])
     left.set_ylim(bottom=0)
-    right.set_ylabel("read correctly (%)")
-    left.xaxis.get_major_locator().set_params(integer=True)
-    right.xaxis.get_major_locator().set_params(integer=True)
-    figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    handles, _ = left.get_legend_handles_labels()
+    figure.legend(handles=[*handles, shade], loc="outside lower center", ncols=4)
     return _save(figure, folder / CURVES)
 
 
-def _draw_rates(axes: Axes, rates: Sequence[float], epochs: int) -> None:
-    """The learning rate, lightly, behind the curves."""
+def _plot_rates(axes: Axes, rates: Sequence[float], epochs: int) -> Artist:
+    """The learning rate, lightly, behind the curves; what stands for it in the legend."""
     behind = axes.twinx()
-    behind.fill_between(np.linspace(0, epochs, len(rates)), rates, color="0.5", alpha=0.12, linewidth=0)
+    label = f"learning rate (peak {max(rates):.2g})"
+    places = np.linspace(0, epochs, len(rates))
+    shade = behind.fill_between(places, rates, color="0.5", alpha=0.15, linewidth=0, label=label)
     behind.set(ylim=(0, 1.05 * max(rates)), yticks=[])
-    behind.set_ylabel(f"learning rate (peak {max(rates):.2g})", color="0.5", fontsize=8)
-    behind.spines["right"].set_visible(False)
     axes.set_zorder(behind.get_zorder() + 1)
     axes.patch.set_visible(False)
+    return shade
 
 
 def plot_evaluation(
@@ -77,25 +77,26 @@ def plot_evaluation(
 
 
 def plot_confusion(folder: Path, confusion: Sequence[Sequence[int]]) -> Path:
-    """Draw 10×10 counts, rows true digits, columns digits read, coloured by share of the row."""
+    """Draw 10×10 counts, rows true digits, columns digits read; the mistakes coloured by their number."""
+    from matplotlib.ticker import MaxNLocator  # noqa: PLC0415
+
     counts = np.asarray(confusion)
-    shares = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
+    mistakes = np.ma.masked_array(counts, np.eye(len(counts), dtype=bool))
+    most = max(1, int(mistakes.max()))
     figure = _figure(6.2, 5.6)
     axes = figure.subplots()
-    # The root brings out the few mistakes; on a straight scale only the diagonal would show.
-    image = axes.imshow(np.sqrt(shares), cmap="cividis", vmin=0, vmax=1)
+    axes.set_facecolor("0.9")  # of the diagonal
+    image = axes.imshow(mistakes, cmap="Oranges", vmin=0, vmax=most)
     for row, column in np.ndindex(counts.shape):
         if counts[row, column]:
-            light = shares[row, column] < 0.3
+            dark = row != column and counts[row, column] > 0.6 * most
             axes.text(column, row, f"{counts[row, column]:,}", ha="center", va="center", fontsize=8,
-                      color="white" if light else "black")  # fmt: skip
+                      color="white" if dark else "black")  # fmt: skip
     accuracy = 100 * np.trace(counts) / max(1, counts.sum())
     axes.set(title=f"{counts.sum():,} pictures, {accuracy:.2f} % read correctly", xlabel="digit read",
              ylabel="true digit", xticks=range(10), yticks=range(10))  # fmt: skip
     axes.spines[:].set_visible(False)
-    ticks = [0.0, 0.01, 0.1, 0.5, 1.0]
-    bar = figure.colorbar(image, ticks=[share**0.5 for share in ticks], label="share of the true digit (%)")
-    bar.ax.set_yticklabels([f"{100 * share:g}" for share in ticks])
+    bar = figure.colorbar(image, label="mistakes", ticks=MaxNLocator(integer=True))
     bar.outline.set_visible(False)
     return _save(figure, folder / CONFUSION)
 

@@ -26,3 +26,12 @@ def test_every_count_of_the_confusion_matrix_is_there_however_narrow_it_is(
     rows = [re.sub("·", "0", line).split() for line in out.splitlines() if re.match(r" \d .*6742", line)]
     assert [[int(cell) for cell in row[1:]] for row in rows] == CONFUSION
     assert "…" not in out
+
+
+def test_the_accuracy_is_the_last_line(capsys: pytest.CaptureFixture[str]) -> None:
+    show_evaluation(EVALUATION)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1] == "accuracy    97.12 %   (95 % interval 97.00 % to 98.00 %)"
+    names = ["Confusion", "Per digit", "checkpoint", "trained on", "measured on", "written", "speed", "calibration"]
+    found = [line for line in lines if line[:1].isalpha()]
+    assert all(line.startswith(name) for line, name in zip(found, [*names, "loss", "accuracy"], strict=True))

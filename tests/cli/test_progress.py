@@ -43,10 +43,11 @@ def test_on_a_terminal_there_are_bars_with_live_figures_and_the_lines_stay() -> 
     console = Console(
         file=stream, width=120, force_terminal=True, highlight=False, markup=False, _environ={"TERM": "xterm"}
     )
-    with Bars(console) as bars:
+    bars = Bars(console)
+    with bars.progress:
         for event in EVENTS[:-1]:
             bars(event)
-        bars._progress.refresh()
+        bars.progress.refresh()
         live = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", stream.getvalue())
         bars(EVENTS[-1])
     assert "training" in live
@@ -76,7 +77,7 @@ def test_bars_leave_room_for_the_keys_that_interrupt_them() -> None:
     bars = Bars(Console(file=io.StringIO(), width=80, force_terminal=True, color_system=None, _environ={}))
     for event in EVENTS[4:6]:
         bars(event)
-    lines = bars._progress.console.render_lines(bars._progress.get_renderable(), pad=False)
+    lines = bars.progress.console.render_lines(bars.progress.get_renderable(), pad=False)
     assert [sum(segment.cell_length for segment in line) for line in lines] == [76, 76]
 
 
@@ -84,8 +85,8 @@ def test_a_resumed_run_begins_where_it_stood() -> None:
     stream = io.StringIO()
     bars = Bars(Console(file=stream, width=100, force_terminal=True))
     bars(TrainStart(2, 20, 14, 2, 4, ENVIRONMENT, DATA))
-    assert bars._progress.tasks[0].completed == 14
-    assert bars._progress.tasks[0].total == 20
+    assert bars.progress.tasks[0].completed == 14
+    assert bars.progress.tasks[0].total == 20
     assert "Going on in epoch 2 at step 4" in stream.getvalue().replace("\n", " ")
     bars(EpochResult(1, 0.001, HALF, HALF, 1.0, 1.0))  # stopped after its last step: no step comes before this
 
@@ -93,12 +94,12 @@ def test_a_resumed_run_begins_where_it_stood() -> None:
 def test_the_clock_of_the_epoch_starts_anew_with_each_epoch() -> None:
     bars = Bars(Console(file=io.StringIO(), force_terminal=True))
     now = 0.0
-    bars._progress.get_time = lambda: now
+    bars.progress.get_time = lambda: now
     bars(TrainStart(3, 30, 0, 1, 0, ENVIRONMENT, DATA))
     for epoch in (1, 2, 3):
         for step in range(1, 11):
             bars(StepResult(epoch, step, 10, 10 * (epoch - 1) + step, 30, HALF, 1.0))
-            run, one = bars._progress.tasks
+            run, one = bars.progress.tasks
             assert (run.elapsed, one.elapsed, one.completed) == (now, now - 11 * (epoch - 1), step)
             assert one.time_remaining is None or one.finished or one.time_remaining > 0
             now += 1
@@ -109,11 +110,11 @@ def test_the_clock_of_the_epoch_starts_anew_with_each_epoch() -> None:
 def test_what_has_come_is_taken_off_the_screen() -> None:
     bars = Bars(Console(file=io.StringIO(), force_terminal=True))
     bars(Transfer("f", 1, 2))
-    assert len(bars._progress.tasks) == 1
+    assert len(bars.progress.tasks) == 1
     bars(Transfer("f", 2, 2))
-    assert len(bars._progress.tasks) == 0
+    assert len(bars.progress.tasks) == 0
     bars(Transfer("unknown length", 5, 0))
-    assert bars._progress.tasks[0].total is None
+    assert bars.progress.tasks[0].total is None
 
 
 def test_quiet_is_quiet(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,11 @@ from PIL import Image
 
 from mnistcnn.errors import PictureError
 from mnistcnn.preprocessing import decoding
-from mnistcnn.preprocessing.decoding import decode
+from mnistcnn.preprocessing.decoding import Colours, read_file
+
+
+def decode(path: Path) -> tuple[Colours, bool]:
+    return decoding.decode(read_file(path), str(path))
 
 
 def save(picture: Image.Image, name: str = "picture.png", **options: Any) -> Path:

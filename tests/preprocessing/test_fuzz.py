@@ -15,7 +15,7 @@ from PIL import Image
 
 from mnistcnn.errors import PictureError
 from mnistcnn.preprocessing import preprocess_file
-from mnistcnn.preprocessing.decoding import decode
+from mnistcnn.preprocessing.decoding import decode, read_file
 from tests.test_fuzz import FUZZ, mutated
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "PPM", "TIFF", "WEBP", "ICO", "TGA", "PCX", "JPEG2000", "QOI", "SGI")
@@ -35,7 +35,7 @@ def check_picture(content: bytes) -> None:
         path = Path(folder) / "p"
         path.write_bytes(content)
         try:
-            colours, _ = decode(path)
+            colours, _ = decode(read_file(path), str(path))
             frame = preprocess_file(path).frame
         except PictureError as error:
             assert str(path) in error.message

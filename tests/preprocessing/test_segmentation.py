@@ -3,8 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from mnistcnn.preprocessing import are_several, remove_rules, select_components
-from mnistcnn.preprocessing.segmentation import Mask, find_components
+from mnistcnn.preprocessing.segmentation import Mask, are_several, find_components, remove_rules, select_components
 
 
 def flood(mask: Mask) -> list[set[tuple[int, int]]]:
@@ -26,7 +25,7 @@ def flood(mask: Mask) -> list[set[tuple[int, int]]]:
 @given(arrays(bool, st.tuples(st.integers(1, 12), st.integers(1, 12))))
 def test_parts_are_those_of_a_flood_fill(mask: Mask) -> None:
     found, expected = find_components(mask), flood(mask)
-    assert len(found) == len(expected)
+    assert len(found.areas) == len(expected)
     assert np.array_equal(found.labels > 0, mask)
     for part in expected:
         rows, columns = zip(*part, strict=True)
@@ -34,15 +33,18 @@ def test_parts_are_those_of_a_flood_fill(mask: Mask) -> None:
         assert len(labels) == 1
         i = labels.pop() - 1
         assert found.areas[i] == len(part)
-        assert (found.top[i], found.bottom[i]) == (min(rows), max(rows) + 1)
-        assert (found.left[i], found.right[i]) == (min(columns), max(columns) + 1)
+        assert (found.left[i], found.top[i]) == (min(columns), min(rows))
+        assert found.box(i) == (slice(min(rows), max(rows) + 1), slice(min(columns), max(columns) + 1))
+    firsts = [min(part) for part in expected]
+    labels_of_firsts = [found.labels[first] for first in sorted(firsts)]
+    assert labels_of_firsts == list(range(1, len(expected) + 1)), "numbered in reading order"
 
 
 def test_chosen_parts_make_a_mask() -> None:
     mask = np.zeros((5, 9), dtype=bool)
     mask[1:4, 1:3] = mask[2, 6] = True
     parts = find_components(mask)
-    assert len(parts) == 2
+    assert len(parts.areas) == 2
     assert parts.mask(parts.areas == 1).sum() == 1
     assert parts.heights.tolist() == [3, 1]
     assert parts.widths.tolist() == [2, 1]

@@ -1,10 +1,7 @@
 """The command line: the commands, and how errors and signals end them."""
 
-from __future__ import annotations
-
 import sys
 import time
-from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
@@ -23,8 +20,6 @@ from mnistcnn.signals import listening
 from mnistcnn.world import World
 
 PATIENCE = 10.0  # seconds; torchrun ends all as soon as one has failed, and the first one is to say why
-
-
 _Misuse: type[Any] = typer.BadParameter.__bases__[0]  # what Typer raises for a command line that it can't take
 
 
@@ -85,13 +80,12 @@ def main(
     """Train, evaluate, use and explain one convolutional network on the MNIST digits."""
 
 
-_EXAMPLES: dict[Callable[..., None], str] = {
-    train: "mnistcnn train --epochs 2 --device cpu",
-    evaluate: "mnistcnn evaluate models/mnist_cnn.pth --min-accuracy 0.99",
-    predict: "mnistcnn predict photo.jpg scans/",
-    summary: "mnistcnn summary models/mnist_cnn.pth --plot filters.png",
-    draw: "mnistcnn draw --port 8080",
-    export: "mnistcnn export model.onnx",
-}
-for _command, _example in _EXAMPLES.items():
-    app.command(epilog=f"Example: {_example}")(_command)
+for _command, _example in (
+    (train, "train --epochs 2 --device cpu"),
+    (evaluate, "evaluate models/mnist_cnn.pth --min-accuracy 0.99"),
+    (predict, "predict photo.jpg scans/"),
+    (summary, "summary models/mnist_cnn.pth --plot filters.png"),
+    (draw, "draw --port 8080"),
+    (export, "export model.onnx"),
+):
+    app.command(epilog=f"Example: mnistcnn {_example}")(_command)

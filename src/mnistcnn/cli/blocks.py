@@ -1,7 +1,5 @@
 """Grey pictures as block characters, two pixels a character."""
 
-from __future__ import annotations
-
 from itertools import zip_longest
 from typing import Any
 

@@ -1,7 +1,5 @@
 """`mnistcnn draw`."""
 
-from __future__ import annotations
-
 import sys
 from typing import Annotated
 
@@ -33,16 +31,11 @@ def draw(
         reader = Reader(checkpoint, device=device, observer=observer)
 
     def ready(address: str) -> None:
-        show_address(address)
+        sys.stdout.write(address + "\n")
+        sys.stdout.flush()  # at once, also into a pipe
         if not quiet:
             show_note("Ctrl-C ends it.")
         if open_page:
             open_browser(address)
 
     serve(reader, host=host, port=port, ready=ready)
-
-
-def show_address(address: str) -> None:
-    """Where the drawing page is, at once, also into a pipe."""
-    sys.stdout.write(address + "\n")
-    sys.stdout.flush()

@@ -1,7 +1,5 @@
 """`mnistcnn evaluate`."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mnistcnn.cli import options as o
-from mnistcnn.cli.output import data_name, new_table, percent, show_json, show_pairs, stdout, written
+from mnistcnn.cli.output import data_name, new_table, percent, print_line, show_json, show_pairs, stdout, written
 from mnistcnn.cli.progress import watching
 from mnistcnn.config import DatasetName, Split
 from mnistcnn.errors import GateError
@@ -52,52 +50,44 @@ def evaluate(
             output_dir=output_dir,
             observer=observer,
         )
-
     show_json(result.to_dict()) if json else show_evaluation(result)
     if min_accuracy is not None and result.accuracy < min_accuracy:
         raise GateError(f"Accuracy {result.accuracy:.4f} is below --min-accuracy {min_accuracy:g}.")
 
 
-def show_evaluation(result: Evaluation) -> None:
-    """The report of `evaluate`."""
-    low, high = result.accuracy_interval
-    show_pairs(
-        [
-            ("checkpoint", result.checkpoint),
-            ("trained on", data_name(result.trained_on) if result.trained_on else "unknown (a bare state_dict)"),
-            ("measured on", f"{data_name(result.dataset)}, {result.split} split, {result.count:,} pictures"),
-            ("accuracy", f"{percent(result.accuracy)}   (95 % interval {percent(low)} to {percent(high)})"),
-            ("loss", f"{result.loss:.4f}"),
-            (
-                "calibration",
-                f"expected error {percent(result.calibration_error)} (temperature {result.temperature:.3f})",
-            ),
-            ("speed", f"{result.pictures_per_second:,.0f} pictures/s on {result.environment}"),
-        ]
-    )
+def show_evaluation(result: "Evaluation") -> None:
+    """The report of `evaluate`, the accuracy last."""
     stdout().print(_confusion_table(result.confusion_matrix))
     scores = new_table("Per digit", "digit", "pictures", "precision", "recall", "F1", words=0)
     for score in result.per_digit:
         fractions = (score.precision, score.recall, score.f1)
         scores.add_row(str(score.digit), f"{score.count:,}", *map(percent, fractions))
     stdout().print(scores)
-    show_pairs(written(result.files))
+    calibration = f"expected error {percent(result.calibration_error)} (temperature {result.temperature:.3f})"
+    show_pairs(
+        [
+            ("checkpoint", result.checkpoint),
+            ("trained on", data_name(result.trained_on) if result.trained_on else "unknown (a bare state_dict)"),
+            ("measured on", f"{data_name(result.dataset)}, {result.split} split, {result.count:,} pictures"),
+            *written(result.files),
+            ("speed", f"{result.pictures_per_second:,.0f} pictures/s on {result.environment}"),
+            ("calibration", calibration),
+            ("loss", f"{result.loss:.4f}"),
+        ]
+    )
+    low, high = map(percent, result.accuracy_interval)
+    accuracy = f"accuracy    {percent(result.accuracy)}   (95 % interval {low} to {high})"
+    print_line(stdout(), accuracy, style="bold")
 
 
 def _confusion_table(confusion: list[list[int]]) -> Table:
+    """Hits green, mistakes the stronger the larger a share of their row they are; readable on dark and on light."""
     table = new_table("Confusion matrix: rows true, columns read", "", *map(str, range(10)), words=0)
     table.padding = (0, 0)  # so that four digits a column fit 60 characters
     for digit, row in enumerate(confusion):
-        total = max(1, sum(row))
-        cells = [_confusion_cell(count, count / total, digit == read) for read, count in enumerate(row)]
-        table.add_row(Text(str(digit), style="bold"), *cells)
+        shares = [count / max(1, sum(row)) for count in row]
+        styles = ["bold red" if share >= 0.005 else "yellow" if share >= 0.002 else "" for share in shares]
+        styles[digit] = "green"
+        cells = [Text(str(n), style) if n else Text("·", "dim") for n, style in zip(row, styles, strict=True)]
+        table.add_row(Text(str(digit), "bold"), *cells)
     return table
-
-
-def _confusion_cell(count: int, share: float, right: bool) -> Text:
-    """Hits green, mistakes the stronger the more of them there are; readable on dark and on light."""
-    if not count:
-        return Text("·", style="dim")
-    if right:
-        return Text(str(count), style="green")
-    return Text(str(count), style="bold red" if share >= 0.005 else "yellow" if share >= 0.002 else "")

@@ -1,7 +1,5 @@
 """`mnistcnn export`."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def export(
-    target: Annotated[Path, typer.Argument(metavar="FILE", help="Where the network goes.", show_default=False)],
+    target: Annotated[Path, typer.Argument(metavar="FILE", help="Where the network goes.")],
     checkpoint: o.CheckpointOption = None,
     format: Annotated[ExportFormat | None, o.output(help="What to write.", show_default="that of the suffix")] = None,
     input_type: Annotated[
@@ -31,11 +29,10 @@ def export(
         from mnistcnn import exporting
 
         result = exporting.export(target, checkpoint, format=format, input_type=input_type, observer=observer)
-
     show_json(result.to_dict()) if json else show_export(result)
 
 
-def show_export(result: Export) -> None:
+def show_export(result: "Export") -> None:
     """What `export` has written."""
     pairs = [
         ("written", f"{result.path} ({result.format}, {result.size:,} bytes)"),

@@ -1,7 +1,5 @@
 """The options that several commands share, and the panels of the help. Imports no torch."""
 
-from __future__ import annotations
-
 import re
 from functools import partial
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What the commands print with: results go to stdout, everything else to stderr."""
 
-from __future__ import annotations
-
 import sys
 import textwrap
 from collections.abc import Iterable, Mapping
@@ -18,7 +16,7 @@ from mnistcnn.results import to_json
 
 def stdout() -> Console:
     """The console of results; plain text of whatever width it takes where it isn't a terminal."""
-    return Console(file=sys.stdout, highlight=False, markup=False, emoji=False, soft_wrap=False)
+    return Console(file=sys.stdout, highlight=False, markup=False, emoji=False)
 
 
 def stderr() -> Console:
@@ -44,14 +42,10 @@ def print_line(console: Console, text: object, name: str = "", style: str = "", 
     """
     shown = printable(text)
     if console.is_terminal:
-        shown = textwrap.fill(
-            shown,
-            console.width,
-            initial_indent=name,
-            subsequent_indent=" " * indent,
-            break_long_words=False,
-            break_on_hyphens=False,
-        )[len(name) :]
+        wrapper = textwrap.TextWrapper(
+            console.width, name, " " * indent, break_long_words=False, break_on_hyphens=False
+        )
+        shown = wrapper.fill(shown)[len(name) :]
     console.print(Text.assemble((name, style), (shown, "" if name else style)), soft_wrap=True)
 
 

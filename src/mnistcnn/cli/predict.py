@@ -1,7 +1,5 @@
 """`mnistcnn predict`."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -23,9 +21,7 @@ if TYPE_CHECKING:
 def predict(
     images: Annotated[
         list[str],
-        typer.Argument(
-            metavar="IMAGE...", help="Pictures, or folders of them; - is standard input.", show_default=False
-        ),
+        typer.Argument(metavar="IMAGE...", help="Pictures, or folders of them; - is standard input."),
     ],
     checkpoint: o.CheckpointOption = None,
     device: o.DeviceOption = "auto",
@@ -72,7 +68,7 @@ def predict(
         raise typer.Exit(1)
 
 
-def show_prediction(prediction: Prediction, name_width: int) -> None:
+def show_prediction(prediction: "Prediction", name_width: int) -> None:
     """One picture's line: name, digit, confidence as a bar, the runners-up; its error goes to stderr."""
     if prediction.error is not None:
         show_error(MnistCnnError(prediction.error))
@@ -81,7 +77,7 @@ def show_prediction(prediction: Prediction, name_width: int) -> None:
     digit = str(prediction.digit if prediction.digit is not None else "?" if prediction.unsure else "–")
     line.append(digit, style="bold green" if prediction.digit is not None else "bold yellow")
     if prediction.confidence is not None:
-        line.append(f"  {_bar(prediction.confidence)} {percent(prediction.confidence, 1):>7}")
+        line.append(f"  {'█' * round(10 * prediction.confidence):░<10} {percent(prediction.confidence, 1):>7}")
     named = [f" {candidate.digit} {percent(candidate.confidence, 1)}" for candidate in prediction.top]
     shown = [one for one in named if not one.endswith(" 0.0 %")]
     if prediction.unsure:
@@ -92,8 +88,3 @@ def show_prediction(prediction: Prediction, name_width: int) -> None:
     stdout().print(line, soft_wrap=True)
     if prediction.warning is not None:
         show_note(f"{prediction.path}: {prediction.warning}.", warning=True)
-
-
-def _bar(share: float, width: int = 10) -> str:
-    filled = round(share * width)
-    return "█" * filled + "░" * (width - filled)

@@ -1,7 +1,5 @@
 """How a running command shows that it runs: bars on a terminal, plain lines elsewhere, nothing when quiet."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,8 +9,6 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 
 from mnistcnn.cli.output import percent, print_line, show_note, stderr
 from mnistcnn.events import EpochResult, Event, Note, Observer, StepResult, TrainStart, Transfer, ignore
-
-_REFRESHES = 4  # a second; each costs about a millisecond
 
 
 @contextmanager
@@ -24,7 +20,8 @@ def watching(*, quiet: bool) -> Iterator[Observer]:
     elif not console.is_terminal:
         yield Lines(console)
     else:
-        with Bars(console) as bars:
+        bars = Bars(console)
+        with bars.progress:
             yield bars
 
 
@@ -46,8 +43,6 @@ class Lines:
             case EpochResult():
                 wide = not self._console.is_terminal or self._console.width >= 100
                 print_line(self._console, _epoch_line(event, self._epochs, "accuracy " if wide else ""))
-            case StepResult() | Transfer():
-                pass
 
 
 class _Progress(Progress):
@@ -63,7 +58,7 @@ class Bars(Lines):
 
     def __init__(self, console: Console) -> None:
         super().__init__(console)
-        self._progress = _Progress(
+        self.progress = _Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=None),
             TextColumn("{task.fields[live]}"),
@@ -71,23 +66,17 @@ class Bars(Lines):
             TimeRemainingColumn(compact=True),
             console=console,
             transient=True,
-            refresh_per_second=_REFRESHES,
+            refresh_per_second=4,  # each costs about a millisecond
         )
         self._tasks: dict[str, TaskID] = {}
-
-    def __enter__(self) -> Bars:
-        self._progress.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._progress.stop()
 
     def __call__(self, event: Event) -> None:
         """Move the bars, and print what is worth a line."""
         super().__call__(event)
         match event:
             case TrainStart():
-                self._clear()
+                for name in list(self._tasks):
+                    self._remove(name)
                 self._update("training", event.done_steps, event.steps, "")
             case StepResult():
                 self._update("training", event.done_steps, event.all_steps, f"epoch {event.epoch}/{self._epochs}")
@@ -99,22 +88,16 @@ class Bars(Lines):
                 if event.total and event.done >= event.total:
                     self._remove(event.what)
             case EpochResult() if "epoch" in self._tasks and event.epoch < self._epochs:
-                self._progress.reset(self._tasks["epoch"])
-            case EpochResult() | Note():
-                pass
+                self.progress.reset(self._tasks["epoch"])
 
     def _update(self, name: str, done: int, total: int | None, live: str) -> None:
         if name not in self._tasks:
-            self._tasks[name] = self._progress.add_task(name, total=total, live=live)
-        self._progress.update(self._tasks[name], completed=done, total=total, live=live)
+            self._tasks[name] = self.progress.add_task(name, total=total, live=live)
+        self.progress.update(self._tasks[name], completed=done, total=total, live=live)
 
     def _remove(self, name: str) -> None:
         if name in self._tasks:
-            self._progress.remove_task(self._tasks.pop(name))
-
-    def _clear(self) -> None:
-        for name in list(self._tasks):
-            self._remove(name)
+            self.progress.remove_task(self._tasks.pop(name))
 
 
 def _start_line(event: TrainStart) -> str:

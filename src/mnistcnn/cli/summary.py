@@ -1,7 +1,5 @@
 """`mnistcnn summary`."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -32,11 +30,10 @@ def summary(
         from mnistcnn.summary import summarise
 
         result = summarise(checkpoint, batch_size=batch_size, plot=plot, observer=observer)
-
     show_json(result.to_dict()) if json else show_summary(result)
 
 
-def show_summary(result: ModelSummary) -> None:
+def show_summary(result: "ModelSummary") -> None:
     """The table of `summary`."""
     title = "MnistCNN: 1×28×28 picture in, 10 logits out"
     table = new_table(title, "layer", "what it does", "output", "parameters", "multiply-adds", words=2)

@@ -1,7 +1,5 @@
 """`mnistcnn train`."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable
 from dataclasses import fields
@@ -22,7 +20,7 @@ if TYPE_CHECKING:
 
 def _with_settings(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command an option for each field of `TrainConfig` in the place of its `**settings`."""
-    signature = inspect.signature(command, eval_str=True)
+    signature = inspect.signature(command)
     context, *own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
     options = []
     for field in fields(TrainConfig):
@@ -77,7 +75,7 @@ def _was_given(ctx: typer.Context, name: str) -> bool:
     return source is not None and source.name != "DEFAULT"
 
 
-def show_training(result: TrainResult) -> None:
+def show_training(result: "TrainResult") -> None:
     """The table at the end of `train`."""
     table = new_table(f"Trained on {data_name(result.data['dataset'])}", "split", "pictures", "accuracy", "loss")
     splits = {"train (on the way)": result.train, "validation": result.validation, "test": result.test}
