@@ -46,7 +46,7 @@ def options_table(command: str) -> str:
         else:
             continue
         default = parameter.show_default if isinstance(parameter.show_default, str) else parameter.default
-        shown = "" if default in (None, False, ()) or parameter.required else f"{default}"
+        shown = "on" if default is True else "" if default in (None, ()) or default is False else f"{default}"
         meaning = (parameter.help or "").replace("|", "\\|")
         variable = f" (`{parameter.envvar}`)" if parameter.envvar else ""
         lines.append(f"| {option} | {shown} | {meaning}{variable} |")
