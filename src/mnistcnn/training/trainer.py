@@ -222,15 +222,9 @@ class Trainer:
 
     def state_dict(self) -> TrainerState:
         """What `load_state_dict` goes on from."""
-        return TrainerState(
-            weights={name: tensor.cpu() for name, tensor in self.model.state_dict().items()},
-            optimizer=self.optimizer.state_dict()["state"],
-            sampler=self._sampler.state_dict(),
-            step=self.step,
-            running=self._running,
-            history=self.history,
-            best_weights=self.best_weights,
-        )
+        weights = {name: tensor.cpu() for name, tensor in self.model.state_dict().items()}
+        optimizer, sampler = self.optimizer.state_dict()["state"], self._sampler.state_dict()
+        return TrainerState(weights, optimizer, sampler, self.step, self._running, self.history, self.best_weights)
 
     def load_state_dict(self, state: TrainerState) -> None:
         """Go on from `state`, on this device. `ValueError` or `RuntimeError` where it is of another run."""
