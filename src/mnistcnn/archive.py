@@ -55,9 +55,8 @@ def _read_zip(path: Path) -> bytes:
         with path.open("rb") as stream:
             content = stream.read(MOST_BYTES + 1)
     except FileNotFoundError as error:
-        raise CheckpointError(
-            f"There is no checkpoint {path}.", "Make one with `mnistcnn train`, or name another."
-        ) from error
+        hint = "Make one with `mnistcnn train`, or name another."
+        raise CheckpointError(f"There is no checkpoint {path}.", hint) from error
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{path} can't be read: {getattr(error, 'strerror', None) or error}.") from error
     if len(content) > MOST_BYTES:

@@ -103,7 +103,13 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     try:
         if "format" not in content and "weights" not in content:
             return Checkpoint(path, check_weights(content))
-        _check_header(content)
+        number = content.get("format")
+        if content.get("kind") != KIND:
+            raise ValueError(f"it is not a {KIND}")
+        if not isinstance(number, int) or isinstance(number, bool) or number < 1:
+            raise ValueError("its format number makes no sense")
+        if number > FORMAT:
+            raise ValueError(f"it has format {number}, and this mnistcnn knows up to {FORMAT}; upgrade it")
         weights, temperature = check_weights(content.get("weights")), content.get("temperature")
         if not isinstance(temperature, float) or not math.isfinite(temperature) or temperature <= 0:
             raise ValueError("its temperature makes no sense")
@@ -119,13 +125,3 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         )
     except ValueError as error:
         raise CheckpointError(f"{path} is not a checkpoint of this network: {error}.") from error
-
-
-def _check_header(content: Mapping[Any, Any]) -> None:
-    number = content.get("format")
-    if content.get("kind") != KIND:
-        raise ValueError(f"it is not a {KIND}")
-    if not isinstance(number, int) or isinstance(number, bool) or number < 1:
-        raise ValueError("its format number makes no sense")
-    if number > FORMAT:
-        raise ValueError(f"it has format {number}, and this mnistcnn knows up to {FORMAT}; upgrade it")

@@ -145,11 +145,9 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         for name, (_, setting) in self.settings().items():
-            if setting.min is None:
-                continue
-            value, excluded = getattr(self, name), setting.min_excluded
-            if not setting.min <= value <= setting.max or (excluded and value == setting.min):  # NaN is out of any
-                bounds = f"{'more than' if excluded else 'at least'} {setting.min} and at most {setting.max}"
+            least, value, excluded = setting.min, getattr(self, name), setting.min_excluded
+            if least is not None and (not least <= value <= setting.max or (excluded and value == least)):
+                bounds = f"{'more than' if excluded else 'at least'} {least} and at most {setting.max}"
                 raise UsageError(f"{name} must be {bounds}, not {value}.", setting=name)
 
     def to_dict(self) -> dict[str, Any]:
@@ -163,10 +161,9 @@ class TrainConfig:
         values = {"threads": 0, **values}  # which the first checkpoints don't say
         if set(values) != set(settings):
             raise ValueError(f"settings {sorted(set(values) ^ set(settings))} missing or unknown")
-        made: dict[str, Any] = {}
         for name, (kind, _) in settings.items():
-            got, text = values[name], issubclass(kind, str)
-            if isinstance(got, bool) or not isinstance(got, str if text else kind | int):
-                raise TypeError(f"setting {name} is {type(got).__name__}")
-            made[name] = kind(got) if text else got
-        return cls(**made)
+            text, found = issubclass(kind, str), type(values[name])
+            if found not in ((str,) if text else (int, kind)):
+                raise TypeError(f"setting {name} is {found.__name__}")
+            values[name] = kind(values[name]) if text else values[name]
+        return cls(**values)

@@ -11,7 +11,7 @@ from torch import distributed as dist
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from mnistcnn.errors import PeerError, UsageError
+from mnistcnn.errors import TrainingError, UsageError
 from mnistcnn.world import World
 
 T = TypeVar("T")
@@ -21,7 +21,7 @@ _LOST = re.compile(r"gloo|nccl|connection|socket|timed out|timeout|store|peer", 
 
 @contextmanager
 def process_group(world: World) -> Iterator[None]:
-    """Join the processes: gloo between CPUs, nccl between CUDA devices. `PeerError` where they are lost."""
+    """Join the processes: gloo between CPUs, nccl between CUDA devices. `TrainingError` where they are lost."""
     if world.size == 1:
         yield
         return
@@ -32,10 +32,8 @@ def process_group(world: World) -> Iterator[None]:
     except RuntimeError as error:
         if not _LOST.search(f"{type(error).__name__} {error}"):
             raise
-        raise PeerError(
-            "Another process of this run ended or can't be reached.",
-            "What it had saved is kept: go on with `mnistcnn train --resume`, with as many processes as you like.",
-        ) from error
+        hint = "What it had saved is kept: go on with `mnistcnn train --resume`, with as many processes as you like."
+        raise TrainingError("Another process of this run ended or can't be reached.", hint) from error
     finally:
         if dist.is_initialized():
             dist.destroy_process_group()

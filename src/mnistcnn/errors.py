@@ -54,11 +54,7 @@ class PictureError(MnistCnnError):
 
 
 class TrainingError(MnistCnnError):
-    """Training can't go on: it diverged, or another run holds its files."""
-
-
-class PeerError(TrainingError):
-    """Another process of the same run is gone."""
+    """Training can't go on: it diverged, another run holds its files, or another process of it is gone."""
 
 
 class MissingPackageError(MnistCnnError):

@@ -16,11 +16,7 @@ BATCH_SIZE = 1_000  # images at a time
 
 
 def predict_logits(
-    model: MnistCNN,
-    images: torch.Tensor,
-    compute: Compute,
-    batch_size: int = BATCH_SIZE,
-    world: World | None = None,
+    model: MnistCNN, images: torch.Tensor, compute: Compute, batch_size: int = BATCH_SIZE, world: World | None = None
 ) -> torch.Tensor:
     """Logits, (N, 10) float32 on the CPU, of images (N, 1, 28, 28) uint8; the model's mode is put back.
 

@@ -15,7 +15,7 @@ from mnistcnn.config import Files
 from mnistcnn.data import DataSplits
 from mnistcnn.errors import CheckpointError, OutputError
 from mnistcnn.evaluation import confusion_matrix
-from mnistcnn.events import EpochResult, Note, Observer, ignore
+from mnistcnn.events import EpochResult, Note, Observer
 from mnistcnn.metrics import compute_metrics, predict_logits
 from mnistcnn.plots import CONFUSION, CURVES, MISTAKES, plot_evaluation, plot_training
 from mnistcnn.results import Environment, Metrics, Result, to_json
@@ -51,9 +51,7 @@ def output_paths(files: Files) -> list[Path]:
     return [files.output_dir / name for name in (HISTORY, CURVES, CONFUSION, MISTAKES)]
 
 
-def finish(
-    trainer: Trainer, data: DataSplits, files: Files, started: float, observer: Observer = ignore
-) -> TrainResult:
+def finish(trainer: Trainer, data: DataSplits, files: Files, started: float, observer: Observer) -> TrainResult:
     """Calibrate and test the kept weights, write the checkpoint, then history and plots.
 
     The network of another run that the checkpoint replaces is kept beside it. `started` is the `time.perf_counter`
@@ -62,14 +60,14 @@ def finish(
     result, logits = _test(trainer, data, files)
     if not trainer.world.is_main:
         return result
-    about = result.to_dict()
+    metrics = {key: result.to_dict()[key] for key in ("train", "validation", "test", "best_epoch")}
     checkpoint = Checkpoint(
         files.checkpoint,
         trainer.best_weights,
         result.temperature,
         trainer.config,
         result.data,
-        {key: about[key] for key in ("train", "validation", "test", "best_epoch")},
+        metrics,
         result.environment,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )

@@ -29,27 +29,20 @@ class UnfinishedRun:
 
 def save_unfinished(path: Path, run: UnfinishedRun) -> None:
     """Write it atomically. Raises `OutputError`."""
-    state = run.state
-    best_epoch = best_of(state.history).epoch if state.history else 0
+    about = {"config": run.config.to_dict(), "data": run.data, "seconds": run.seconds}
+    state, history = run.state, run.state.history
     content = {
-        "format": FORMAT,
-        "kind": KIND,
-        "config": run.config.to_dict(),
-        "data": run.data,
-        "seconds": run.seconds,
-        "state": {
-            "weights": state.weights,
-            "optimizer": state.optimizer,
-            **state.sampler,
-            "epoch": len(state.history) + 1,
-            "step": state.step,
-            "tally": list(astuple(state.running)),
-            "history": [asdict(epoch) for epoch in state.history],
-            "best_epoch": best_epoch,
-            "best_weights": state.best_weights,
-        },
+        "weights": state.weights,
+        "optimizer": state.optimizer,
+        **state.sampler,
+        "epoch": len(history) + 1,
+        "step": state.step,
+        "tally": list(astuple(state.running)),
+        "history": [asdict(epoch) for epoch in history],
+        "best_epoch": best_of(history).epoch if history else 0,
+        "best_weights": state.best_weights,
     }
-    save_archive(path, content)
+    save_archive(path, {"format": FORMAT, "kind": KIND, **about, "state": content})
 
 
 def load_unfinished(path: Path) -> UnfinishedRun:
@@ -61,10 +54,8 @@ def load_unfinished(path: Path) -> UnfinishedRun:
         config, data = check_config(content.get("config")), check_plain(content.get("data"), "data")
         return UnfinishedRun(config, data, float(content.get("seconds", 0.0)), _read_state(content.get("state")))
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise CheckpointError(
-            f"{path} is not an unfinished run that can be resumed: {error}.",
-            "`mnistcnn train --restart` begins anew and replaces it.",
-        ) from error
+        message = f"{path} is not an unfinished run that can be resumed: {error}."
+        raise CheckpointError(message, "`mnistcnn train --restart` begins anew and replaces it.") from error
 
 
 def _read_state(content: object) -> TrainerState:

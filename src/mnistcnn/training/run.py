@@ -19,9 +19,6 @@ from mnistcnn.training.resume import UnfinishedRun, load_unfinished, save_unfini
 from mnistcnn.training.trainer import Trainer
 from mnistcnn.world import World
 
-SAVE_EVERY = 30.0  # seconds
-CHANGEABLE = ("epochs", "device")  # of an unfinished run
-
 
 def train(
     config: TrainConfig | None = None,
@@ -30,7 +27,7 @@ def train(
     resume: bool = False,
     restart: bool = False,
     given: Iterable[str] = (),
-    save_every: float = SAVE_EVERY,
+    save_every: float = 30.0,
     observer: Observer = ignore,
     stop: Stop | None = None,
 ) -> TrainResult:
@@ -96,11 +93,9 @@ def merge_settings(stored: TrainConfig, wanted: TrainConfig, given: Iterable[str
     """The stored settings, with `epochs` and `device` from `wanted` if given; `UsageError` for other differences."""
     changed = {name: getattr(wanted, name) for name in given if getattr(stored, name) != getattr(wanted, name)}
     for name, value in changed.items():
-        if name not in CHANGEABLE:
-            raise UsageError(
-                f"The unfinished run has {flag(name)} {getattr(stored, name)}, and {flag(name)} {value} was given.",
-                f"Leave out {flag(name)} to go on, or begin anew with --restart.",
-            )
+        if name not in ("epochs", "device"):
+            told = f"The unfinished run has {flag(name)} {getattr(stored, name)}, and {flag(name)} {value} was given."
+            raise UsageError(told, f"Leave out {flag(name)} to go on, or begin anew with --restart.")
     if "epochs" in changed:
         told = (
             f"The learning rate was planned for {stored.epochs} epochs and is replanned for {wanted.epochs}: the "
@@ -144,23 +139,13 @@ def _go_on(trainer: Trainer, unfinished: UnfinishedRun, data: DataSplits, files:
 
 
 def _train(
-    trainer: Trainer,
-    data: DataSplits,
-    files: Files,
-    started: float,
-    save_every: float,
-    observer: Observer,
-    stop: Stop,
+    trainer: Trainer, data: DataSplits, files: Files, started: float, save_every: float, observer: Observer, stop: Stop
 ) -> None:
     """Train to the end of the last epoch, saving the state on the way; `Interrupted` where `stop` says so."""
-    environment = trainer.compute.environment()
-    done, step = trainer.done_steps, trainer.step
-    observer(
-        TrainStart(trainer.config.epochs, trainer.all_steps, done, trainer.epoch, step, environment, data.describe())
-    )
-    watch = ContentionWatch()
+    environment, place = trainer.compute.environment(), (trainer.done_steps, trainer.epoch, trainer.step)
+    observer(TrainStart(trainer.config.epochs, trainer.all_steps, *place, environment, data.describe()))
+    watch, saved = ContentionWatch(), time.perf_counter()
     watched = environment.device == "cpu" and environment.threads > 1
-    saved = time.perf_counter()
     with stop.deferred():
         for event in trainer.run(stop):
             observer(event)
@@ -184,11 +169,9 @@ def _save(trainer: Trainer, data: DataSplits, files: Files, started: float) -> N
     if not trainer.world.is_main:
         return
     trainer.check_finite()
-    seconds = time.perf_counter() - started
+    path, seconds = files.unfinished, time.perf_counter() - started
     try:
-        run = UnfinishedRun(trainer.config, data.describe(), seconds, trainer.state_dict())
-        save_unfinished(files.unfinished, run)
+        save_unfinished(path, UnfinishedRun(trainer.config, data.describe(), seconds, trainer.state_dict()))
     except OutputError as error:
-        path = files.unfinished
         kept = f"What was saved before is in {path}." if path.exists() else "Nothing was saved before."
         raise OutputError(f"{error.message} {kept}", "Make room; `mnistcnn train --resume` goes on.") from error

@@ -87,9 +87,7 @@ class Trainer:
         self.config, self.compute, self.world = config, compute, world or World()
         self.model = MnistCNN(weights).to(device=compute.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._network = data_parallel(self.model, self.world, compute.device)
-        self.optimizer = torch.optim.AdamW(
-            self.model.parameters(), lr=config.lr, weight_decay=config.weight_decay, fused=True
-        )
+        self.optimizer = torch.optim.AdamW(self.model.parameters(), weight_decay=config.weight_decay, fused=True)
         self.step = 0  # steps done in the epoch under way
         self.history: list[EpochResult] = []
         self.best_weights: dict[str, torch.Tensor] = {}
@@ -109,21 +107,17 @@ class Trainer:
     @property
     def all_steps(self) -> int:
         """Steps in the whole run."""
-        return self._steps_before(self.config.epochs + 1)
+        return self.steps(1) + (self.config.epochs - 1) * self.steps(2)
 
     @property
     def done_steps(self) -> int:
         """Steps of the run that have been done."""
-        return self._steps_before(self.epoch) + self.step
-
-    def _steps_before(self, epoch: int) -> int:
-        return 0 if epoch == 1 else self.steps(1) + (epoch - 2) * self.steps(2)
+        return self.step + (self.steps(1) + (self.epoch - 2) * self.steps(2) if self.history else 0)
 
     def run(self, stop: Callable[[], bool] = lambda: False) -> Iterator[StepResult | EpochResult]:
         """Train to the end of the last epoch: a `StepResult` every few steps, an `EpochResult` an epoch.
 
-        Stops after the step in which `stop` becomes true. Raises `TrainingError` when the loss or the
-        weights stop being finite.
+        Stops after the step in which `stop` becomes true. Raises `TrainingError` when loss or weights aren't finite.
         """
         self.model.train()
         while self.epoch <= self.config.epochs:
@@ -178,8 +172,7 @@ class Trainer:
     def _record(self, indices: torch.Tensor, figures: torch.Tensor, seconds: float) -> None:
         """Add up the last steps: `figures` (2, n) are loss and hit of the images `indices` (n,)."""
         losses, hits = figures
-        running = self._running
-        loss = running.loss
+        running, loss = self._running, self._running.loss
         batches = losses.double().split(self.config.batch_size)
         for step, batch in enumerate(batches, self.step - len(batches) + 1):
             loss += float(batch.sum())
@@ -191,13 +184,11 @@ class Trainer:
         )
 
     def _diverged(self, what: str, step: int) -> TrainingError:
+        place = f"at step {step:,} of {self.steps(self.epoch):,} in epoch {self.epoch}"
         default = TrainConfig().lr
         smaller = default if self.config.lr > default else self.config.lr / 10
-        return TrainingError(
-            f"Training diverged: the {what} stopped being finite at step {step:,} of {self.steps(self.epoch):,} "
-            f"in epoch {self.epoch}.",
-            f"Try a smaller learning rate, such as --lr {smaller:g}.",
-        )
+        hint = f"Try a smaller learning rate, such as --lr {smaller:g}."
+        return TrainingError(f"Training diverged: the {what} stopped being finite {place}.", hint)
 
     def check_finite(self) -> None:
         """Raise `TrainingError` if a weight isn't finite."""
