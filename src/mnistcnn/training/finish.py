@@ -52,7 +52,7 @@ def output_paths(files: Files) -> list[Path]:
 
 
 def finish(trainer: Trainer, data: DataSplits, files: Files, started: float, observer: Observer) -> TrainResult:
-    """Calibrate and test the kept weights, write the checkpoint, then history and plots.
+    """Calibrate and test the kept weights, write the checkpoint, then plots and history; the run isn't unfinished then.
 
     The network of another run that the checkpoint replaces is kept beside it. `started` is the `time.perf_counter`
     of the run's beginning. Raises `OutputError`; where it was a plot that failed, the checkpoint has been written.
@@ -86,6 +86,7 @@ def finish(trainer: Trainer, data: DataSplits, files: Files, started: float, obs
     except OutputError as error:
         message = f"{error.message} The weights are safe in {safe}."
         raise OutputError(message, "When there is room, `mnistcnn train --resume` writes the rest.") from error
+    files.unfinished.unlink(missing_ok=True)
     return result
 
 

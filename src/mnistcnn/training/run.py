@@ -58,10 +58,7 @@ def train(
             elif restart and world.is_main:
                 files.unfinished.unlink(missing_ok=True)
             _train(trainer, data, files, started, save_every, observer, stop)
-            result = finish(trainer, data, files, started, observer)
-        if world.is_main:
-            files.unfinished.unlink(missing_ok=True)
-    return result
+            return finish(trainer, data, files, started, observer)
 
 
 @contextmanager
