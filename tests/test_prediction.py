@@ -180,9 +180,9 @@ def test_all_kinds_of_images_go_together(pictures: Path, trained: Path) -> None:
         (np.full((28, 28), 255.0), r"^image 1 is an array of float64 with values beyond"),
         (np.full((28, 28), np.nan, np.float32), r"^image 1 is an array of float32 with values beyond"),
         (torch.zeros(28, 28, requires_grad=True), r"^image 1 can't be made a numpy array: "),
-        (["00.png", None], r"^image 2 is a NoneType, not a path, a PIL image or an array\.$"),
-        (b"00.png", r"^image 1 is a int, not a path"),
-        (7, r"^image 1 is a int, not a path"),
+        (["00.png", None], r"^image 2 is of type NoneType, not a path, a PIL image or an array\.$"),
+        (b"00.png", r"^image 1 is of type int, not a path"),
+        (7, r"^image 1 is of type int, not a path"),
     ],
 )
 def test_what_is_no_image_is_told_in_one_line(trained: Path, wrong: object, message: str) -> None:

@@ -162,7 +162,7 @@ def _each(images: ImageLike | Iterable[ImageLike]) -> Iterator[tuple[str, Path |
                 raise UsageError(f"{name} can't be made a numpy array: {error}") from error
             yield name, image_from_array(array, name)
         else:
-            raise UsageError(f"{name} is a {type(image).__name__}, not a path, a PIL image or an array.")
+            raise UsageError(f"{name} is of type {type(image).__name__}, not a path, a PIL image or an array.")
 
 
 def _preprocess_all(
