@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -74,6 +75,24 @@ def test_a_frame_around_the_picture_is_dropped() -> None:
     assert not kept[0, 0]
 
 
+@pytest.mark.parametrize(
+    "around",
+    [
+        [np.s_[:60, :], np.s_[-60:, :], np.s_[:, :60]],  # broad, along three edges
+        [np.s_[:80, :80]],  # a shadow in a corner
+        [np.s_[:2, 5:195], np.s_[:60, 20:22]],  # a line along one edge, with a branch
+    ],
+)
+def test_what_lies_around_the_digit_is_dropped(around: list[tuple[slice, slice]]) -> None:
+    mask = np.zeros((200, 200), dtype=bool)
+    mask[80:130, 100:110] = True
+    digit = mask.copy()
+    for place in around:
+        mask[place] = True
+    parts = find_components(mask)
+    assert np.array_equal(parts.mask(select_components(parts)), digit)
+
+
 def test_a_digit_that_touches_the_edge_is_kept() -> None:
     mask = np.zeros((100, 60), dtype=bool)
     mask[:, 25:35] = True
@@ -83,6 +102,7 @@ def test_a_digit_that_touches_the_edge_is_kept() -> None:
 def test_ruled_lines_are_taken_out_and_crossing_strokes_kept() -> None:
     ink = np.zeros((200, 300), dtype=np.float32)
     ink[40:160, 140:152] = 1
+    ink[62:100, 40:60] = 1  # hangs from a line, and does not cross it
     ink[60:62] = ink[120:122] = 0.9
     cleaned = remove_rules(ink)
     assert not cleaned[60:62, 10:130].any()
