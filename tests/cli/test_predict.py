@@ -58,4 +58,4 @@ def test_the_samples_are_read_and_named_shortly() -> None:
 def test_either_pictures_or_the_samples(arguments: list[str]) -> None:
     result = invoke("predict", *arguments)
     assert result.exit_code == 2
-    assert result.stderr.startswith("Error: Name pictures to read, or give --sample.")
+    assert result.stderr.startswith("Error: Give either IMAGE... or --sample.")

@@ -46,7 +46,7 @@ def predict(
 ) -> None:
     """Read the digits on pictures: photographs, scans, drawings."""
     if bool(images) == sample:
-        raise UsageError("Name pictures to read, or give --sample.", "For example: mnistcnn predict photo.jpg")
+        raise UsageError("Give either IMAGE... or --sample.", "For example: mnistcnn predict photo.jpg")
     from mnistcnn.checkpoint import find_checkpoint, load_checkpoint
     from mnistcnn.prediction import Predictor, find_images
 
