@@ -5,7 +5,6 @@ from typing import Annotated
 
 from mnistcnn.cli import options as o
 from mnistcnn.cli.output import show_note
-from mnistcnn.cli.progress import watching
 
 PORT = 8028
 
@@ -24,6 +23,7 @@ def draw(
     from mnistcnn.extras import require
 
     require("`mnistcnn draw`", "draw", "starlette", "uvicorn")
+    from mnistcnn.cli.progress import watching
     from mnistcnn.web.reader import Reader
     from mnistcnn.web.server import open_browser, serve
 

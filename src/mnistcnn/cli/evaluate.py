@@ -9,7 +9,6 @@ from rich.text import Text
 
 from mnistcnn.cli import options as o
 from mnistcnn.cli.output import data_name, new_table, percent, print_line, show_json, show_pairs, stdout, written
-from mnistcnn.cli.progress import watching
 from mnistcnn.config import DatasetName, Split
 from mnistcnn.errors import GateError
 
@@ -36,6 +35,8 @@ def evaluate(
     quiet: o.QuietOption = False,
 ) -> None:
     """Measure a trained network: accuracy, confusion, scores per digit, calibration."""
+    from mnistcnn.cli.progress import watching
+
     with watching(quiet=quiet) as observer:
         from mnistcnn import evaluation
 

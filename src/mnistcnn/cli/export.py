@@ -7,7 +7,6 @@ import typer
 
 from mnistcnn.cli import options as o
 from mnistcnn.cli.output import show_json, show_pairs
-from mnistcnn.cli.progress import watching
 from mnistcnn.config import ExportFormat, InputType
 
 if TYPE_CHECKING:
@@ -25,6 +24,8 @@ def export(
     quiet: o.QuietOption = False,
 ) -> None:
     """Write the network for other programs: ONNX or safetensors. Needs the extra onnx or safetensors."""
+    from mnistcnn.cli.progress import watching
+
     with watching(quiet=quiet) as observer:
         from mnistcnn import exporting
 

@@ -10,7 +10,6 @@ from rich.text import Text
 from mnistcnn.cli import options as o
 from mnistcnn.cli.blocks import show_frames
 from mnistcnn.cli.output import percent, printable, show_error, show_json, show_note, stdout
-from mnistcnn.cli.progress import watching
 from mnistcnn.errors import MnistCnnError
 from mnistcnn.events import Transfer
 
@@ -42,6 +41,7 @@ def predict(
 ) -> None:
     """Read the digits on pictures: photographs, scans, drawings."""
     from mnistcnn.checkpoint import find_checkpoint, load_checkpoint
+    from mnistcnn.cli.progress import watching
     from mnistcnn.prediction import Predictor, find_images
 
     with watching(quiet=quiet) as observer:

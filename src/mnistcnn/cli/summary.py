@@ -8,7 +8,6 @@ import typer
 
 from mnistcnn.cli import options as o
 from mnistcnn.cli.output import data_name, new_table, percent, show_json, show_pairs, stdout, written
-from mnistcnn.cli.progress import watching
 from mnistcnn.config import TrainConfig
 from mnistcnn.results import Environment
 
@@ -26,6 +25,8 @@ def summary(
     quiet: o.QuietOption = False,
 ) -> None:
     """Explain the network layer by layer, and what training made of it."""
+    from mnistcnn.cli.progress import watching
+
     with watching(quiet=quiet) as observer:
         from mnistcnn.summary import summarise
 

@@ -10,7 +10,6 @@ import typer
 
 from mnistcnn.cli import options as o
 from mnistcnn.cli.output import data_name, new_table, percent, show_json, show_pairs, stdout, written
-from mnistcnn.cli.progress import watching
 from mnistcnn.config import DEFAULT_CHECKPOINT, DEFAULT_OUTPUT_DIR, Files, TrainConfig
 from mnistcnn.world import World
 
@@ -52,6 +51,8 @@ def train(
     **settings: Any,
 ) -> None:
     """Train the network, test it, write it and the pictures of its training."""
+    from mnistcnn.cli.progress import watching
+
     config = TrainConfig(**settings)
     with watching(quiet=quiet or not World.from_environment().is_main) as observer:
         from mnistcnn.training import run
