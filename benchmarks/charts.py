@@ -1,4 +1,4 @@
-"""The two pictures of the benchmark in the README, drawn from what `python -m benchmarks --full --json FILE` wrote.
+"""The two charts in docs/performance.md, drawn from what `python -m benchmarks --full --json FILE` wrote.
 
 python -m benchmarks.charts FILE [FOLDER]
 """
@@ -13,7 +13,7 @@ from typing import Any
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-FOLDER = Path(__file__).parent / "readme"
+FOLDER = Path(__file__).parents[1] / "docs" / "images"
 COLOURS = {"mnistcnn": "#0072b2", "plain script": "#d55e00", "Keras": "#009e73"}
 PARTS = {
     "pictures": "#e69f00",
@@ -81,7 +81,7 @@ def draw_parts(parts: dict[str, dict[str, float]], floor: float, path: Path) -> 
 
 
 def draw(results: dict[str, Any], folder: Path = FOLDER) -> None:
-    """Both pictures."""
+    """Both charts."""
     folder.mkdir(parents=True, exist_ok=True)
     draw_contenders(results["curves"], folder / "contenders.png")
     draw_parts(results["parts"], results["floor_seconds"], folder / "parts.png")

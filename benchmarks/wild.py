@@ -1,4 +1,4 @@
-"""MNIST digits rendered back into the wild: the test set of `picture.py`, which is not tuned on it.
+"""MNIST digits rendered back into the wild: the test set of `preprocessing`, which is not tuned on it.
 
 Each kind takes a digit as MNIST has it, (28, 28) uint8, and a generator, and gives a picture file as people
 have them: its bytes and its suffix.

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,14 @@ def test_everything_public_can_be_imported() -> None:
         assert getattr(mnistcnn, name).__doc__
     with pytest.raises(AttributeError, match="nonsense"):
         _ = mnistcnn.nonsense
+
+
+def test_completion_finds_every_public_name() -> None:
+    assert {*mnistcnn.__all__, "__version__"} <= set(dir(mnistcnn))
+
+
+def test_the_version_is_that_of_the_distribution() -> None:
+    assert mnistcnn.__version__ == metadata.version("mnistcnn")
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:

@@ -66,6 +66,9 @@ def test_a_missing_setting_is_refused() -> None:
     for field in fields(TrainConfig):
         values = TrainConfig().to_dict()
         del values[field.name]
+        if field.name == "threads":  # which the first checkpoints don't say
+            assert TrainConfig.from_dict(values).threads == 0
+            continue
         with pytest.raises(ValueError, match=field.name):
             TrainConfig.from_dict(values)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -11,7 +12,7 @@ from mnistcnn.checkpoint import load_checkpoint
 from mnistcnn.errors import CheckpointError
 from tests.conftest import invoke
 
-FUZZ = settings(max_examples=60, deadline=5_000, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FUZZ = settings(max_examples=60, deadline=20_000, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @st.composite
@@ -101,9 +102,19 @@ WORDS = st.sampled_from(
 ) | st.text(st.characters(codec="utf-8", exclude_characters="/\0"), max_size=8)
 
 
+@pytest.fixture
+def _offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("the network was asked for MNIST")
+
+    monkeypatch.setattr("mnistcnn.data.cache.download_mnist", refuse)
+
+
+@pytest.mark.usefixtures("_offline")
 @settings(FUZZ, max_examples=120)
 @example(["train"])
 @example(["train", "-o", "."])
+@example(["evaluate"])
 @given(st.lists(WORDS, max_size=7))
 def test_any_command_line_ends_with_a_documented_code(words: list[str]) -> None:
     if "train" in words[:1] and "synthetic" in words:
@@ -111,7 +122,8 @@ def test_any_command_line_ends_with_a_documented_code(words: list[str]) -> None:
     if any(word.startswith(("--i", "--s", "--m")) for word in words):
         return  # --install-completion would write into the home folder, and its abbreviations
     before = set(Path.cwd().parent.parent.iterdir())
-    result = invoke(*words, "--data-dir", "/dev/null") if words[:1] == ["train"] else invoke(*words)
+    off_the_network = ["--data-dir", "/dev/null"] if words[:1] in (["train"], ["evaluate"]) else []
+    result = invoke(*words, *off_the_network)
     assert result.exit_code in (0, 1, 2, 3)
     assert "Traceback" not in result.output
     assert set(Path.cwd().parent.parent.iterdir()) == before

@@ -1,9 +1,11 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 
 from mnistcnn import prediction
@@ -11,9 +13,9 @@ from mnistcnn.calibration import probabilities
 from mnistcnn.checkpoint import load_checkpoint
 from mnistcnn.data import load_dataset
 from mnistcnn.device import Compute
-from mnistcnn.errors import PictureError
+from mnistcnn.errors import PictureError, UsageError
 from mnistcnn.metrics import predict_logits
-from mnistcnn.prediction import find_images, predict
+from mnistcnn.prediction import ImageLike, find_images, predict
 from tests.conftest import TINY_CONFIG
 
 
@@ -110,3 +112,80 @@ def test_predictions_are_plain(pictures: Path, trained: Path) -> None:
     assert set(record) == {"path", "digit", "confidence", "top", "warning", "error", "unsure"}
     json.dumps(record)
     assert torch.get_num_threads() >= 1
+
+
+def drawing() -> NDArray[np.uint8]:
+    """A light 7 on dark colours, (90, 60, 4) uint8, opaque."""
+    pixels = np.full((90, 60, 4), (20, 40, 60, 255), dtype=np.uint8)
+    pixels[20:28, 15:45] = 255
+    pixels[28:75, 35:43] = (250, 240, 200, 255)
+    return pixels
+
+
+def shapes() -> dict[str, NDArray[np.uint8]]:
+    """The drawing in each shape that an array may have, and once with holes."""
+    pixels, holes = drawing(), drawing()
+    holes[:, :, 3] = holes[:, :, 0]
+    return {"grey": pixels[:, :, 0], "rgb": pixels[:, :, :3], "rgba": pixels, "holes": holes}
+
+
+@pytest.mark.parametrize("shape", shapes())
+def test_an_array_its_image_and_its_file_are_read_alike(trained: Path, shape: str) -> None:
+    array = shapes()[shape]
+    image = Image.fromarray(array)
+    image.save("seven.png")
+    (expected,) = predict("seven.png", trained, top_k=10)
+    assert expected.path == "seven.png" and expected.digit is not None
+    given: list[ImageLike] = [array, image, array / 255, (array / np.float32(255)), torch.from_numpy(array.copy())]
+    for one in given:
+        assert predict(one, trained, top_k=10) == [replace(expected, path="image 1")]
+    together = predict(given, trained, top_k=10)
+    assert [p.path for p in together] == [f"image {n}" for n in range(1, 6)]
+    assert [p.digit for p in together] == [expected.digit] * 5
+    with Image.open("seven.png") as opened:
+        assert predict(opened, trained, top_k=10) == [replace(expected, path="image 1")]
+
+
+def test_a_framed_array_is_read_as_it_is(pictures: Path, trained: Path) -> None:
+    with Image.open(pictures / "03.png") as image:
+        array = np.asarray(image)
+    assert array.shape == (28, 28)
+    (expected,) = predict(pictures / "03.png", trained)
+    for given in (array, array / 255, array / np.float32(255)):
+        assert predict(given, trained, save_input=Path("seen")) == [replace(expected, path="image 1")]
+        with Image.open("seen/00001_image_1.png") as seen:
+            assert np.array_equal(np.asarray(seen), array)
+
+
+def test_all_kinds_of_images_go_together(pictures: Path, trained: Path) -> None:
+    with Image.open(pictures / "02.png") as closed:
+        pass
+    first, empty = str(pictures / "01.png"), Image.new("L", (0, 9))
+    made = predict((one for one in (drawing(), pictures, first, empty, closed)), trained)
+    assert [p.path for p in made[:2]] == ["image 1", str(pictures / "00.png")]
+    assert [p.path for p in made[31:]] == [first, "image 4", "image 5"]
+    assert made[31] == made[2]
+    assert [p.digit for p in made[32:]] == [None, None]
+    assert made[32].error == "image 4 has no pixels."
+    assert made[33].error is not None and made[33].error.startswith("image 5 can't be read: ")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (np.zeros((5, 28, 28), np.uint8), r"^image 1 is an array of shape \(5, 28, 28\), not of"),
+        (np.zeros((28, 28, 1), np.uint8), r"^image 1 is an array of shape \(28, 28, 1\)"),
+        (np.zeros((0, 28), np.uint8), r"^image 1 is an array of shape \(0, 28\)"),
+        (np.zeros((28, 28), np.int64), r"^image 1 is an array of int64, not of uint8, or float"),
+        (np.full((28, 28), 255.0), r"^image 1 is an array of float64 with values beyond"),
+        (np.full((28, 28), np.nan, np.float32), r"^image 1 is an array of float32 with values beyond"),
+        (torch.zeros(28, 28, requires_grad=True), r"^image 1 can't be made a numpy array: "),
+        (["00.png", None], r"^image 2 is of type NoneType, not a path, a PIL image or an array\.$"),
+        (b"00.png", r"^image 1 is of type int, not a path"),
+        (7, r"^image 1 is of type int, not a path"),
+    ],
+)
+def test_what_is_no_image_is_told_in_one_line(trained: Path, wrong: object, message: str) -> None:
+    with pytest.raises(UsageError, match=message) as caught:
+        predict(wrong, trained)  # type: ignore[arg-type]
+    assert "\n" not in caught.value.message

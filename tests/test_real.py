@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import onnxruntime
 import pytest
@@ -17,11 +18,12 @@ from mnistcnn.calibration import probabilities
 from mnistcnn.checkpoint import PACKAGED, load_checkpoint
 from mnistcnn.config import DatasetName, Precision, Split
 from mnistcnn.data import files, load_dataset
-from mnistcnn.device import resolve_device
-from mnistcnn.evaluation import evaluate
+from mnistcnn.device import Compute
+from mnistcnn.evaluation import confusion_matrix, evaluate
 from mnistcnn.exporting import export
 from mnistcnn.metrics import predict_logits
 from mnistcnn.prediction import predict
+from mnistcnn.web.reader import Reader
 from tests.conftest import REAL_MNIST, invoke
 from tests.server import serving
 
@@ -57,30 +59,46 @@ def test_the_network_in_the_package_is_as_good_as_it_says() -> None:
     assert evaluate(PACKAGED, data_dir=REAL_MNIST).accuracy == pytest.approx(recorded, abs=2e-4)  # two pictures
 
 
-def test_the_exported_network_reads_the_test_set_as_the_original_does(tmp_path: Path) -> None:
+def test_a_checkpoint_gives_one_answer(network: Path, tmp_path: Path, compute: Compute) -> None:
+    """`evaluate`, `predict` with each of PyTorch's instruction sets, the drawing page and ONNX: within 1e-5."""
     test = load_dataset(DatasetName.MNIST, data_dir=REAL_MNIST, splits=(Split.TEST,)).test
-    packaged, compute = load_checkpoint(PACKAGED), resolve_device("cpu")
-    expected = probabilities(predict_logits(packaged.build_model(compute), test.images, compute), packaged.temperature)
-    session = onnxruntime.InferenceSession(export(tmp_path / "net.onnx", PACKAGED).path)
-    (found,) = session.run(None, {"pictures": test.images.numpy()})
-    assert (torch.from_numpy(found).argmax(1) == expected.argmax(1)).all()
-    assert (torch.from_numpy(found) - expected).abs().max() < 1e-5
+    checkpoint = load_checkpoint(network)
+    logits = predict_logits(checkpoint.build_model(compute), test.images, compute)
+    expected = probabilities(logits, checkpoint.temperature)
+    evaluated = evaluate(network, data_dir=REAL_MNIST)
+    assert evaluated.confusion_matrix == confusion_matrix(logits, test.labels)
 
+    session = onnxruntime.InferenceSession(export(tmp_path / "net.onnx", network).path)
+    (exported,) = session.run(None, {"pictures": test.images.numpy()})
+    agree(torch.from_numpy(exported), expected)
 
-def test_exported_pictures_are_read_as_evaluate_reads_them(network: Path, tmp_path: Path) -> None:
-    test = load_dataset(DatasetName.MNIST, data_dir=REAL_MNIST, splits=(Split.TEST,)).test
     folder = tmp_path / "exported"
     folder.mkdir()
     for i in range(1000):
         Image.fromarray(test.images[i, 0].numpy()).save(folder / f"{i:04d}.png")
-    result = evaluate(network, data_dir=REAL_MNIST)
-    digits = [made.digit for made in predict([folder], network)]
-    wrong = sum(digit != label for digit, label in zip(digits, test.labels[:1000].tolist(), strict=True))
-    assert wrong <= sum(map(sum, result.confusion_matrix)) - sum(result.confusion_matrix[d][d] for d in range(10))
+    command = [sys.executable, "-m", "mnistcnn", "predict", str(folder), "-c", str(network), "--top-k", "10", "--json"]
+    for capability in (
+        {"ATEN_CPU_CAPABILITY": "default"},
+        {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"},
+        {},
+    ):
+        done = subprocess.run(command, env={**os.environ, **capability}, capture_output=True, text=True, check=True)
+        agree(table(json.loads(done.stdout)["predictions"]), expected[:1000])
 
-    compute = resolve_device("cpu")
-    expected = predict_logits(load_checkpoint(network).build_model(compute), test.images[:1000], compute).argmax(1)
-    assert digits == expected.tolist()
+    reader = Reader(network, device="cpu")
+    drawn = [reader.read((folder / f"{i:04d}.png").read_bytes()).probabilities for i in range(1000)]
+    agree(torch.tensor(drawn, dtype=torch.float64), expected[:1000])
+
+
+def agree(found: torch.Tensor, expected: torch.Tensor) -> None:
+    assert torch.equal(found.argmax(1), expected.argmax(1))
+    assert (found - expected).abs().max() < 1e-5
+
+
+def table(predictions: list[dict[str, Any]]) -> torch.Tensor:
+    """(N, 10) float64: the probabilities of each digit."""
+    rows = [{one["digit"]: one["confidence"] for one in made["top"]} for made in predictions]
+    return torch.tensor([[row[digit] for digit in range(10)] for row in rows], dtype=torch.float64)
 
 
 def test_pictures_from_the_wild(

@@ -13,16 +13,18 @@ from importlib import import_module, metadata
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mnistcnn.checkpoint import Checkpoint, load_checkpoint
-    from mnistcnn.config import Files, TrainConfig
-    from mnistcnn.data import load_dataset
-    from mnistcnn.errors import MnistCnnError
-    from mnistcnn.evaluation import evaluate
-    from mnistcnn.exporting import export
-    from mnistcnn.model import MnistCNN
-    from mnistcnn.prediction import predict
-    from mnistcnn.summary import summarise
-    from mnistcnn.training.run import train
+    from mnistcnn.checkpoint import Checkpoint as Checkpoint
+    from mnistcnn.checkpoint import load_checkpoint as load_checkpoint
+    from mnistcnn.config import Files as Files
+    from mnistcnn.config import TrainConfig as TrainConfig
+    from mnistcnn.data import load_dataset as load_dataset
+    from mnistcnn.errors import MnistCnnError as MnistCnnError
+    from mnistcnn.evaluation import evaluate as evaluate
+    from mnistcnn.exporting import export as export
+    from mnistcnn.model import MnistCNN as MnistCNN
+    from mnistcnn.prediction import predict as predict
+    from mnistcnn.summary import summarise as summarise
+    from mnistcnn.training.run import train as train
 
     __version__: str
 
@@ -41,20 +43,7 @@ _HOMES = {
     "train": "training.run",
 }
 
-__all__ = [
-    "Checkpoint",
-    "Files",
-    "MnistCNN",
-    "MnistCnnError",
-    "TrainConfig",
-    "evaluate",
-    "export",
-    "load_checkpoint",
-    "load_dataset",
-    "predict",
-    "summarise",
-    "train",
-]
+__all__ = list(_HOMES)
 
 
 def __getattr__(name: str) -> Any:

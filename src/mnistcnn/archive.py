@@ -6,14 +6,13 @@ import pickle
 import stat
 import warnings
 import zipfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from mnistcnn.config import TrainConfig
-from mnistcnn.errors import CheckpointError, MnistCnnError
+from mnistcnn.errors import CheckpointError, MnistCnnError, first_line
 from mnistcnn.model import MnistCNN
 from mnistcnn.storage import write_atomically
 
@@ -34,8 +33,7 @@ def load_archive(path: Path) -> dict[Any, Any]:
     Raises `CheckpointError` naming file and reason for anything that isn't an uncompressed `torch.save`
     archive of tensors and plain types in a dict, at most 128 MB.
     """
-    content = _read_regular(path)
-    _check_zip(path, content)
+    content = _read_zip(path)
     try:
         with warnings.catch_warnings():  # torch's advice about odd content is not for users
             warnings.simplefilter("ignore")
@@ -43,34 +41,28 @@ def load_archive(path: Path) -> dict[Any, Any]:
     except pickle.UnpicklingError as error:
         raise CheckpointError(f"{path} holds more than tensors and plain types; it was not opened.") from error
     except Exception as error:  # whatever a damaged file makes torch's reader raise
-        raise CheckpointError(f"{path} is damaged: {_first_line(error)}") from error
+        raise CheckpointError(f"{path} is damaged: {first_line(error)}") from error
     if not isinstance(loaded, dict):
         raise CheckpointError(f"{path} is not a checkpoint: it holds a {type(loaded).__name__}.")
     return loaded
 
 
-def _read_regular(path: Path) -> bytes:
+def _read_zip(path: Path) -> bytes:
+    """The content of a regular file that is a zip archive and wouldn't unpack to more than it is."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             raise CheckpointError(f"{path} is not a file.")
         with path.open("rb") as stream:
             content = stream.read(MOST_BYTES + 1)
     except FileNotFoundError as error:
-        raise CheckpointError(
-            f"There is no checkpoint {path}.", "Make one with `mnistcnn train`, or name another."
-        ) from error
+        hint = "Make one with `mnistcnn train`, or name another."
+        raise CheckpointError(f"There is no checkpoint {path}.", hint) from error
     except (OSError, ValueError) as error:
-        reason = (error.strerror if isinstance(error, OSError) else None) or error
-        raise CheckpointError(f"{path} can't be read: {reason}.") from error
+        raise CheckpointError(f"{path} can't be read: {getattr(error, 'strerror', None) or error}.") from error
     if len(content) > MOST_BYTES:
         raise CheckpointError(f"{path} is too large for a checkpoint of this network.")
     if not content:
         raise CheckpointError(f"{path} is empty.")
-    return content
-
-
-def _check_zip(path: Path, content: bytes) -> None:
-    """Refuse what isn't a zip archive, and one that would unpack to more than it is."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             members = archive.infolist()
@@ -80,21 +72,7 @@ def _check_zip(path: Path, content: bytes) -> None:
         raise CheckpointError(f"{path} is not a checkpoint: it is compressed.")
     if sum(m.file_size for m in members) > MOST_BYTES:
         raise CheckpointError(f"{path} claims to hold more than a checkpoint of this network can.")
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
-
-
-def check_header(content: Mapping[Any, Any], kind: str, newest: int) -> None:
-    """Raise `ValueError` unless `content` says that it is a `kind` of a format up to `newest`."""
-    number = content.get("format")
-    if content.get("kind") != kind:
-        raise ValueError(f"it is not a {kind}")
-    if not isinstance(number, int) or isinstance(number, bool) or number < 1:
-        raise ValueError("its format number makes no sense")
-    if number > newest:
-        raise ValueError(f"it has format {number}, and this mnistcnn knows up to {newest}; upgrade it")
+    return content
 
 
 def check_weights(weights: object) -> dict[str, torch.Tensor]:
@@ -120,7 +98,7 @@ def check_weights(weights: object) -> dict[str, torch.Tensor]:
 
 
 def check_config(value: object) -> TrainConfig:
-    """The settings in `value`, a dict as `TrainConfig.to_dict` makes it; else `ValueError`."""
+    """The settings in `value`, as `TrainConfig.to_dict` makes it; else `ValueError`."""
     if not isinstance(value, dict):
         raise ValueError("it holds no settings")
     try:

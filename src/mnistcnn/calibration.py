@@ -15,10 +15,7 @@ def probabilities(logits: torch.Tensor, temperature: float) -> torch.Tensor:
 
 
 def fit_temperature(logits: torch.Tensor, labels: torch.Tensor) -> float:
-    """The temperature T > 0 that makes softmax(logits / T) the best calibrated: least cross-entropy.
-
-    Kept within 0.05 … 20.
-    """
+    """The temperature T, within 0.05 … 20, with which softmax(logits / T) has the least cross-entropy."""
     logits, labels = logits.double(), labels.cpu()
     log_t = torch.zeros((), dtype=torch.float64, requires_grad=True)
     optimizer = torch.optim.LBFGS([log_t], max_iter=50, line_search_fn="strong_wolfe")

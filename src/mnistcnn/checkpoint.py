@@ -21,7 +21,7 @@ from typing import Any
 
 import torch
 
-from mnistcnn.archive import check_config, check_header, check_plain, check_weights, load_archive, save_archive
+from mnistcnn.archive import check_config, check_plain, check_weights, load_archive, save_archive
 from mnistcnn.config import DEFAULT_CHECKPOINT, TrainConfig
 from mnistcnn.device import Compute
 from mnistcnn.errors import CheckpointError
@@ -53,12 +53,11 @@ class Checkpoint:
         return str(self.config.dataset) if self.config else None
 
     def build_model(self, compute: Compute) -> MnistCNN:
-        """The network with these weights on the device of `compute`, ready to infer."""
-        model = build_model(self.weights)
-        return model.to(device=compute.device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+        """The network with these weights on the device of `compute`, in evaluation mode."""
+        return build_model(self.weights).to(device=compute.device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
     def describe(self) -> dict[str, Any]:
-        """What a report says about it; plain types."""
+        """All but the weights, in plain types."""
         return {
             "path": str(self.path),
             "created": self.created,
@@ -80,20 +79,14 @@ def build_model(weights: Mapping[str, torch.Tensor]) -> MnistCNN:
 def save_checkpoint(checkpoint: Checkpoint) -> None:
     """Write it to its path, atomically. Raises `OutputError`."""
     assert checkpoint.config is not None
-    content = {
-        "format": FORMAT,
-        "kind": KIND,
-        "weights": {name: tensor.cpu().contiguous() for name, tensor in checkpoint.weights.items()},
-        **{key: value for key, value in checkpoint.describe().items() if key != "path"},
-    }
-    save_archive(checkpoint.path, content)
+    about = checkpoint.describe()
+    del about["path"]
+    weights = {name: tensor.cpu().contiguous() for name, tensor in checkpoint.weights.items()}
+    save_archive(checkpoint.path, {"format": FORMAT, "kind": KIND, "weights": weights, **about})
 
 
 def find_checkpoint(given: Path | str | None, observer: Observer = ignore) -> Path:
-    """`given`; else `models/mnist_cnn.pth` where there is one; else the trained network in the package.
-
-    The observer is told which one it is, unless it was given.
-    """
+    """`given`; else, told to the observer, `models/mnist_cnn.pth` where there is one, or the one in the package."""
     if given is not None:
         return Path(given)
     if DEFAULT_CHECKPOINT.exists():
@@ -104,22 +97,25 @@ def find_checkpoint(given: Path | str | None, observer: Observer = ignore) -> Pa
 
 
 def load_checkpoint(path: str | Path) -> Checkpoint:
-    """Load one of our checkpoints, or a bare `state_dict` of this network.
-
-    Raises `CheckpointError` naming file and reason; see `archive.load_archive` for what is refused unread.
-    """
+    """Load one of our checkpoints, or a bare `state_dict`. Raises `CheckpointError` naming file and reason."""
     path = Path(path)
     content = load_archive(path)
     try:
         if "format" not in content and "weights" not in content:
             return Checkpoint(path, check_weights(content))
-        check_header(content, KIND, FORMAT)
-        temperature = content.get("temperature")
+        number = content.get("format")
+        if content.get("kind") != KIND:
+            raise ValueError(f"it is not a {KIND}")
+        if not isinstance(number, int) or isinstance(number, bool) or number < 1:
+            raise ValueError("its format number makes no sense")
+        if number > FORMAT:
+            raise ValueError(f"it has format {number}, and this mnistcnn knows up to {FORMAT}; upgrade it")
+        weights, temperature = check_weights(content.get("weights")), content.get("temperature")
         if not isinstance(temperature, float) or not math.isfinite(temperature) or temperature <= 0:
             raise ValueError("its temperature makes no sense")
         return Checkpoint(
             path,
-            check_weights(content.get("weights")),
+            weights,
             temperature,
             check_config(content.get("config")),
             check_plain(content.get("data"), "data"),

@@ -11,6 +11,7 @@ from mnistcnn.errors import UsageError
 
 DEFAULT_CHECKPOINT = Path("models/mnist_cnn.pth")
 DEFAULT_OUTPUT_DIR = Path("output")
+DEVICES = "auto, cpu, cuda, cuda:N, mps, xpu or xpu:N"
 DEVICE_SPELLING = r"auto|cpu|mps|(cuda|xpu)(:\d{1,3})?"  # a regular expression
 TRAIN_PICTURES = 60_000  # MNIST's training pictures, train and validation together
 
@@ -38,7 +39,7 @@ class ExportFormat(StrEnum):
 
 
 class InputType(StrEnum):
-    """The number format of the pictures, 0 … 255, that an exported network takes."""
+    """The number format of the images, 0 … 255, that an exported network takes."""
 
     UINT8 = "uint8"
     FLOAT32 = "float32"
@@ -63,17 +64,17 @@ class Files:
 
     @property
     def previous(self) -> Path:
-        """Where a new run keeps the network that its checkpoint replaces: `mnist_cnn.previous.pth`."""
+        """The network that the checkpoint replaces is kept here: `mnist_cnn.previous.pth`."""
         return self.checkpoint.with_name(f"{self.checkpoint.stem}.previous{self.checkpoint.suffix}")
 
     @property
     def unfinished(self) -> Path:
-        """The state that resuming needs, beside the checkpoint until the run has ended well."""
+        """The state that resuming needs; there until the run has ended well."""
         return self.checkpoint.with_name(f"{self.checkpoint.name}.unfinished")
 
 
 def check_mirror(url: str | None) -> str | None:
-    """The http(s) address of a mirror, ending in a slash; None stays None. Raises `UsageError` for anything else."""
+    """`url` with a slash at its end if it is an http(s) address or None; else `UsageError`."""
     if url is None:
         return None
     try:
@@ -93,7 +94,7 @@ def flag(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What a field of `TrainConfig` means: its help, with its unit, the bounds of a number, the panel of its option."""
+    """What a field of `TrainConfig` means, with its unit; the bounds of a number; the panel of its option."""
 
     help: str
     min: float | None = None
@@ -103,11 +104,12 @@ class Setting:
 
 
 AUGMENTATION, MACHINE, DATA = "Augmentation", "Machine", "Data"
+_LATER = "After the first epoch, this fraction,"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainConfig:
-    """All that decides which weights a training run ends with (beside the machine it runs on).
+    """All that decides which weights a run ends with, beside the machine; `UsageError` for a number out of bounds.
 
     Each field has its type, its `Setting` and its default; all else that is known of it follows from these.
     """
@@ -121,20 +123,14 @@ class TrainConfig:
     # The split, the first weights, the order, the augmentation and the dropout.
     seed: Annotated[int, Setting("All randomness follows from it.", 0, 2**63 - 1)] = 0
     validation_size: Annotated[int, Setting("Training pictures held out.", 1, TRAIN_PICTURES - 1)] = 5_000
-    skip_easy: Annotated[
-        float, Setting("After the first epoch, this fraction, the best read, is left out.", 0.0, 0.99)
-    ] = 0.5
-    repeat_hard: Annotated[
-        float, Setting("After the first epoch, this fraction, the worst read, comes twice.", 0.0, 1.0)
-    ] = 0.25
+    skip_easy: Annotated[float, Setting(f"{_LATER} the best read, is left out.", 0.0, 0.99)] = 0.5
+    repeat_hard: Annotated[float, Setting(f"{_LATER} the worst read, comes twice.", 0.0, 1.0)] = 0.25
     shift: Annotated[int, Setting("Random shift, up to so many pixels.", 0, 14, AUGMENTATION)] = 1
     rotation: Annotated[float, Setting("Random rotation, up to so many degrees.", 0.0, 180.0, AUGMENTATION)] = 10.0
     scale: Annotated[float, Setting("Random stretch, up to this fraction.", 0.0, 0.9, AUGMENTATION)] = 0.1
     shear: Annotated[float, Setting("Random slant, up to this slope.", 0.0, 2.0, AUGMENTATION)] = 0.1
     elastic: Annotated[float, Setting("Random elastic bending, deviation in pixels.", 0.0, 14.0, AUGMENTATION)] = 0.5
-    device: Annotated[
-        str, Setting("auto, cpu, cuda, cuda:N, mps, xpu or xpu:N; auto takes the best there is.", panel=MACHINE)
-    ] = "auto"
+    device: Annotated[str, Setting(f"{DEVICES}; auto takes the best there is.", panel=MACHINE)] = "auto"
     precision: Annotated[Precision, Setting("auto: bfloat16 where the hardware has it.", panel=MACHINE)] = (
         Precision.AUTO
     )
@@ -148,13 +144,11 @@ class TrainConfig:
         return {field.name: get_args(field.type) for field in fields(cls)}
 
     def __post_init__(self) -> None:
-        """Refuse values that make no sense, naming the field: `UsageError`."""
         for name, (_, setting) in self.settings().items():
-            low, high, value = setting.min, setting.max, getattr(self, name)
-            # NaN is out of any bounds.
-            if low is not None and (not low <= value <= high or (setting.min_excluded and value == low)):
-                bound = "more than" if setting.min_excluded else "at least"
-                raise UsageError(f"{name} must be {bound} {low} and at most {high}, not {value}.", setting=name)
+            least, value, excluded = setting.min, getattr(self, name), setting.min_excluded
+            if least is not None and (not least <= value <= setting.max or (excluded and value == least)):
+                bounds = f"{'more than' if excluded else 'at least'} {least} and at most {setting.max}"
+                raise UsageError(f"{name} must be {bounds}, not {value}.", setting=name)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain types only, for JSON and checkpoints."""
@@ -167,10 +161,9 @@ class TrainConfig:
         values = {"threads": 0, **values}  # which the first checkpoints don't say
         if set(values) != set(settings):
             raise ValueError(f"settings {sorted(set(values) ^ set(settings))} missing or unknown")
-        made: dict[str, Any] = {}
         for name, (kind, _) in settings.items():
-            got, text = values[name], issubclass(kind, str)
-            if isinstance(got, bool) or not isinstance(got, str if text else kind | int):
-                raise TypeError(f"setting {name} is {type(got).__name__}")
-            made[name] = kind(got) if text else got
-        return cls(**made)
+            text, found = issubclass(kind, str), type(values[name])
+            if found not in ((str,) if text else (int, kind)):
+                raise TypeError(f"setting {name} is {found.__name__}")
+            values[name] = kind(values[name]) if text else values[name]
+        return cls(**values)

@@ -14,8 +14,8 @@ LANES = 8  # numbers that a vector unit of 256 bits takes at once
 class Conv2d(nn.Conv2d):
     """`torch.nn.Conv2d` with stride 1, an odd kernel, padding "same" and a bias: faster to train on the CPU.
 
-    The kernels need half as long again for the gradient of 25 input channels as for that of 32, so it is computed of
-    32, of which seven are zero and left out again; `benchmarks/README.md` has the figures.
+    The gradient of 25 input channels takes the kernels half as long again as that of 32, so it is computed of 32, of
+    which seven are zero and left out again; `benchmarks/README.md` has the figures.
     """
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

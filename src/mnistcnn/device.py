@@ -15,8 +15,8 @@ from typing import Any
 
 import torch
 
-from mnistcnn.config import DEVICE_SPELLING, Precision
-from mnistcnn.errors import DeviceError, UsageError
+from mnistcnn.config import DEVICE_SPELLING, DEVICES, Precision
+from mnistcnn.errors import DeviceError, UsageError, first_line
 from mnistcnn.results import Environment
 
 KINDS = ("cuda", "mps", "xpu", "cpu")  # in the order in which `auto` takes them
@@ -24,18 +24,17 @@ KINDS = ("cuda", "mps", "xpu", "cpu")  # in the order in which `auto` takes them
 
 @dataclass(frozen=True, slots=True)
 class Compute:
-    """A device that has been tried out, and how training will compute on it. `reason` says why it was taken."""
+    """A device that has been tried out, and how training computes on it."""
 
     device: torch.device
     name: str
     precision: Precision  # of training; never AUTO
-    reason: str
+    reason: str  # why this device was taken
 
     def autocast(self) -> AbstractContextManager[Any]:
         """The context for forward passes in training: bfloat16 autocast on this device, or nothing."""
-        if self.precision is Precision.BFLOAT16:
-            return torch.autocast(self.device.type, dtype=torch.bfloat16)
-        return nullcontext()
+        bfloat16 = self.precision is Precision.BFLOAT16
+        return torch.autocast(self.device.type, torch.bfloat16) if bfloat16 else nullcontext()
 
     def environment(self) -> Environment:
         """What a report needs so that a run can be repeated."""
@@ -84,30 +83,30 @@ def strict_float32() -> Iterator[None]:
 def resolve_device(name: str = "auto", precision: Precision = Precision.FLOAT32) -> Compute:
     """Find the device and try it out with a small computation.
 
-    `name` is `auto` (CUDA, then MPS, then XPU, then the CPU), `cpu`, `cuda`, `cuda:N`, `mps`, `xpu` or
-    `xpu:N`. Raises `UsageError` for another spelling, `DeviceError` for a device that isn't there, doesn't
-    work, or can't compute in `precision`.
+    `name` is `auto` (CUDA, then MPS, then XPU, then the CPU), `cpu`, `cuda`, `cuda:N`, `mps`, `xpu` or `xpu:N`. Raises
+    `UsageError` for another spelling, `DeviceError` for a device that isn't there or doesn't work.
     """
     if not re.fullmatch(DEVICE_SPELLING, name):
-        raise UsageError(f"--device {name!r} is not a device.", "Use auto, cpu, cuda, cuda:N, mps, xpu or xpu:N.")
+        raise UsageError(f"--device {name!r} is not a device.", f"Use {DEVICES}.")
     present = available_devices()
     if name == "auto":
-        taken = torch.device(present[0])
-        others = [kind.upper() for kind in KINDS[: KINDS.index(taken.type)]]
-        reason = f"auto: no {', no '.join(others)}" if others else "auto: the first choice is there"
+        taken = present[0]
+        others = [f"no {kind.upper()}" for kind in KINDS[: KINDS.index(taken.partition(":")[0])]]
+        reason = f"auto: {', '.join(others) or 'the first choice is there'}"
     else:
+        taken = f"{name}:0" if name in ("cuda", "xpu") else name
         reason = f"--device {name}"
-        taken = torch.device(name)
-        wanted = f"{taken.type}:{taken.index or 0}" if taken.type in ("cuda", "xpu") else taken.type
-        if wanted not in present:
-            raise DeviceError(
-                f"Device {name} is not available here; available: {', '.join(reversed(present))}."
-                + (f" {_why_no_cuda()}" if taken.type == "cuda" and "cuda:0" not in present else ""),
-                "Leave out --device to take the best one there is.",
-            )
-        taken = torch.device(wanted)
-    _try_out(taken)
-    return Compute(taken, _device_name(taken), _resolve_precision(taken, precision), reason)
+    if taken not in present:
+        raise DeviceError(
+            f"Device {name} is not available here; available: {', '.join(reversed(present))}."
+            + (f" {_why_no_cuda()}" if taken.startswith("cuda") and "cuda:0" not in present else ""),
+            "Leave out --device to take the best one there is.",
+        )
+    device = torch.device(taken)
+    _try_out(device)
+    if precision is Precision.AUTO:
+        precision = Precision.BFLOAT16 if _native_bfloat16(device) else Precision.FLOAT32
+    return Compute(device, _device_name(device), precision, reason)
 
 
 def available_devices() -> list[str]:
@@ -149,31 +148,20 @@ def _why_no_cuda() -> str:
 
 def _try_out(device: torch.device) -> None:
     try:
-        sums = torch.ones(2, 2, device=device) @ torch.ones(2, 2, device=device)
-        ok = sums.sum().item() == 8.0
+        ones = torch.ones(2, 2, device=device)
+        right = (ones @ ones).sum().item() == 8.0
     except (RuntimeError, NotImplementedError) as error:
-        first_line = str(error).partition("\n")[0]
-        raise DeviceError(f"Device {device} does not work: {first_line}", "Use --device cpu.") from error
-    if not ok:
+        raise DeviceError(f"Device {device} does not work: {first_line(error)}", "Use --device cpu.") from error
+    if not right:
         raise DeviceError(f"Device {device} computes wrong results.", "Use --device cpu.")
-
-
-def _resolve_precision(device: torch.device, wanted: Precision) -> Precision:
-    if wanted is not Precision.AUTO:
-        return wanted
-    return Precision.BFLOAT16 if _native_bfloat16(device) else Precision.FLOAT32
 
 
 def _native_bfloat16(device: torch.device) -> bool:
     """Whether the hardware multiplies bfloat16 matrices itself; emulated, it would be slower than float32."""
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    if device.type == "xpu":
-        return bool(torch.xpu.is_bf16_supported(including_emulation=False))
-    if device.type == "cpu":
-        flags = torch.cpu.get_capabilities()
-        return bool(flags.get("avx512_bf16") or flags.get("amx_bf16"))
-    return False
+    if device.type in ("cuda", "xpu"):
+        return bool(getattr(torch, device.type).is_bf16_supported(including_emulation=False))
+    flags = torch.cpu.get_capabilities() if device.type == "cpu" else {}
+    return bool(flags.get("avx512_bf16") or flags.get("amx_bf16"))
 
 
 def _device_name(device: torch.device) -> str:
@@ -181,10 +169,6 @@ def _device_name(device: torch.device) -> str:
         return str(getattr(torch, device.type).get_device_name(device))
     if device.type == "mps":
         return f"Apple {platform.machine()}"
-    return _cpu_name()
-
-
-def _cpu_name() -> str:
     if sys.platform == "linux":
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
             if line.startswith("model name"):

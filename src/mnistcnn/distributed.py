@@ -11,7 +11,7 @@ from torch import distributed as dist
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from mnistcnn.errors import PeerError, UsageError
+from mnistcnn.errors import TrainingError, UsageError
 from mnistcnn.world import World
 
 T = TypeVar("T")
@@ -21,10 +21,7 @@ _LOST = re.compile(r"gloo|nccl|connection|socket|timed out|timeout|store|peer", 
 
 @contextmanager
 def process_group(world: World) -> Iterator[None]:
-    """Join the processes of `world` while the context lasts: gloo between CPUs, nccl between CUDA devices.
-
-    A process that loses the others raises `PeerError`.
-    """
+    """Join the processes: gloo between CPUs, nccl between CUDA devices. `TrainingError` where they are lost."""
     if world.size == 1:
         yield
         return
@@ -35,10 +32,8 @@ def process_group(world: World) -> Iterator[None]:
     except RuntimeError as error:
         if not _LOST.search(f"{type(error).__name__} {error}"):
             raise
-        raise PeerError(
-            "Another process of this run ended or can't be reached.",
-            "What it had saved is kept: go on with `mnistcnn train --resume`, with as many processes as you like.",
-        ) from error
+        hint = "What it had saved is kept: go on with `mnistcnn train --resume`, with as many processes as you like."
+        raise TrainingError("Another process of this run ended or can't be reached.", hint) from error
     finally:
         if dist.is_initialized():
             dist.destroy_process_group()
@@ -46,19 +41,16 @@ def process_group(world: World) -> Iterator[None]:
 
 def local_device(name: str, world: World) -> str:
     """The device of this process: `cuda` becomes `cuda:LOCAL_RANK`. `UsageError` if there are too few."""
-    if world.size == 1 or name not in ("auto", "cuda", "xpu"):
-        if world.local_size > 1 and ":" in name:
-            raise UsageError(
-                f"--device {name} is one device for {world.local_size} processes.", "Leave out its number."
-            )
-        return name
-    kind = name if name != "auto" else next((k for k in ("cuda", "xpu") if getattr(torch, k).is_available()), "")
-    if not kind:
-        return name
-    count = getattr(torch, kind).device_count()
-    if world.local_size > count > 0:
-        raise UsageError(f"{world.local_size} processes are more than the {count} {kind.upper()} devices here.")
-    return f"{kind}:{world.local_rank}"
+    processes = world.local_size
+    if processes > 1 and ":" in name:
+        raise UsageError(f"--device {name} is one device for {processes} processes.", "Leave out its number.")
+    for kind in ("cuda", "xpu") if world.size > 1 else ():
+        count = getattr(torch, kind).device_count()
+        if name in ("auto", kind) and count:
+            if processes > count:
+                raise UsageError(f"{processes} processes are more than the {count} {kind.upper()} devices here.")
+            return f"{kind}:{world.local_rank}"
+    return name
 
 
 def broadcast(world: World, value: T) -> T:
@@ -92,7 +84,7 @@ def all_gather(world: World, shard: torch.Tensor) -> torch.Tensor:
 
 
 def data_parallel(model: nn.Module, world: World, device: torch.device) -> nn.Module:
-    """`model` as the processes train it together: its gradients are averaged over them."""
+    """`model` with its gradients averaged over the processes."""
     if world.size == 1:
         return model
     if device.type == "cuda":

@@ -15,26 +15,20 @@ class ExitCode(IntEnum):
 
 
 class MnistCnnError(Exception):
-    """A user's mistake or a broken world: told in one line, without a traceback.
+    """A user's mistake or a broken world; everything else that is raised is a bug and keeps its traceback.
 
-    `message` says what is wrong and with what; `hint`, where there is one, names the command or option
-    that helps. Everything else that is raised is a bug and keeps its traceback.
+    `message` says what is wrong and with what; `hint`, where there is one, names the command or option that helps.
     """
 
     exit_code = ExitCode.FAILURE
 
     def __init__(self, message: str, hint: str | None = None) -> None:
         super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message, self.hint = message, hint
 
 
 class UsageError(MnistCnnError):
-    """Options that make no sense, alone or together.
-
-    `setting` is the field of `TrainConfig` that the message begins with, if it does; the command line puts the
-    name of its option there.
-    """
+    """Options that make no sense; a message about one of `TrainConfig` begins with its name, `setting`."""
 
     exit_code = ExitCode.USAGE
 
@@ -60,11 +54,7 @@ class PictureError(MnistCnnError):
 
 
 class TrainingError(MnistCnnError):
-    """Training can't go on: it diverged, or another run holds its files."""
-
-
-class PeerError(TrainingError):
-    """Another process of the same run is gone."""
+    """Training can't go on: it diverged, another run holds its files, or another process of it is gone."""
 
 
 class MissingPackageError(MnistCnnError):
@@ -86,8 +76,13 @@ class GateError(MnistCnnError):
 
 
 class Interrupted(MnistCnnError):
-    """Ctrl-C (SIGINT, exit 130) or SIGTERM (exit 143) ended the command; `message` says what was kept."""
+    """Ctrl-C (SIGINT) or SIGTERM ended the command; `message` says what was kept."""
 
     def __init__(self, message: str, hint: str | None = None, *, terminated: bool = False) -> None:
         super().__init__(message, hint)
         self.exit_code = ExitCode.TERMINATED if terminated else ExitCode.INTERRUPTED
+
+
+def first_line(error: Exception) -> str:
+    """The first line of another library's message, or the error's type where it has none."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -11,7 +11,7 @@ import torch
 from mnistcnn.calibration import calibration_error, probabilities
 from mnistcnn.checkpoint import Checkpoint, find_checkpoint, load_checkpoint
 from mnistcnn.config import DatasetName, Split, TrainConfig
-from mnistcnn.data import ImageDataset, load_dataset
+from mnistcnn.data import DataSplits, load_dataset
 from mnistcnn.device import Compute, resolve_device
 from mnistcnn.errors import UsageError
 from mnistcnn.events import Observer, ignore
@@ -85,19 +85,13 @@ def evaluate(
         splits=(split,),
         observer=observer,
     )
-    return _evaluate(loaded, data.split(split), compute, data.name, split, batch_size, output_dir)
+    return _evaluate(loaded, data, split, compute, batch_size, output_dir)
 
 
 def _evaluate(
-    checkpoint: Checkpoint,
-    images: ImageDataset,
-    compute: Compute,
-    dataset: DatasetName,
-    split: Split,
-    batch_size: int,
-    output_dir: Path | None,
+    checkpoint: Checkpoint, data: DataSplits, split: Split, compute: Compute, batch_size: int, output_dir: Path | None
 ) -> Evaluation:
-    model = checkpoint.build_model(compute)
+    images, model = data.split(split), checkpoint.build_model(compute)
     started = time.perf_counter()
     logits = predict_logits(model, images.images, compute, batch_size)
     seconds = time.perf_counter() - started
@@ -106,7 +100,7 @@ def _evaluate(
     files = [] if output_dir is None else plot_evaluation(output_dir, images, probability, confusion)
     return Evaluation(
         checkpoint=str(checkpoint.path),
-        dataset=str(dataset),
+        dataset=str(data.name),
         trained_on=checkpoint.trained_on,
         split=str(split),
         count=metrics.count,
@@ -136,8 +130,8 @@ def digit_scores(confusion: Sequence[Sequence[int]]) -> list[DigitScore]:
     scores = []
     for digit, row in enumerate(confusion):
         hits, there, read = row[digit], sum(row), sum(other[digit] for other in confusion)
-        f1 = 2 * hits / (there + read) if there + read else 0.0
-        scores.append(DigitScore(digit, there, hits / read if read else 0.0, hits / there if there else 0.0, f1))
+        precision, recall, f1 = hits / max(1, read), hits / max(1, there), 2 * hits / max(1, there + read)
+        scores.append(DigitScore(digit, there, precision, recall, f1))
     return scores
 
 

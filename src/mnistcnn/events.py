@@ -17,7 +17,7 @@ class Note(Result):
 
 @dataclass(frozen=True, slots=True)
 class Transfer(Result):
-    """Bytes that have come (or images that have been drawn) so far; `total` 0 when it isn't known."""
+    """Bytes that have come (or images that have been drawn) so far; `total` is 0 when it isn't known."""
 
     what: str
     done: int
@@ -26,11 +26,11 @@ class Transfer(Result):
 
 @dataclass(frozen=True, slots=True)
 class TrainStart(Result):
-    """What is about to be trained on what; `first_step` is above 0 when an unfinished run goes on."""
+    """What is about to be trained, and on what."""
 
     epochs: int
     steps: int  # in the whole run
-    done_steps: int  # when an unfinished run goes on
+    done_steps: int  # above 0 when an unfinished run goes on
     first_epoch: int
     first_step: int
     environment: Environment
@@ -52,15 +52,11 @@ class StepResult(Result):
 
 @dataclass(frozen=True, slots=True)
 class EpochResult(Result):
-    """One finished epoch.
-
-    `train` was measured on the way: augmented images, dropout, moving weights, from the second epoch on the
-    hard images most of all.
-    """
+    """One finished epoch."""
 
     epoch: int  # from 1
     learning_rate: float  # of its last step
-    train: Metrics
+    train: Metrics  # on the way: augmented, with dropout and moving weights, later mostly of hard images
     validation: Metrics
     seconds: float
     pictures_per_second: float  # in training alone, without validation

@@ -4,7 +4,6 @@ import json
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
@@ -24,6 +23,10 @@ OPSET = 18  # of ONNX, 2022; the oldest that torch's exporter writes
 INPUT, OUTPUT = "pictures", "probabilities"
 TOLERANCE = 1e-5  # between the probabilities of the exported and of the original network
 _CHECKED = 100  # images on which the two are compared
+_REQUIRED = {
+    ExportFormat.ONNX: ("Writing ONNX", "onnx", "onnx", "onnxscript", "onnxruntime"),
+    ExportFormat.SAFETENSORS: ("Writing safetensors", "safetensors", "safetensors"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +73,9 @@ def export(
     target = Path(target)
     chosen = format or _format_of(target)
     check_writable(target)
-    if chosen is ExportFormat.SAFETENSORS:
-        require("Writing safetensors", "safetensors", "safetensors")
-        loaded = load_checkpoint(find_checkpoint(checkpoint, observer))
-        content, difference = _safetensors(loaded), None
-    else:
-        require("Writing ONNX", "onnx", "onnx", "onnxscript", "onnxruntime")
-        loaded = load_checkpoint(find_checkpoint(checkpoint, observer))
-        content, difference = _onnx(loaded, input_type)
+    require(*_REQUIRED[chosen])
+    loaded = load_checkpoint(find_checkpoint(checkpoint, observer))
+    content, difference = _safetensors(loaded) if chosen is ExportFormat.SAFETENSORS else _onnx(loaded, input_type)
     write_atomically(target, content)
     return Export(
         path=str(target),
@@ -115,10 +113,10 @@ def describe(checkpoint: Checkpoint) -> dict[str, str]:
     return {key: value for key, value in known.items() if value}
 
 
-def _safetensors(checkpoint: Checkpoint) -> bytes:
+def _safetensors(checkpoint: Checkpoint) -> tuple[bytes, None]:
     from safetensors.torch import save
 
-    return bytes(save(checkpoint.weights, describe(checkpoint)))
+    return bytes(save(checkpoint.weights, describe(checkpoint))), None
 
 
 def _onnx(checkpoint: Checkpoint, input_type: InputType) -> tuple[bytes, float]:
@@ -139,20 +137,15 @@ def _onnx(checkpoint: Checkpoint, input_type: InputType) -> tuple[bytes, float]:
     )
     assert program is not None
     model = program.model_proto
-    _strip(model)
+    graph = model.graph
+    for item in (graph, *graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer):
+        item.ClearField("metadata_props")  # the source of each node: places on this machine
+        item.ClearField("doc_string")
     onnx.helper.set_model_props(model, describe(checkpoint))
     model.doc_string = f"Digits: {INPUT} (N, 1, 28, 28) in 0 … 255, 0 paper, 255 ink → {OUTPUT} (N, 10)."
     onnx.checker.check_model(model, full_check=True)
     content = model.SerializeToString()
     return content, _compare(content, network, dtype)
-
-
-def _strip(model: Any) -> None:
-    """Take out what the exporter notes about the source of each node: places on this machine."""
-    graph = model.graph
-    for item in (graph, *graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer):
-        item.ClearField("metadata_props")
-        item.ClearField("doc_string")
 
 
 def _compare(content: bytes, network: ExportModule, dtype: torch.dtype) -> float:

@@ -16,25 +16,19 @@ BATCH_SIZE = 1_000  # images at a time
 
 
 def predict_logits(
-    model: MnistCNN,
-    images: torch.Tensor,
-    compute: Compute,
-    batch_size: int = BATCH_SIZE,
-    world: World | None = None,
+    model: MnistCNN, images: torch.Tensor, compute: Compute, batch_size: int = BATCH_SIZE, world: World | None = None
 ) -> torch.Tensor:
     """Logits, (N, 10) float32 on the CPU, of images (N, 1, 28, 28) uint8; the model's mode is put back.
 
     The processes of `world` take a shard of the images each, and each gets all the logits.
     """
     world = world or World()
+    shard = images[world.shard(len(images))]
     training = model.training
     model.eval()
     try:
         with torch.inference_mode(), strict_float32():
-            parts = [
-                model(normalise(part.to(compute.device, non_blocking=True)))
-                for part in images[world.shard(len(images))].split(batch_size)
-            ]
+            parts = [model(normalise(part.to(compute.device, non_blocking=True))) for part in shard.split(batch_size)]
     finally:
         model.train(training)
     return all_gather(world, torch.cat(parts).cpu() if parts else torch.empty(0, CLASSES))

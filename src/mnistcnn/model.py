@@ -8,7 +8,7 @@ from mnistcnn.convolution import Conv2d
 
 CLASSES = 10
 SIDE = 28  # pixels
-MEAN, STD = 0.1307, 0.3081  # of MNIST's training pictures on the scale 0 … 1
+MEAN, STD = 0.1307, 0.3081  # of MNIST's training images on the scale 0 … 1
 HIDDEN = 1024  # units of fc1
 DROPOUT = 0.2  # of them, in training
 WEIGHT_STD = 0.05  # σ² = 0.0025
@@ -33,13 +33,12 @@ class MnistCNN(nn.Module):
             self.fc2 = nn.Linear(HIDDEN, CLASSES)
         gaussian_init(self, generator)
 
-    def forward(self, pictures: torch.Tensor, dropout: torch.Tensor | None = None) -> torch.Tensor:
-        """Logits, (N, 10) float, of pictures, (N, 1, 28, 28) float, normalised with `MEAN` and `STD`.
+    def forward(self, images: torch.Tensor, dropout: torch.Tensor | None = None) -> torch.Tensor:
+        """Logits, (N, 10) float, of normalised images, (N, 1, 28, 28) float.
 
-        `dropout` (N, 1024) float: what the hidden units are multiplied with in place of torch's dropout, whose
-        numbers come from torch's global generator.
+        `dropout` (N, 1024) float multiplies the hidden units in place of torch's dropout and its global generator.
         """
-        x = F.relu(self.conv1(pictures))
+        x = F.relu(self.conv1(images))
         # ReLU after the pooling equals ReLU before it, and has a quarter of the numbers to look at.
         x = F.relu(self.pool(self.conv2(x)))
         x = F.relu(self.fc1(self.flatten(x)))
@@ -57,7 +56,7 @@ def gaussian_init(model: nn.Module, generator: torch.Generator | None = None) ->
                 nn.init.constant_(layer.bias, BIAS)
 
 
-def normalise(pictures: torch.Tensor) -> torch.Tensor:
-    """float32 (N, 1, 28, 28) for the network, channels last, of pictures (N, 1, 28, 28) in 0 … 255, uint8 or float."""
-    scaled = pictures.float().sub(255 * MEAN).div_(255 * STD)
+def normalise(images: torch.Tensor) -> torch.Tensor:
+    """float32 (N, 1, 28, 28) for the network, channels last, of images (N, 1, 28, 28) in 0 … 255, uint8 or float."""
+    scaled = images.float().sub(255 * MEAN).div_(255 * STD)
     return scaled.contiguous(memory_format=torch.channels_last)

@@ -32,10 +32,10 @@ def to_json(document: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A result that can be turned into plain types."""
+    """The base of all results."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The same as nested dicts, lists, strings and numbers."""
+        """The same in plain types."""
         return dict(plain(asdict(self)))
 
 
@@ -50,7 +50,7 @@ class Metrics(Result):
 
 @dataclass(frozen=True, slots=True)
 class Environment(Result):
-    """What something was computed on and with: what it takes to repeat it."""
+    """What something was computed on and with, so that it can be repeated."""
 
     device: str = ""
     device_name: str = ""

@@ -7,8 +7,6 @@ from types import FrameType
 
 from mnistcnn.errors import Interrupted
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
 
 class Stop:
     """Asks a training run to stop: true once a signal has come; see `listening` and `deferred`."""
@@ -45,7 +43,7 @@ class Stop:
 def listening() -> Iterator[Stop]:
     """A `Stop` that SIGINT and SIGTERM reach while the context lasts; main thread only."""
     stop = Stop()
-    before = {number: signal.signal(number, stop.receive) for number in _SIGNALS}
+    before = {number: signal.signal(number, stop.receive) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield stop
     finally:

@@ -1,7 +1,7 @@
 """The network explained: layer by layer, and what training made of it."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from mnistcnn.checkpoint import Checkpoint, build_model, find_checkpoint, load_checkpoint
+from mnistcnn.checkpoint import build_model, find_checkpoint, load_checkpoint
 from mnistcnn.device import derive_seed
 from mnistcnn.events import Observer, ignore
 from mnistcnn.model import BIAS, SIDE, WEIGHT_STD, MnistCNN
@@ -65,8 +65,9 @@ def summarise(
     filters. Raises `CheckpointError` and `OutputError`.
     """
     loaded = load_checkpoint(find_checkpoint(checkpoint, observer))
-    began, now = MnistCNN(_first_generator(loaded)), build_model(loaded.weights)
-    layers = [_layer(name, began, now, *traced) for name, traced in _trace(MnistCNN(torch.Generator())).items()]
+    seed = derive_seed(loaded.config.seed if loaded.config else 0, "weights")
+    began, now = MnistCNN(torch.Generator().manual_seed(seed)), build_model(loaded.weights)
+    layers = [_layer(name, began, now, *traced) for name, traced in _trace(now).items()]
     parameters = sum(layer.parameters for layer in layers)
     activations = SIDE * SIDE + sum(math.prod(layer.output) for layer in layers)
     return ModelSummary(
@@ -82,40 +83,24 @@ def summarise(
     )
 
 
-def _first_generator(checkpoint: Checkpoint) -> torch.Generator:
-    seed = checkpoint.config.seed if checkpoint.config else 0
-    return torch.Generator().manual_seed(derive_seed(seed, "weights"))
-
-
 def _trace(model: MnistCNN) -> dict[str, tuple[tuple[int, ...], int]]:
     """Each layer's output shape and multiply-adds for one image, found by sending one through."""
     shapes: dict[str, tuple[int, ...]] = {}
-
-    def note(name: str, output: torch.Tensor) -> None:
-        shapes[name] = tuple(output.shape[1:])
-
     for name, layer in model.named_children():
-        layer.register_forward_hook(lambda _layer, _inputs, output, name=name: note(name, output))
+        layer.register_forward_hook(lambda _layer, _in, out, name=name: shapes.update({name: tuple(out.shape[1:])}))
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        model.eval()(torch.zeros(1, 1, SIDE, SIDE))
+        model(torch.zeros(1, 1, SIDE, SIDE))
     flops = {name.rpartition(".")[2]: sum(counts.values()) for name, counts in counter.get_flop_counts().items()}
     # A multiply-add is two floating-point operations.
     return {name: (shape, flops.get(name, 0) // 2) for name, shape in shapes.items()}
 
 
 def _layer(name: str, began: MnistCNN, now: MnistCNN, output: tuple[int, ...], multiply_adds: int) -> LayerSummary:
-    layer, first = getattr(now, name), getattr(began, name)
-    kind, detail = _describe(name, layer)
-    summary = LayerSummary(name, kind, detail, output, sum(p.numel() for p in layer.parameters()), multiply_adds)
-    if not summary.parameters:
-        return summary
-    return replace(
-        summary,
-        weight_mean=layer.weight.mean().item(),
-        weight_std=layer.weight.std().item(),
-        initial_weight_mean=first.weight.mean().item(),
-        initial_weight_std=first.weight.std().item(),
-    )
+    layer = getattr(now, name)
+    parameters = sum(p.numel() for p in layer.parameters())
+    weights = [layer.weight, getattr(began, name).weight] if parameters else []
+    means_and_stds = [measure(weight).item() for weight in weights for measure in (torch.mean, torch.std)]
+    return LayerSummary(name, *_describe(name, layer), output, parameters, multiply_adds, *means_and_stds)
 
 
 def _describe(name: str, layer: nn.Module) -> tuple[str, str]:

@@ -7,7 +7,7 @@ from typing import Self
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """The processes that train together; a process by itself is a world of one."""
+    """This process among those that train together; by itself it is a world of one."""
 
     rank: int = 0
     size: int = 1

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from mnistcnn.preprocessing.centering import Ink, center_digit, centre, fit_box, ink_box
+from mnistcnn.data.synthetic import render_digits
+from mnistcnn.preprocessing.centering import Ink, center_by_mass, center_digit, fit_box, ink_box, is_framed
 
 
 def bar(height: int, width: int, shape: tuple[int, int] = (60, 80), top: int = 5, left: int = 9) -> Ink:
@@ -28,7 +29,7 @@ def test_the_longer_side_becomes_twenty_and_proportions_stay(height: int, width:
 def test_the_centre_of_mass_comes_to_the_middle() -> None:
     ink = np.full((20, 12), 0.5, dtype=np.float32)
     ink[:5] = 1  # heavier at the top
-    square = centre(ink)
+    square = center_by_mass(ink)
     rows = np.arange(28)
     assert 13.5 <= square.sum(axis=1) @ rows / square.sum() <= 14.5
     assert 13.5 <= square.sum(axis=0) @ rows / square.sum() <= 14.5
@@ -38,7 +39,7 @@ def test_centring_stops_at_the_edge() -> None:
     ink = np.zeros((20, 20), dtype=np.float32)
     ink[0, 0] = 1
     ink[19, 19] = 0.01
-    assert centre(ink).sum() == pytest.approx(1.01)
+    assert center_by_mass(ink).sum() == pytest.approx(1.01)
 
 
 def test_a_frame_is_28_square_bytes_with_full_ink() -> None:
@@ -53,3 +54,18 @@ def test_a_frame_is_28_square_bytes_with_full_ink() -> None:
 
 def test_no_ink_is_an_empty_frame() -> None:
     assert not center_digit(np.zeros((9, 9), dtype=np.float32)).any()
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda p: 255 - p,
+        lambda p: np.roll(p, 4, axis=0),
+        lambda p: p // 2,
+        lambda p: np.pad(p, 1),
+        lambda p: np.maximum(p, 3),
+    ],
+)
+def test_what_is_not_quite_as_mnist_has_it_is_read(spoil: object) -> None:
+    framed = next(digit for digit in render_digits(40, 3)[0] if is_framed(digit))
+    assert not is_framed(spoil(framed))  # type: ignore[operator]

@@ -9,7 +9,11 @@ from PIL import Image
 
 from mnistcnn.errors import PictureError
 from mnistcnn.preprocessing import decoding
-from mnistcnn.preprocessing.decoding import decode
+from mnistcnn.preprocessing.decoding import Colours, read_file
+
+
+def decode(path: Path) -> tuple[Colours, bool]:
+    return decoding.decode(read_file(path), str(path))
 
 
 def save(picture: Image.Image, name: str = "picture.png", **options: Any) -> Path:
@@ -68,6 +72,11 @@ def test_one_bit_and_sixteen_bits() -> None:
 def test_twelve_bits_in_sixteen_are_not_taken_for_black() -> None:
     colours, _ = decode(save(Image.fromarray(np.tile(np.linspace(0, 4095, 40).astype(np.uint16), (20, 1)))))
     assert colours.max() == pytest.approx(1.0)
+
+
+def test_floats_may_be_as_far_apart_as_they_can() -> None:
+    colours, _ = decode(save(Image.fromarray(np.array([[3e38, -3e38, np.nan, np.inf]], dtype=np.float32)), "p.tif"))
+    assert colours[0, :, 0].tolist() == [1, 0, 0.5, 0.5]
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

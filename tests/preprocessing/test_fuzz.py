@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
 from mnistcnn.errors import PictureError
 from mnistcnn.preprocessing import preprocess_file
-from mnistcnn.preprocessing.decoding import decode
+from mnistcnn.preprocessing.decoding import decode, read_file
 from tests.test_fuzz import FUZZ, mutated
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "PPM", "TIFF", "WEBP", "ICO", "TGA", "PCX", "JPEG2000", "QOI", "SGI")
@@ -35,7 +35,7 @@ def check_picture(content: bytes) -> None:
         path = Path(folder) / "p"
         path.write_bytes(content)
         try:
-            colours, _ = decode(path)
+            colours, _ = decode(read_file(path), str(path))
             frame = preprocess_file(path).frame
         except PictureError as error:
             assert str(path) in error.message
@@ -71,3 +71,23 @@ def test_random_pictures_are_read(height: int, width: int, seed: int, levels: in
     buffer = io.BytesIO()
     Image.fromarray(pixels.astype(np.uint8)).save(buffer, format="PNG")
     check_picture(buffer.getvalue())
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (2, 1), (1, 2), (192, 1), (1, 192), (1300, 1), (1300, 2)])
+@pytest.mark.parametrize("levels", [1, 2, 256])
+def test_the_narrowest_pictures_are_read_without_a_warning(shape: tuple[int, int], levels: int) -> None:
+    pixels = np.random.default_rng(0).integers(0, levels, shape) * (255 // max(1, levels - 1))
+    buffer = io.BytesIO()
+    Image.fromarray(pixels.astype(np.uint8)).save(buffer, format="PNG")
+    check_picture(buffer.getvalue())
+
+
+@FUZZ
+@example(2, np.array([3e38, -3e38, np.nan, np.inf, 0, 1]).astype(np.float32).tobytes())
+@given(st.integers(1, 9), st.binary(min_size=36, max_size=500))
+def test_any_levels_of_32_bits_are_read_without_a_warning(height: int, content: bytes) -> None:
+    for kind in (np.float32, np.int32):
+        levels = np.frombuffer(content[: len(content) // (4 * height) * 4 * height], dtype=kind).reshape(height, -1)
+        buffer = io.BytesIO()
+        Image.fromarray(levels).save(buffer, format="TIFF")
+        check_picture(buffer.getvalue())

@@ -8,9 +8,9 @@ from mnistcnn.preprocessing.morphology import (
     THINNEST,
     adjust_strokes,
     dilate,
+    dilate_square,
     disc,
     erode,
-    spread,
     stroke_width,
     thin,
 )
@@ -64,9 +64,9 @@ def test_thinning_keeps_the_thin_lines() -> None:
 
 
 def test_discs_are_round() -> None:
-    assert disc(0) == [(0, 0)]
-    assert len(disc(1)) == 5
-    assert len(disc(1.5)) == 9
+    assert disc(0).tolist() == [[1]]
+    assert disc(1).sum() == 5
+    assert disc(1.5).sum() == 9
 
 
 def test_dilation_and_erosion_are_each_others_mirror() -> None:
@@ -85,8 +85,8 @@ def test_radii_between_pixels_lie_between() -> None:
 
 
 def test_spreading_is_a_square() -> None:
-    mask = np.zeros((9, 9), dtype=bool)
-    mask[4, 4] = True
-    assert spread(mask, 2).sum() == 25
-    assert spread(mask, 0).sum() == 1
-    assert spread(mask, 100).all()
+    ink = np.zeros((9, 9), dtype=np.float32)
+    ink[4, 4] = 1
+    assert dilate_square(ink, 2).sum() == 25
+    assert dilate_square(ink, 0).sum() == 1
+    assert dilate_square(ink, 100).all()

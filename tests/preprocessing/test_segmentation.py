@@ -1,10 +1,10 @@
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from mnistcnn.preprocessing import are_several, remove_rules, select_components
-from mnistcnn.preprocessing.segmentation import Mask, find_components
+from mnistcnn.preprocessing.segmentation import Mask, are_several, find_components, remove_rules, select_components
 
 
 def flood(mask: Mask) -> list[set[tuple[int, int]]]:
@@ -26,7 +26,7 @@ def flood(mask: Mask) -> list[set[tuple[int, int]]]:
 @given(arrays(bool, st.tuples(st.integers(1, 12), st.integers(1, 12))))
 def test_parts_are_those_of_a_flood_fill(mask: Mask) -> None:
     found, expected = find_components(mask), flood(mask)
-    assert len(found) == len(expected)
+    assert len(found.areas) == len(expected)
     assert np.array_equal(found.labels > 0, mask)
     for part in expected:
         rows, columns = zip(*part, strict=True)
@@ -34,15 +34,18 @@ def test_parts_are_those_of_a_flood_fill(mask: Mask) -> None:
         assert len(labels) == 1
         i = labels.pop() - 1
         assert found.areas[i] == len(part)
-        assert (found.top[i], found.bottom[i]) == (min(rows), max(rows) + 1)
-        assert (found.left[i], found.right[i]) == (min(columns), max(columns) + 1)
+        assert (found.left[i], found.top[i]) == (min(columns), min(rows))
+        assert found.box(i) == (slice(min(rows), max(rows) + 1), slice(min(columns), max(columns) + 1))
+    firsts = [min(part) for part in expected]
+    labels_of_firsts = [found.labels[first] for first in sorted(firsts)]
+    assert labels_of_firsts == list(range(1, len(expected) + 1)), "numbered in reading order"
 
 
 def test_chosen_parts_make_a_mask() -> None:
     mask = np.zeros((5, 9), dtype=bool)
     mask[1:4, 1:3] = mask[2, 6] = True
     parts = find_components(mask)
-    assert len(parts) == 2
+    assert len(parts.areas) == 2
     assert parts.mask(parts.areas == 1).sum() == 1
     assert parts.heights.tolist() == [3, 1]
     assert parts.widths.tolist() == [2, 1]
@@ -72,6 +75,24 @@ def test_a_frame_around_the_picture_is_dropped() -> None:
     assert not kept[0, 0]
 
 
+@pytest.mark.parametrize(
+    "around",
+    [
+        [np.s_[:60, :], np.s_[-60:, :], np.s_[:, :60]],  # broad, along three edges
+        [np.s_[:80, :80]],  # a shadow in a corner
+        [np.s_[:2, 5:195], np.s_[:60, 20:22]],  # a line along one edge, with a branch
+    ],
+)
+def test_what_lies_around_the_digit_is_dropped(around: list[tuple[slice, slice]]) -> None:
+    mask = np.zeros((200, 200), dtype=bool)
+    mask[80:130, 100:110] = True
+    digit = mask.copy()
+    for place in around:
+        mask[place] = True
+    parts = find_components(mask)
+    assert np.array_equal(parts.mask(select_components(parts)), digit)
+
+
 def test_a_digit_that_touches_the_edge_is_kept() -> None:
     mask = np.zeros((100, 60), dtype=bool)
     mask[:, 25:35] = True
@@ -81,6 +102,7 @@ def test_a_digit_that_touches_the_edge_is_kept() -> None:
 def test_ruled_lines_are_taken_out_and_crossing_strokes_kept() -> None:
     ink = np.zeros((200, 300), dtype=np.float32)
     ink[40:160, 140:152] = 1
+    ink[62:100, 40:60] = 1  # hangs from a line, and does not cross it
     ink[60:62] = ink[120:122] = 0.9
     cleaned = remove_rules(ink)
     assert not cleaned[60:62, 10:130].any()

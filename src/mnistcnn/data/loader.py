@@ -68,13 +68,10 @@ class EpochLoader:
         indices = self._order[own]
         images, labels = self._dataset.images[indices], self._dataset.labels[indices]
         inputs = normalise(images if self._warps is None else augment(images, self._warps[own]))
-        dropout = self._dropout(number, stop - start)
-        batches, end = [], 0
-        for i, rows in enumerate(shards):
-            begin, end = end, end + rows.stop - rows.start
-            noise = dropout[i * self.batch_size :][rows]
-            batches.append(Batch(inputs[begin:end], labels[begin:end], noise, len(places[i]), rows))
-        return batches
+        sizes = [rows.stop - rows.start for rows in shards]
+        dropouts = self._dropout(number, stop - start).split(self.batch_size)
+        parts = zip(inputs.split(sizes), labels.split(sizes), dropouts, shards, strict=True)
+        return [Batch(x, y, dropout[rows], len(dropout), rows) for x, y, dropout, rows in parts]
 
     def _dropout(self, chunk: int, count: int) -> torch.Tensor:
         """The noise of all `count` images of a chunk, so that the processes use rows of what a single one would."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import reduce
 
+import cv2
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -17,69 +17,58 @@ Grey = NDArray[np.float32]  # (height, width); 0 is paper, positive is ink, of a
 
 LUMINANCE = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
 _LEAST_CONTRAST = 0.03  # of full scale, between ink and paper
-_LEAST_SIGNAL = 5.0  # ink against the noise of the paper, in standard deviations
-_LEAST_BACKDROP = 0.3  # of the picture
 _COARSE = 96  # pixels; backgrounds are smooth enough to be looked at this small
+_RIDGE = np.diag([0.0, 1.0, 1.0, 2.0, 2.0, 2.0])  # keeps a fitted surface flat where no paper says how it bends
 
 
 def subtract_background(colours: Colours) -> Colours:
     """Subtract the paper's colour, taken as a smooth surface: what is left is about 0 on the paper.
 
-    A quadratic surface for each channel is fitted to the border first, which is assumed to be mostly paper,
-    then to all that lies near it: gradients and vignettes go away, ink and pasted rectangles stay.
+    Gradients and vignettes go away, ink and pasted rectangles stay.
     """
     height, width, _ = colours.shape
-    coarse = _resized(colours, (min(width, _COARSE), min(height, _COARSE)))
-    terms = _surface_terms(*coarse.shape[:2])
-    target = coarse.reshape(-1, 3).astype(np.float64)
-    border = _border(*coarse.shape[:2]).ravel()
-    paper = np.median(target[border], axis=0)
-    weights: NDArray[np.float64] = border * _nearness(target - paper, spread=0.15)
-    surface: NDArray[Any] = np.zeros((terms.shape[1], 3))
-    for _ in range(6):
-        scaled = terms * weights[:, None]
-        # The small ridge keeps the surface flat where no paper says how it bends.
-        surface = np.linalg.solve(scaled.T @ terms + 1e-3 * len(terms) * _RIDGE, scaled.T @ (target - paper))
-        residual = target - paper - terms @ surface
-        weights = _nearness(residual, spread=0.05) * np.where(border, 3.0, 1.0)
-    fitted = (terms @ surface + paper).reshape(coarse.shape).astype(np.float32)
-    return colours - _resized(fitted, (width, height), Image.Resampling.BILINEAR)
+    surface = fit_surface(_resized(colours, (min(width, _COARSE), min(height, _COARSE)), Image.Resampling.BOX))
+    return colours - _resized(surface, (width, height), Image.Resampling.BILINEAR)
 
 
-_RIDGE = np.diag([0.0, 1.0, 1.0, 2.0, 2.0, 2.0])
+def fit_surface(colours: Colours) -> Colours:
+    """The paper's colour at each pixel: a quadratic surface for each channel, by reweighted least squares.
 
-
-def _surface_terms(height: int, width: int) -> NDArray[np.float64]:
-    """1, x, y, xy, x², y² at each pixel, (height · width, 6), with x and y from -1 to 1."""
+    Fitted to the border first, which is assumed to be mostly paper, then to all that lies near it. Source of the
+    weights: S. Geman, D. McClure, "Statistical methods for tomographic image reconstruction" (1987).
+    """
+    height, width, _ = colours.shape
     y, x = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
-    return np.stack([np.ones_like(x), x, y, x * y, x * x, y * y], axis=-1).reshape(-1, 6)
+    terms = np.stack([np.ones_like(x), x, y, x * y, x * x, y * y], axis=-1).reshape(-1, 6)
+    wide = max(1, min(height, width) // 20)
+    edge = np.ones((height, width), dtype=bool)
+    edge[wide:-wide, wide:-wide] = False
+    border = edge.ravel()
+    pixels = colours.reshape(-1, 3).astype(np.float64)
+    middle = np.median(pixels[border], axis=0)
+    target = pixels - middle
+    weights = border * _nearness(target, spread=0.15)
+    for _ in range(6):
+        scaled = (terms * weights[:, None]).T
+        surface = terms @ np.linalg.solve(scaled @ terms + 1e-3 * len(terms) * _RIDGE, scaled @ target)
+        weights = _nearness(target - surface, spread=0.05) * np.where(border, 3.0, 1.0)
+    return np.asarray(surface + middle, dtype=np.float32).reshape(colours.shape)
 
 
 def _nearness(residual: NDArray[np.float64], spread: float) -> NDArray[np.float64]:
     """Geman and McClure's weights: 1 on the surface, next to nothing far from it."""
-    red, green, blue = np.abs(residual).T
-    farthest = np.maximum(np.maximum(red, green), blue)  # several times as fast as max(axis=1)
-    weights: NDArray[np.float64] = 1 / (1 + (farthest / spread) ** 2) ** 2
-    return weights
-
-
-def _border(height: int, width: int) -> Mask:
-    """The outermost pixels of a picture, a twentieth of its shorter side wide."""
-    wide = max(1, min(height, width) // 20)
-    border = np.ones((height, width), dtype=bool)
-    border[wide:-wide, wide:-wide] = False
-    return border
+    farthest = reduce(np.maximum, np.abs(residual).T)  # several times as fast as max(axis=1)
+    return np.asarray(1 / (1 + (farthest / spread) ** 2) ** 2)
 
 
 def find_ink(flat: Colours, invert: bool | None = None) -> Grey:
-    """Project flattened colours on the direction from paper to ink, so that coloured ink keeps its contrast.
+    """Project colours without their background on the direction from paper to ink: coloured ink keeps its contrast.
 
     The direction is that of the pixels that differ most from the paper; with `invert` given, of those that
-    are darker (true) or lighter (false) than it.
+    are darker (true) or lighter (false) than it. Full contrast in all the channels that take part is 1.
     """
     pixels = flat.reshape(-1, 3)
-    luminance = pixels @ LUMINANCE
-    distance = np.maximum(np.maximum(abs(pixels[:, 0]), abs(pixels[:, 1])), abs(pixels[:, 2]))
+    luminance, distance = pixels @ LUMINANCE, reduce(np.maximum, np.abs(pixels).T)
     if invert is not None:
         distance = np.where((luminance < 0) == invert, distance, 0)
     far = distance >= max(np.quantile(distance, 0.98), 0.5 * distance.max(), 1e-6)
@@ -88,11 +77,7 @@ def find_ink(flat: Colours, invert: bool | None = None) -> Grey:
     direction = pixels[alike if alike.any() else far].mean(axis=0) if far.any() else np.zeros(3)
     if invert is not None and (direction @ LUMINANCE > 0) == invert:
         direction = np.full(3, -1.0 if invert else 1.0)
-    length = float(np.abs(direction).sum())
-    if length == 0.0:
-        return np.zeros(flat.shape[:2], dtype=np.float32)
-    grey: Grey = (pixels @ (direction / length)).reshape(flat.shape[:2]).astype(np.float32)
-    return grey  # full contrast in all the channels that take part is 1
+    return (pixels @ (direction / (np.abs(direction).sum() or 1))).reshape(flat.shape[:2]).astype(np.float32)
 
 
 def find_page(grey: Grey) -> tuple[slice, slice] | None:
@@ -102,50 +87,40 @@ def find_page(grey: Grey) -> tuple[slice, slice] | None:
         return None
     mask = grey > 0.5 * high
     parts = find_components(mask)
-    i = int(parts.areas.argmax())
-    top, bottom, left, right = (int(edge[i]) for edge in (parts.top, parts.bottom, parts.left, parts.right))
-    height, width = bottom - top, right - left
-    if height * width < 0.2 * grey.size or min(height, width) < SIDE:
+    largest = int(parts.areas.argmax())
+    rows, columns = parts.box(largest)
+    page = parts.labels[rows, columns] == largest + 1
+    if page.size < 0.2 * grey.size or min(page.shape) < SIDE:
         return None
-    inside = parts.labels[top:bottom, left:right] == i + 1
     # A 0 fills four fifths of its box between its outlines, and much less with its ink.
-    if min(_outlined(inside), _outlined(inside.T)) < 0.85 or mask[top:bottom, left:right].mean() < 0.7:
+    if min(_outlined(page), _outlined(page.T)) < 0.85 or mask[rows, columns].mean() < 0.7:
         return None
-    off = max(2, round(0.04 * min(height, width)))
-    return slice(top + off, bottom - off), slice(left + off, right - off)
+    off = max(2, round(0.04 * min(page.shape)))
+    return slice(rows.start + off, rows.stop - off), slice(columns.start + off, columns.stop - off)
 
 
 def _outlined(mask: Mask) -> float:
     """The share of a mask's pixels between the first and the last that is set in each row."""
-    first, last = mask.argmax(axis=1), mask.shape[1] - mask[:, ::-1].argmax(axis=1)
-    return float(((last - first) * mask.any(axis=1)).sum() / mask.size)
+    begun, unfinished = (np.maximum.accumulate(mask[:, ::step], axis=1)[:, ::step] for step in (1, -1))
+    return float((begun & unfinished).mean())
 
 
 def top_hat(grey: Grey) -> Grey:
-    """Subtract what is brighter than the paper over more than a third of the picture: shadows, pasted boxes.
+    """Subtract what is brighter than the paper over more than a third of the image: shadows, pasted boxes.
 
-    A morphological opening, looked at small; nothing changes where it finds nothing to speak of.
+    That is its morphological opening, looked at small; nothing changes where it finds nothing to speak of.
     """
     height, width = grey.shape
     scale = min(1.0, _COARSE / max(height, width))
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    coarse = np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.BOX), dtype=np.float32)
-    window = max(3, round(max(size) / 3)) | 1
-    backdrop = _slide(_slide(coarse, window, np.minimum), window, np.maximum)
-    bright = backdrop >= 0.1 * float(grey.max())
-    if bright.mean() < _LEAST_BACKDROP or np.median(backdrop[bright]) > 0.75 * float(grey.max()):
+    coarse = _resized(grey, size, Image.Resampling.BOX)
+    side = max(3, round(max(size) / 3)) | 1
+    backdrop = cv2.morphologyEx(coarse, cv2.MORPH_OPEN, np.ones((side, side), dtype=np.uint8))
+    strongest = float(grey.max())
+    bright = backdrop >= 0.1 * strongest
+    if bright.mean() < 0.3 or np.median(backdrop[bright]) > 0.75 * strongest:
         return grey  # nothing there, or the blots of a fat brush
-    smooth = Image.fromarray(np.maximum(backdrop, 0)).resize((width, height), Image.Resampling.BILINEAR)
-    return grey - np.asarray(smooth, dtype=np.float32)
-
-
-def _slide(grey: Grey, window: int, best: np.ufunc) -> Grey:
-    """The least or greatest value in a square window around each pixel, at the edges in what there is of it."""
-    half = window // 2
-    for axis in (0, 1):
-        pad = [(half, half) if a == axis else (0, 0) for a in (0, 1)]
-        grey = best.reduce(sliding_window_view(np.pad(grey, pad, mode="edge"), window, axis=axis), axis=-1)
-    return grey
+    return grey - _resized(np.maximum(backdrop, 0), (width, height), Image.Resampling.BILINEAR)
 
 
 def to_ink(grey: Grey) -> Ink | None:
@@ -154,51 +129,34 @@ def to_ink(grey: Grey) -> Ink | None:
     Otsu's threshold, kept between a fifth and six tenths of the strongest ink; paper is what lies below half
     of it, full ink what reaches the middle level of all above it.
     """
-    smooth = _denoised(grey)
-    strongest = float(np.partition(smooth.ravel(), -_few(smooth.size))[-_few(smooth.size) :].mean())
+    smooth, radius = grey, max(grey.shape) / 640  # less than the width of a hairline
+    if radius >= 0.3:
+        steps = np.abs(np.diff(grey, axis=1))  # none where the image is one pixel wide
+        calm = steps.size > 0 and float(np.median(steps)) / max(float(grey.max()), 1e-6) < 0.02
+        smooth = blur(grey, radius if calm else 1.6 * radius)
+    few = min(smooth.size, max(3, smooth.size // 200))  # five in a thousand, three at the least
+    strongest = float(np.partition(smooth.ravel(), -few)[-few:].mean())
     if strongest < _LEAST_CONTRAST:
         return None
     threshold = min(max(otsu(smooth / strongest) * strongest, 0.2 * strongest), 0.6 * strongest)
     paper = smooth[smooth < threshold]
     noise = 1.4826 * float(np.median(np.abs(paper - np.median(paper)))) if paper.size else 0.0
     full = float(np.median(smooth[smooth >= threshold]))
-    if full < _LEAST_SIGNAL * noise:
+    if full < 5 * noise:  # standard deviations
         return None
     low = 0.5 * threshold
-    ink: Ink = np.clip((smooth - low) / max(full - low, 1e-6), 0, 1).astype(np.float32)
-    return ink
-
-
-def _few(size: int) -> int:
-    """How many of the strongest pixels are looked at: five in a thousand, three at the least."""
-    return min(size, max(3, size // 200))
-
-
-def _denoised(grey: Grey) -> Grey:
-    """Smooth a large picture by less than the width of a hairline, and by more where its paper is noisy."""
-    radius = max(grey.shape) / 640
-    if radius < 0.3:
-        return grey
-    rough = float(np.median(np.abs(np.diff(grey, axis=1)))) / max(float(grey.max()), 1e-6)
-    radius *= 1.0 if rough < 0.02 else 1.6
-    return blur(grey, radius)
+    return np.asarray(np.clip((smooth - low) / max(full - low, 1e-6), 0, 1), dtype=np.float32)
 
 
 def blur(grey: Grey, deviation: float) -> Grey:
-    """Gaussian blur with this standard deviation in pixels; edges are repeated outwards."""
+    """Gaussian blur with this standard deviation in pixels, cut off at three of them; edges are repeated outwards."""
     reach = int(3 * deviation + 0.5)
-    if reach == 0:
-        return grey
     kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / deviation) ** 2)
-    kernel /= kernel.sum()
-    for axis in (0, 1):
-        pad = [(reach, reach) if a == axis else (0, 0) for a in (0, 1)]
-        padded, length = np.pad(grey, pad, mode="edge"), grey.shape[axis]
-        grey = np.zeros_like(grey)
-        for offset, weight in enumerate(kernel):
-            window = slice(offset, offset + length)
-            grey += np.float32(weight) * (padded[window] if axis == 0 else padded[:, window])
-    return grey
+    kernel = (kernel / kernel.sum()).astype(np.float32)
+    for _ in ("down", "across"):
+        padded = np.pad(grey, ((reach, reach), (0, 0)), mode="edge")
+        grey = reduce(np.add, (weight * padded[i : i + len(grey)] for i, weight in enumerate(kernel))).T
+    return np.ascontiguousarray(grey)
 
 
 def otsu(grey: Grey) -> float:
@@ -207,18 +165,18 @@ def otsu(grey: Grey) -> float:
     Source: N. Otsu, "A threshold selection method from gray-level histograms" (1979).
     """
     counts, edges = np.histogram(np.clip(grey, 0, 1), bins=128, range=(0.0, 1.0))
-    middles = (edges[:-1] + edges[1:]) / 2
     below, above = np.cumsum(counts), counts.sum() - np.cumsum(counts)
-    sums = np.cumsum(counts * middles)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        between = below * above * (sums / below - (sums[-1] - sums) / above) ** 2
-    between = np.nan_to_num(between)
-    # Between two far classes many thresholds are equally good: the middle one.
+    sums = np.cumsum(counts * (edges[:-1] + edges[1:]) / 2)
+    with np.errstate(divide="ignore", invalid="ignore"):  # where a class is empty
+        between = np.nan_to_num(below * above * (sums / below - (sums[-1] - sums) / above) ** 2)
+    # Between two far classes many thresholds are equally good: the middle one, where OpenCV takes the first.
     best = np.flatnonzero(between >= between.max() * (1 - 1e-9))
     return float(edges[1 + int(best[len(best) // 2])])
 
 
-def _resized(colours: Colours, size: tuple[int, int], method: Image.Resampling = Image.Resampling.BOX) -> Colours:
-    """Colours scaled to `size`, (width, height)."""
-    channels = (Image.fromarray(np.ascontiguousarray(colours[:, :, c])).resize(size, method) for c in range(3))
-    return np.stack([np.asarray(channel) for channel in channels], axis=-1)
+def _resized(image: NDArray[np.float32], size: tuple[int, int], method: Image.Resampling) -> NDArray[np.float32]:
+    """An image, (height, width) or with a third axis of channels, scaled to `size`, (width, height)."""
+    # Pillow's filters, because OpenCV's INTER_AREA weighs the pixels otherwise.
+    if image.ndim == 3:
+        return np.stack([_resized(channel, size, method) for channel in np.moveaxis(image, 2, 0)], axis=-1)
+    return np.asarray(Image.fromarray(np.ascontiguousarray(image)).resize(size, method))

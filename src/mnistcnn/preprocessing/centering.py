@@ -5,6 +5,9 @@ Source: Y. LeCun, C. Cortes, C. J. C. Burges, "The MNIST database of handwritten
 
 from __future__ import annotations
 
+from typing import Any
+
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -16,13 +19,29 @@ SIDE = 28
 BOX = 20
 
 
-def ink_box(ink: Ink, least: float = 0.0) -> tuple[slice, slice] | None:
+def center_digit(ink: Ink) -> Frame:
+    """Ink of any size as MNIST shows it; all zeros where there is no ink."""
+    box = ink_box(ink)
+    if box is None:
+        return np.zeros((SIDE, SIDE), dtype=np.uint8)
+    square = center_by_mass(fit_box(ink[box]))
+    square *= 255 / (square.max() or 1)  # the strongest ink is 255, as in every one of MNIST's images
+    return np.rint(square).astype(np.uint8)
+
+
+def is_framed(image: NDArray[np.uint8]) -> bool:
+    """Whether an image already is as MNIST's are: 28×28, light on black, its box 20 high or wide, centred."""
+    corners = image[[0, 0, -1, -1], [0, -1, 0, -1]]
+    if image.shape != (SIDE, SIDE) or image.max() < 250 or corners.any() or np.count_nonzero(image) > SIDE**2 // 2:
+        return False
+    longer = max(image[ink_box(image)].shape)
+    return 19 <= longer <= 20 and all(13.4 <= middle <= 14.6 for middle in _center_of_mass(image))
+
+
+def ink_box(ink: NDArray[Any], least: float = 0.0) -> tuple[slice, slice] | None:
     """The rows and columns that hold all ink above `least`; None where there is none."""
-    marked = ink > least
-    rows, columns = np.flatnonzero(marked.any(axis=1)), np.flatnonzero(marked.any(axis=0))
-    if not len(rows):
-        return None
-    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+    left, top, width, height = cv2.boundingRect((ink > least).astype(np.uint8))
+    return (slice(top, top + height), slice(left, left + width)) if width else None
 
 
 def fit_box(ink: Ink, side: int = BOX) -> Ink:
@@ -34,15 +53,13 @@ def fit_box(ink: Ink, side: int = BOX) -> Ink:
     return np.clip(np.asarray(resized, dtype=np.float32), 0.0, 1.0)
 
 
-def centre(ink: Ink, side: int = SIDE) -> Ink:
+def center_by_mass(ink: Ink, side: int = SIDE) -> Ink:
     """Place ink (at most `side` pixels either way) in a square so that its centre of mass is in the middle.
 
     Moved by whole pixels; where that would push ink over the edge it stops at the edge.
     """
     height, width = ink.shape
-    mass = float(ink.sum()) or 1.0
-    row = float(ink.sum(axis=1) @ np.arange(height)) / mass
-    column = float(ink.sum(axis=0) @ np.arange(width)) / mass
+    row, column = _center_of_mass(ink)
     top = min(max(round((side - 1) / 2 - row + 0.5), 0), side - height)
     left = min(max(round((side - 1) / 2 - column + 0.5), 0), side - width)
     square = np.zeros((side, side), dtype=np.float32)
@@ -50,11 +67,8 @@ def centre(ink: Ink, side: int = SIDE) -> Ink:
     return square
 
 
-def center_digit(ink: Ink) -> Frame:
-    """Ink of any size as MNIST shows it; all zeros where there is no ink."""
-    box = ink_box(ink)
-    if box is None:
-        return np.zeros((SIDE, SIDE), dtype=np.uint8)
-    square = centre(fit_box(ink[box]))
-    framed: Frame = np.rint(square * (255 / (square.max() or 1))).astype(np.uint8)
-    return framed  # the strongest ink is 255, as in every one of MNIST's pictures
+def _center_of_mass(ink: NDArray[Any]) -> tuple[float, float]:
+    """Row and column, in pixels from the first."""
+    height, width = ink.shape
+    mass = float(ink.sum()) or 1.0
+    return float(ink.sum(axis=1) @ np.arange(height)) / mass, float(ink.sum(axis=0) @ np.arange(width)) / mass

@@ -1,4 +1,4 @@
-"""Any picture file → colours: by content, upright, first frame, bounded in size. No torch."""
+"""Any image file → colours: by content, upright, first frame, bounded in size. No torch."""
 
 from __future__ import annotations
 
@@ -7,65 +7,36 @@ import stat
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from mnistcnn.errors import PictureError
+from mnistcnn.errors import PictureError, UsageError
 
 Colours = NDArray[np.float32]  # (height, width, 3), red, green, blue in 0 … 1
 
-# What Pillow decodes by itself; EPS and the like would start other programs.
-_COMMON = ("PNG", "JPEG", "BMP", "GIF", "PPM")  # known to Pillow from its start
-_RARE = ("TIFF", "WEBP", "AVIF", "ICO", "TGA", "PCX", "JPEG2000", "QOI", "SGI")
+# What Pillow decodes by itself, the usual first; EPS and the like would start other programs.
+_FORMATS = "PNG JPEG BMP GIF PPM TIFF WEBP AVIF ICO TGA PCX JPEG2000 QOI SGI".split()  # noqa: SIM905
 SUFFIXES = frozenset(
     [f".{name}" for name in "png jpg jpeg gif bmp tif tiff webp ppm pgm pbm ico tga pcx avif jp2 qoi sgi".split()]  # noqa: SIM905
 )
 MOST_BYTES = 128 << 20
 MOST_PIXELS = 64_000_000
-WORKING_SIDE = 640  # pixels; larger pictures are reduced to this
-_STANDARD_INPUT = Path("-")
+WORKING_SIDE = 640  # pixels; larger images are reduced to this
 
 
-def decode(path: Path) -> tuple[Colours, bool]:
-    """The colours of a picture file, at most 640 pixels either way, and whether it is plain 8-bit grey.
-
-    `-` is standard input. Turned upright as EXIF says; the first frame of several; transparency laid over
-    white, or over black where what is drawn is itself light. Raises `PictureError` naming the file.
-    """
-    return decode_bytes(_read(path), path)
-
-
-def decode_bytes(content: bytes, path: Path) -> tuple[Colours, bool]:
-    """`decode` of the content of a picture file; `path` is what an error calls it."""
-    # Pillow warns of large pictures (we have a limit of our own) and of damaged metadata (we use none).
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            return _decode(content, path)
-        except UnidentifiedImageError as error:
-            raise PictureError(f"{path} is not a picture that can be read.") from error
-        except Image.DecompressionBombError as error:
-            raise PictureError(f"{path} has more than {MOST_PIXELS:,} pixels.") from error
-        except MemoryError as error:
-            raise PictureError(f"{path} is too large.") from error
-        except PictureError:
-            raise
-        except Exception as error:  # whatever damaged content makes Pillow's decoders raise
-            raise PictureError(f"{path} is damaged: {str(error) or type(error).__name__}.") from error
-
-
-def _read(path: Path) -> bytes:
+def read_file(path: Path) -> bytes:
+    """The content of a file; `-` is standard input. Raises `PictureError` naming the file."""
     try:
-        if path == _STANDARD_INPUT:
+        if path == Path("-"):
             content = sys.stdin.buffer.read(MOST_BYTES + 1)
-        else:
-            mode = path.stat().st_mode
-            if not stat.S_ISREG(mode):
-                raise PictureError(f"{path} is not a file.")
+        elif stat.S_ISREG(path.stat().st_mode):
             with path.open("rb") as stream:
                 content = stream.read(MOST_BYTES + 1)
+        else:
+            raise PictureError(f"{path} is not a file.")
     except (OSError, ValueError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or error
         raise PictureError(f"{path} can't be read: {reason}.") from error
@@ -76,24 +47,30 @@ def _read(path: Path) -> bytes:
     return content
 
 
-def _decode(content: bytes, path: Path) -> tuple[Colours, bool]:
-    with _open(content) as image:
-        width, height = image.size
-        if width * height > MOST_PIXELS:
-            raise PictureError(f"{path} has {width:,} × {height:,} pixels; {MOST_PIXELS:,} is the most.")
-        image.draft("RGB", (2 * WORKING_SIDE, 2 * WORKING_SIDE))  # lets JPEG decode a large photograph smaller
-        image.load()
-        grey = image.mode == "L" and "transparency" not in image.info
-        upright = ImageOps.exif_transpose(image)
-        return _to_colours(upright), grey
+def decode(content: bytes, name: str) -> tuple[Colours, bool]:
+    """The colours of an image file, at most 640 pixels either way, and whether it is plain 8-bit grey.
 
-
-def _open(content: bytes) -> Image.Image:
+    Turned upright as EXIF says; the first frame of several; transparency laid over white, or over black where
+    what is drawn is itself light. Raises `PictureError`, which calls the file `name`.
+    """
     try:
-        return Image.open(io.BytesIO(content), formats=_COMMON)
-    except UnidentifiedImageError:
-        Image.init()
-        return Image.open(io.BytesIO(content), formats=[name for name in _RARE if name in Image.OPEN])
+        # Pillow warns of large images (we have a limit of our own) and of damaged metadata (we use none).
+        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(content), formats=_FORMATS) as image:
+            width, height = image.size
+            if width * height > MOST_PIXELS:
+                raise PictureError(f"{name} has {width:,} × {height:,} pixels; {MOST_PIXELS:,} is the most.")
+            image.draft("RGB", (2 * WORKING_SIDE, 2 * WORKING_SIDE))  # lets JPEG decode a large photograph smaller
+            return decode_image(image)
+    except UnidentifiedImageError as error:
+        raise PictureError(f"{name} is not a picture that can be read.") from error
+    except Image.DecompressionBombError as error:
+        raise PictureError(f"{name} has more than {MOST_PIXELS:,} pixels.") from error
+    except MemoryError as error:
+        raise PictureError(f"{name} is too large.") from error
+    except PictureError:
+        raise
+    except Exception as error:  # whatever damaged content makes Pillow's decoders raise
+        raise PictureError(f"{name} is damaged: {str(error) or type(error).__name__}.") from error
 
 
 def _to_colours(image: Image.Image) -> Colours:
@@ -118,6 +95,7 @@ def _reduced(image: Image.Image) -> Image.Image:
 def _from_deep_grey(image: Image.Image) -> Colours:
     """16- and 32-bit grey: the brightest level there is becomes white, but 255 at the least."""
     levels = np.nan_to_num(np.asarray(image, dtype=np.float32), posinf=0.0, neginf=0.0)
+    levels = np.clip(levels, -1.7e38, 1.7e38)  # no further apart than a float of 32 bits can say
     levels = levels - min(0.0, float(levels.min()))
     top = float(levels.max())
     full = top if 0 < top <= 1 and image.mode == "F" else max(255.0, top)
@@ -126,18 +104,39 @@ def _from_deep_grey(image: Image.Image) -> Colours:
 
 
 def _lay_over_backdrop(image: Image.Image) -> Colours:
-    """Lay a transparent picture over white, or over black where what can be seen of it is light.
+    """Lay a transparent image over white, or over black where what can be seen of it is light.
 
     Where most of it is opaque (rounded corners, say) the holes get the middle colour of the rest instead.
     """
     pixels = np.asarray(image, dtype=np.float32) / 255
     colours, alpha = pixels[:, :, :3], pixels[:, :, 3:]
-    seen = alpha[:, :, 0] > 0.5
-    if not seen.any():
-        seen = alpha[:, :, 0] >= alpha.max() if alpha.max() > 0 else np.ones_like(seen)
-    if seen.mean() > 0.6:
-        backdrop = np.median(colours[seen], axis=0)
-    else:
-        backdrop = np.full(3, 1.0 if colours[seen].mean() < 0.5 else 0.0)
-    laid: Colours = (colours * alpha + backdrop.astype(np.float32) * (1 - alpha)).astype(np.float32)
-    return laid
+    seen = alpha[:, :, 0] >= min(0.5, alpha.max())
+    shown = colours[seen]
+    backdrop = np.median(shown, axis=0) if seen.mean() > 0.6 else np.float32(shown.mean() < 0.5)
+    return colours * alpha + backdrop * (1 - alpha)
+
+
+def decode_image(image: Image.Image) -> tuple[Colours, bool]:
+    """`decode` of an image that is open already; raises whatever Pillow does where it is damaged."""
+    image.load()
+    grey = image.mode == "L" and "transparency" not in image.info
+    return _to_colours(ImageOps.exif_transpose(image)), grey
+
+
+def image_from_array(array: NDArray[Any], name: str) -> Image.Image:
+    """The image of an array (H, W), (H, W, 3) or (H, W, 4): grey, RGB or RGBA, uint8 or float in 0 … 1.
+
+    Raises `UsageError`, which calls it `name`, for any other array.
+    """
+    if array.ndim not in (2, 3) or array.shape[2:] not in ((), (3,), (4,)) or not array.size:
+        raise UsageError(
+            f"{name} is an array of shape {array.shape}, not of (H, W), (H, W, 3) or (H, W, 4).",
+            "An array is one picture; several are a list of arrays.",
+        )
+    if np.issubdtype(array.dtype, np.floating):
+        if not (array.min() >= 0 and array.max() <= 1):
+            raise UsageError(f"{name} is an array of {array.dtype} with values beyond 0 … 1.", "Divide it by 255.")
+        array = np.rint(array * 255).astype(np.uint8)
+    if array.dtype != np.uint8:
+        raise UsageError(f"{name} is an array of {array.dtype}, not of uint8, or float in 0 … 1.")
+    return Image.fromarray(array)

@@ -1,94 +1,104 @@
-"""Connected parts of a mask, by runs along its rows. No torch."""
+"""Ink → the parts that belong to the digit: connected components, without ruled lines, specks and frames. No torch."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from mnistcnn.preprocessing.centering import SIDE, Ink
 
 Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
 class Components:
-    """The 8-connected parts of a mask: `labels` (height, width) is 0 off the mask, else 1 … count.
+    """The 8-connected components of a mask, numbered in reading order of their first pixels.
 
-    `areas` in pixels and the boxes' edges (`top`, `left` inclusive, `bottom`, `right` exclusive) are arrays
-    (count,), entry i for label i + 1.
+    `labels` (height, width) is 0 off the mask, else 1 … count. Boxes and areas, in pixels, are arrays (count,),
+    entry i for label i + 1.
     """
 
-    labels: NDArray[np.intp]
-    areas: NDArray[np.intp]
-    top: NDArray[np.intp]
-    left: NDArray[np.intp]
-    bottom: NDArray[np.intp]
-    right: NDArray[np.intp]
+    labels: NDArray[np.int32]
+    left: NDArray[np.int32]
+    top: NDArray[np.int32]
+    widths: NDArray[np.int32]
+    heights: NDArray[np.int32]
+    areas: NDArray[np.int32]
 
-    def __len__(self) -> int:
-        return len(self.areas)
-
-    @property
-    def heights(self) -> NDArray[np.intp]:
-        """Of the boxes."""
-        return self.bottom - self.top
-
-    @property
-    def widths(self) -> NDArray[np.intp]:
-        """Of the boxes."""
-        return self.right - self.left
+    def box(self, index: int) -> tuple[slice, slice]:
+        """The rows and columns of one of them."""
+        left, top = int(self.left[index]), int(self.top[index])
+        return slice(top, top + int(self.heights[index])), slice(left, left + int(self.widths[index]))
 
     def mask(self, chosen: Mask) -> Mask:
-        """The pixels of the parts whose entry in `chosen` (count,) is true."""
-        picked: Mask = np.concatenate([[False], chosen])[self.labels]
-        return picked
+        """The pixels of those whose entry in `chosen` (count,) is true."""
+        return np.asarray(np.concatenate([[False], chosen])[self.labels])
 
 
 def find_components(mask: Mask) -> Components:
-    """Label the 8-connected parts of a mask (height, width)."""
-    height, width = mask.shape
-    padded = np.zeros((height, width + 2), dtype=np.int8)
-    padded[:, 1:-1] = mask
-    steps = np.diff(padded, axis=1).ravel()
-    starts, ends = np.flatnonzero(steps == 1), np.flatnonzero(steps == -1)  # ends are exclusive
-    stride = width + 1
-    rows, first, last = starts // stride, starts % stride, ends % stride
-    parents = _join(len(rows), *_touching(rows, first, last, stride + 1))
-    _, label = np.unique(parents, return_inverse=True)
-    count = int(label.max(initial=-1)) + 1
-    boxes = [np.full(count, height), np.full(count, width), np.zeros(count, int), np.zeros(count, int)]
-    np.minimum.at(boxes[0], label, rows)
-    np.minimum.at(boxes[1], label, first)
-    np.maximum.at(boxes[2], label, rows + 1)
-    np.maximum.at(boxes[3], label, last)
-    areas = np.bincount(label, weights=last - first, minlength=count).astype(np.intp)
-    labels = np.zeros(mask.shape, dtype=np.intp)
-    labels[mask] = np.repeat(label + 1, last - first)
-    return Components(labels, areas, *boxes)
+    """Label the 8-connected components of a mask (height, width)."""
+    # Wu's algorithm, because it numbers them in reading order; the others go by blocks of pixels.
+    _, labels, stats, _ = cv2.connectedComponentsWithStatsWithAlgorithm(
+        mask.astype(np.uint8), 8, cv2.CV_32S, cv2.CCL_WU
+    )
+    return Components(np.asarray(labels, dtype=np.int32), *np.asarray(stats[1:], dtype=np.int32).T)
 
 
-def _touching(
-    rows: NDArray[np.intp], first: NDArray[np.intp], last: NDArray[np.intp], stride: int
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """All pairs of runs in neighbouring rows that touch, corners included: indices (upper, lower)."""
-    # Runs are sorted, so those of the next row that touch a run are a range of indices.
-    begin = np.searchsorted(rows * stride + last, (rows + 1) * stride + first, side="left")
-    end = np.searchsorted(rows * stride + first, (rows + 1) * stride + last, side="right")
-    counts = np.maximum(end - begin, 0)
-    upper = np.repeat(np.arange(len(rows)), counts)
-    offsets = np.arange(len(upper)) - np.repeat(np.cumsum(counts) - counts, counts)
-    return upper, begin[upper] + offsets
+def select_components(parts: Components) -> Mask:
+    """Which components belong to the digit, (count,): not specks, nor frames and shadows at the image's edge.
+
+    Kept are those with a twentieth of the largest one's area or a quarter of its extent.
+    """
+    around = _surroundings(parts)
+    areas, extents = np.where(around, 0, parts.areas), np.hypot(parts.heights, parts.widths)
+    if not areas.any():
+        return np.zeros_like(around)
+    main = areas.argmax()
+    return np.asarray(~around & ((areas >= 0.05 * areas[main]) | (extents >= 0.25 * extents[main])))
 
 
-def _join(count: int, upper: NDArray[np.intp], lower: NDArray[np.intp]) -> NDArray[np.intp]:
-    """For each of `count` nodes the least node it is connected with through the edges."""
-    parents = np.arange(count)
-    while len(upper):
-        least = np.minimum(parents[upper], parents[lower])
-        np.minimum.at(parents, parents[upper], least)
-        np.minimum.at(parents, parents[lower], least)
-        while not np.array_equal(parents, parents[parents]):
-            parents = parents[parents]
-        apart = parents[upper] != parents[lower]
-        upper, lower = upper[apart], lower[apart]
-    return parents
+def _surroundings(parts: Components) -> Mask:
+    """Which components lie around the digit, (count,): frames, lines along an edge, shadows in a corner."""
+    height, width = parts.labels.shape
+    bottom, right = parts.top + parts.heights, parts.left + parts.widths
+    edges = np.stack([parts.top == 0, parts.left == 0, bottom == height, right == width]).sum(axis=0)
+    sizeable = np.hypot(parts.heights, parts.widths) >= 0.2 * min(height, width)
+    narrow = np.minimum(parts.heights, parts.widths) < 0.5 * min(height, width)
+    spanning = (parts.heights >= 0.9 * height) | (parts.widths >= 0.9 * width)
+    hollow = parts.areas < 0.5 * parts.heights * parts.widths
+    frames, corners, lines = edges >= 3, (edges >= 2) & narrow, (edges >= 1) & spanning & hollow
+    # A digit may touch the edge itself: only one of some size inside makes those at the edge suspicious.
+    return np.asarray((frames | corners | lines) & ((edges == 0) & sizeable).any())
+
+
+def are_several(parts: Components, chosen: Mask) -> bool:
+    """Whether the chosen components are digits side by side: apart, each of more than half the whole height."""
+    height = (parts.top + parts.heights)[chosen].max() - parts.top[chosen].min()
+    tall = np.flatnonzero(chosen & (parts.heights >= 0.6 * height))
+    tall = tall[np.argsort(parts.left[tall])]
+    left, right = parts.left[tall], np.maximum.accumulate((parts.left + parts.widths)[tall])
+    apart = (left[1:] - right[:-1] >= 0.12 * height).any()
+    return bool(apart and right[-1] - left[0] >= 0.9 * height)
+
+
+def remove_rules(ink: Ink) -> Ink:
+    """Take out ruled lines: thin, straight, from one edge of the image to the other, across or down."""
+    for _ in ("across", "down"):
+        mask, margin = ink > 0.35, ink.shape[1] // 20 + 1
+        ruled = (mask.mean(axis=1) > 0.8) & mask[:, :margin].any(axis=1) & mask[:, -margin:].any(axis=1)
+        ruled &= ink.shape[1] >= 2 * SIDE and ruled.mean() <= 0.25
+        ruled |= np.roll(ruled, 1) | np.roll(ruled, -1)
+        ink = np.where(ruled[:, None] & ~_crossed(ink > 0.5, ruled), np.float32(0), ink).T
+    return np.ascontiguousarray(ink)
+
+
+def _crossed(mask: Mask, ruled: Mask) -> Mask:
+    """Where a stroke crosses a ruled row: ink both in the next free row above and in the next one below."""
+    height = len(mask)
+    above = np.maximum.accumulate(np.where(ruled, -1, np.arange(height)))
+    below = np.minimum.accumulate(np.where(ruled, height, np.arange(height))[::-1])[::-1]
+    padded = np.pad(mask, ((1, 1), (0, 0)))  # no ink beyond the image
+    return np.asarray(padded[above + 1] & padded[below + 1])

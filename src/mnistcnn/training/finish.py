@@ -15,12 +15,12 @@ from mnistcnn.config import Files
 from mnistcnn.data import DataSplits
 from mnistcnn.errors import CheckpointError, OutputError
 from mnistcnn.evaluation import confusion_matrix
-from mnistcnn.events import EpochResult, Note, Observer, ignore
+from mnistcnn.events import EpochResult, Note, Observer
 from mnistcnn.metrics import compute_metrics, predict_logits
 from mnistcnn.plots import CONFUSION, CURVES, MISTAKES, plot_evaluation, plot_training
 from mnistcnn.results import Environment, Metrics, Result, to_json
 from mnistcnn.storage import write_atomically
-from mnistcnn.training.trainer import Trainer, learning_rate
+from mnistcnn.training.trainer import Trainer, best_of, learning_rate
 
 HISTORY = "history.json"
 _RATE_POINTS = 400  # of the learning rate's curve
@@ -51,55 +51,69 @@ def output_paths(files: Files) -> list[Path]:
     return [files.output_dir / name for name in (HISTORY, CURVES, CONFUSION, MISTAKES)]
 
 
-def finish(
-    trainer: Trainer, data: DataSplits, files: Files, started: float, observer: Observer = ignore
-) -> TrainResult:
-    """Calibrate and test the kept weights, write the checkpoint, then history and plots.
+def finish(trainer: Trainer, data: DataSplits, files: Files, started: float, observer: Observer) -> TrainResult:
+    """Calibrate and test the kept weights, write the checkpoint, then plots and history; the run isn't unfinished then.
 
-    The network of another run that the checkpoint replaces is kept beside it.
-
-    `started` is the `time.perf_counter` of the run's beginning. Raises `OutputError`; where it was a plot
-    that failed, the checkpoint has been written.
+    The network of another run that the checkpoint replaces is kept beside it. `started` is the `time.perf_counter`
+    of the run's beginning. Raises `OutputError`; where it was a plot that failed, the checkpoint has been written.
     """
-    compute, world = trainer.compute, trainer.world
-    draft = Checkpoint(files.checkpoint, trainer.best_weights)
-    model = draft.build_model(compute)
-    validation_logits = predict_logits(model, data.validation.images, compute, world=world)
-    test_logits = predict_logits(model, data.test.images, compute, world=world)
-    validation = compute_metrics(validation_logits, data.validation.labels)
-    test = compute_metrics(test_logits, data.test.labels)
-    best = trainer.history[trainer.best_epoch - 1]
-    checkpoint = replace(
-        draft,
-        temperature=fit_temperature(validation_logits, data.validation.labels),
-        config=trainer.config,
-        data=data.describe(),
-        metrics={
-            "train": best.train.to_dict(),
-            "validation": validation.to_dict(),
-            "test": test.to_dict(),
-            "best_epoch": trainer.best_epoch,
-        },
-        environment=compute.environment(),
+    result, logits = _test(trainer, data, files)
+    if not trainer.world.is_main:
+        return result
+    metrics = {key: result.to_dict()[key] for key in ("train", "validation", "test", "best_epoch")}
+    checkpoint = Checkpoint(
+        files.checkpoint,
+        trainer.best_weights,
+        result.temperature,
+        trainer.config,
+        result.data,
+        metrics,
+        result.environment,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    result = _result(checkpoint, trainer, validation, test, files)
-    if not world.is_main:
-        return result
     safe = files.unfinished
     try:
         _keep_previous(files, checkpoint, observer)
         save_checkpoint(checkpoint)
         safe = files.checkpoint
-        _plot(trainer, data, test_logits, checkpoint.temperature, files)
+        steps = (i * (trainer.all_steps - 1) // (_RATE_POINTS - 1) for i in range(_RATE_POINTS))
+        rates = [learning_rate(step, trainer.all_steps, trainer.config.lr) for step in steps]
+        plot_training(files.output_dir, result.epochs, result.best_epoch, rates)
+        confusion = confusion_matrix(logits, data.test.labels)
+        plot_evaluation(files.output_dir, data.test, probabilities(logits, result.temperature), confusion)
         result = replace(result, seconds=time.perf_counter() - started)
         write_atomically(files.output_dir / HISTORY, to_json(result.to_dict()).encode() + b"\n")
     except OutputError as error:
-        raise OutputError(
-            f"{error.message} The weights are safe in {safe}.",
-            "When there is room, `mnistcnn train --resume` writes the rest.",
-        ) from error
+        message = f"{error.message} The weights are safe in {safe}."
+        raise OutputError(message, "When there is room, `mnistcnn train --resume` writes the rest.") from error
+    files.unfinished.unlink(missing_ok=True)
     return result
+
+
+def _test(trainer: Trainer, data: DataSplits, files: Files) -> tuple[TrainResult, torch.Tensor]:
+    """The result of the run, but for its `seconds`, and the logits of the test images."""
+    compute, world, history = trainer.compute, trainer.world, trainer.history
+    best, model = best_of(history), Checkpoint(files.checkpoint, trainer.best_weights).build_model(compute)
+    validation = predict_logits(model, data.validation.images, compute, world=world)
+    test = predict_logits(model, data.test.images, compute, world=world)
+    seconds = sum(epoch.train.count / epoch.pictures_per_second for epoch in history)
+    result = TrainResult(
+        checkpoint=str(files.checkpoint),
+        output_dir=str(files.output_dir),
+        files=[str(path) for path in (files.checkpoint, *output_paths(files))],
+        train=best.train,
+        validation=compute_metrics(validation, data.validation.labels),
+        test=compute_metrics(test, data.test.labels),
+        best_epoch=best.epoch,
+        temperature=fit_temperature(validation, data.validation.labels),
+        epochs=list(history),
+        seconds=0.0,
+        pictures_per_second=sum(epoch.train.count for epoch in history) / seconds,
+        config=trainer.config.to_dict(),
+        environment=compute.environment(),
+        data=data.describe(),
+    )
+    return result, test
 
 
 def _keep_previous(files: Files, checkpoint: Checkpoint, observer: Observer) -> None:
@@ -112,33 +126,3 @@ def _keep_previous(files: Files, checkpoint: Checkpoint, observer: Observer) -> 
             return
     write_atomically(files.previous, files.checkpoint.read_bytes())
     observer(Note(f"The network that was in {files.checkpoint} is kept in {files.previous}."))
-
-
-def _result(checkpoint: Checkpoint, trainer: Trainer, validation: Metrics, test: Metrics, files: Files) -> TrainResult:
-    history = trainer.history
-    seconds = sum(epoch.train.count / epoch.pictures_per_second for epoch in history)
-    return TrainResult(
-        checkpoint=str(files.checkpoint),
-        output_dir=str(files.output_dir),
-        files=[str(path) for path in (files.checkpoint, *output_paths(files))],
-        train=history[trainer.best_epoch - 1].train,
-        validation=validation,
-        test=test,
-        best_epoch=trainer.best_epoch,
-        temperature=checkpoint.temperature,
-        epochs=list(history),
-        seconds=0.0,
-        pictures_per_second=sum(epoch.train.count for epoch in history) / seconds,
-        config=trainer.config.to_dict(),
-        environment=checkpoint.environment,
-        data=checkpoint.data,
-    )
-
-
-def _plot(trainer: Trainer, data: DataSplits, logits: torch.Tensor, temperature: float, files: Files) -> None:
-    total = trainer.all_steps
-    steps = (int(i * (total - 1) / (_RATE_POINTS - 1)) for i in range(_RATE_POINTS))
-    rates = [learning_rate(step, total, trainer.config.lr) for step in steps]
-    plot_training(files.output_dir, trainer.history, trainer.best_epoch, rates)
-    confusion = confusion_matrix(logits, data.test.labels)
-    plot_evaluation(files.output_dir, data.test, probabilities(logits, temperature), confusion)

@@ -11,7 +11,7 @@ from mnistcnn.config import TrainConfig
 from mnistcnn.errors import CheckpointError
 from mnistcnn.events import EpochResult
 from mnistcnn.results import Metrics
-from mnistcnn.training.trainer import RunningMetrics, TrainerState
+from mnistcnn.training.trainer import RunningMetrics, TrainerState, best_of
 
 FORMAT = 2
 KIND = "mnistcnn unfinished run"
@@ -29,26 +29,20 @@ class UnfinishedRun:
 
 def save_unfinished(path: Path, run: UnfinishedRun) -> None:
     """Write it atomically. Raises `OutputError`."""
-    state = run.state
+    about = {"config": run.config.to_dict(), "data": run.data, "seconds": run.seconds}
+    state, history = run.state, run.state.history
     content = {
-        "format": FORMAT,
-        "kind": KIND,
-        "config": run.config.to_dict(),
-        "data": run.data,
-        "seconds": run.seconds,
-        "state": {
-            "weights": state.weights,
-            "optimizer": state.optimizer,
-            **state.sampler,
-            "epoch": state.epoch,
-            "step": state.step,
-            "tally": list(astuple(state.running)),
-            "history": [asdict(epoch) for epoch in state.history],
-            "best_epoch": state.best_epoch,
-            "best_weights": state.best_weights,
-        },
+        "weights": state.weights,
+        "optimizer": state.optimizer,
+        **state.sampler,
+        "epoch": len(history) + 1,
+        "step": state.step,
+        "tally": list(astuple(state.running)),
+        "history": [asdict(epoch) for epoch in history],
+        "best_epoch": best_of(history).epoch if history else 0,
+        "best_weights": state.best_weights,
     }
-    save_archive(path, content)
+    save_archive(path, {"format": FORMAT, "kind": KIND, **about, "state": content})
 
 
 def load_unfinished(path: Path) -> UnfinishedRun:
@@ -60,39 +54,28 @@ def load_unfinished(path: Path) -> UnfinishedRun:
         config, data = check_config(content.get("config")), check_plain(content.get("data"), "data")
         return UnfinishedRun(config, data, float(content.get("seconds", 0.0)), _read_state(content.get("state")))
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise CheckpointError(
-            f"{path} is not an unfinished run that can be resumed: {error}.",
-            "`mnistcnn train --restart` begins anew and replaces it.",
-        ) from error
+        message = f"{path} is not an unfinished run that can be resumed: {error}."
+        raise CheckpointError(message, "`mnistcnn train --restart` begins anew and replaces it.") from error
 
 
 def _read_state(content: object) -> TrainerState:
     if not isinstance(content, dict):
         raise ValueError("it holds no state")
-    weights = check_weights(content.get("weights"))
-    _check_moments(content["optimizer"], weights)
-    plain = check_plain({key: content[key] for key in ("history", "tally", "epoch", "step", "best_epoch")}, "progress")
-    state = TrainerState(
-        weights=weights,
-        optimizer=content["optimizer"],
-        sampler={"losses": content["losses"]},
-        epoch=int(plain["epoch"]),
-        step=int(plain["step"]),
-        running=RunningMetrics(*plain["tally"]),
-        history=[_read_epoch(record) for record in plain["history"]],
-        best_epoch=int(plain["best_epoch"]),
-        best_weights=check_weights(content["best_weights"]) if content.get("best_weights") else {},
-    )
-    if not 0 <= state.best_epoch <= len(state.history) < state.epoch or state.step < 0:
+    weights, optimizer = check_weights(content.get("weights")), content["optimizer"]
+    _check_moments(optimizer, weights)
+    plain = check_plain({key: content[key] for key in ("history", "tally", "epoch", "step")}, "progress")
+    history = [_read_epoch(record) for record in plain["history"]]
+    step, best_weights = int(plain["step"]), check_weights(content["best_weights"]) if history else {}
+    if plain["epoch"] != len(history) + 1 or step < 0:
         raise ValueError("its epochs don't add up")
-    return state
+    running, sampler = RunningMetrics(*plain["tally"]), {"losses": content["losses"]}
+    return TrainerState(weights, optimizer, sampler, step, running, history, best_weights)
 
 
 def _check_moments(optimizer: Any, weights: dict[str, torch.Tensor]) -> None:
     for number, (name, weight) in enumerate(weights.items()):
-        moments = optimizer.get(number, {})
         for key in ("exp_avg", "exp_avg_sq"):
-            moment = moments.get(key)
+            moment = optimizer.get(number, {}).get(key)
             if moment is not None and (moment.shape != weight.shape or not bool(torch.isfinite(moment).all())):
                 raise ValueError(f"the optimizer's {key} of {name} makes no sense")
 

@@ -9,17 +9,15 @@ from mnistcnn.config import Files, Split, TrainConfig, flag
 from mnistcnn.data import DataSplits, load_dataset
 from mnistcnn.device import cpu_threads, resolve_device
 from mnistcnn.distributed import barrier, broadcast, local_device, process_group
-from mnistcnn.errors import OutputError, TrainingError, UsageError
-from mnistcnn.events import EpochResult, Note, Observer, TrainStart, ignore
+from mnistcnn.errors import OutputError, TrainingError, UsageError, first_line
+from mnistcnn.events import EpochResult, Note, Observer, StepResult, TrainStart, ignore
 from mnistcnn.signals import Stop
-from mnistcnn.storage import check_writable, held, remove_leftover, require_name
+from mnistcnn.storage import check_writable, held
+from mnistcnn.training.contention import ContentionWatch
 from mnistcnn.training.finish import TrainResult, finish, output_paths
 from mnistcnn.training.resume import UnfinishedRun, load_unfinished, save_unfinished
 from mnistcnn.training.trainer import Trainer
 from mnistcnn.world import World
-
-SAVE_EVERY = 30.0  # seconds
-CHANGEABLE = ("epochs", "device")  # of an unfinished run
 
 
 def train(
@@ -29,17 +27,16 @@ def train(
     resume: bool = False,
     restart: bool = False,
     given: Iterable[str] = (),
-    save_every: float = SAVE_EVERY,
+    save_every: float = 30.0,
     observer: Observer = ignore,
     stop: Stop | None = None,
 ) -> TrainResult:
     """Train the network, keep the epoch with the best validation accuracy, test it once, write everything.
 
-    With `resume`, an unfinished run goes on under its own settings; the names in `given` are the fields of
-    `config` that the caller insists on. With `restart` it is thrown away. The state is saved every
-    `save_every` seconds and after each epoch. Under torchrun the processes train together, and the first one
-    reads and writes the files. Raises `MnistCnnError`s; after `Interrupted` and `OutputError` the state is
-    where the message says.
+    With `resume`, an unfinished run goes on under its own settings, but for the fields of `config` in `given`; with
+    `restart` it is thrown away. The state is saved every `save_every` seconds and after each epoch. Under torchrun the
+    processes train together, and the first one reads and writes the files. Raises `MnistCnnError`s; after
+    `Interrupted` and `OutputError` the state is where the message says.
     """
     config, files, stop = config or TrainConfig(), files or Files(), stop or Stop()
     world = World.from_environment()
@@ -60,12 +57,8 @@ def train(
                 _go_on(trainer, unfinished, data, files)
             elif restart and world.is_main:
                 files.unfinished.unlink(missing_ok=True)
-            observer(_announcement(trainer, data))
-            _train(trainer, _Saver(trainer, data, files, started, save_every), observer, stop)
-            result = finish(trainer, data, files, started, observer)
-        if world.is_main:
-            files.unfinished.unlink(missing_ok=True)
-    return result
+            _train(trainer, data, files, started, save_every, observer, stop)
+            return finish(trainer, data, files, started, observer)
 
 
 @contextmanager
@@ -74,13 +67,9 @@ def _reserved(files: Files, world: World) -> Iterator[None]:
     if not world.is_main:
         yield
         return
-    require_name(files.checkpoint)
-    paths = [files.checkpoint, files.previous, files.unfinished, *output_paths(files)]
-    for path in paths:
-        check_writable(path)
     with held(files.checkpoint):
-        for path in paths:
-            remove_leftover(path)
+        for path in (files.checkpoint, files.previous, files.unfinished, *output_paths(files)):
+            check_writable(path)
         yield
 
 
@@ -89,15 +78,11 @@ def _find_unfinished(files: Files, *, resume: bool, restart: bool) -> Unfinished
         raise UsageError("--resume and --restart exclude each other.")
     found = files.unfinished.exists()
     if resume and not found:
-        raise TrainingError(
-            f"There is no unfinished run {files.unfinished}.",
-            "Begin one with `mnistcnn train` without --resume.",
-        )
+        hint = "Begin one with `mnistcnn train` without --resume."
+        raise TrainingError(f"There is no unfinished run {files.unfinished}.", hint)
     if found and not resume and not restart:
-        raise TrainingError(
-            f"An unfinished run lies in {files.unfinished}.",
-            "Go on with it: `mnistcnn train --resume`; or throw it away: `mnistcnn train --restart`.",
-        )
+        hint = "Go on with it: `mnistcnn train --resume`; or throw it away: `mnistcnn train --restart`."
+        raise TrainingError(f"An unfinished run lies in {files.unfinished}.", hint)
     return load_unfinished(files.unfinished) if resume else None
 
 
@@ -105,38 +90,33 @@ def merge_settings(stored: TrainConfig, wanted: TrainConfig, given: Iterable[str
     """The stored settings, with `epochs` and `device` from `wanted` if given; `UsageError` for other differences."""
     changed = {name: getattr(wanted, name) for name in given if getattr(stored, name) != getattr(wanted, name)}
     for name, value in changed.items():
-        if name not in CHANGEABLE:
-            raise UsageError(
-                f"The unfinished run has {flag(name)} {getattr(stored, name)}, and {flag(name)} {value} was given.",
-                f"Leave out {flag(name)} to go on, or begin anew with --restart.",
-            )
+        if name not in ("epochs", "device"):
+            told = f"The unfinished run has {flag(name)} {getattr(stored, name)}, and {flag(name)} {value} was given."
+            raise UsageError(told, f"Leave out {flag(name)} to go on, or begin anew with --restart.")
     if "epochs" in changed:
-        observer(
-            Note(
-                f"The learning rate was planned for {stored.epochs} epochs and is replanned for {wanted.epochs}: the "
-                f"weights will not be those of a run that had {wanted.epochs} epochs from its start.",
-                warning=True,
-            )
+        told = (
+            f"The learning rate was planned for {stored.epochs} epochs and is replanned for {wanted.epochs}: the "
+            f"weights will not be those of a run that had {wanted.epochs} epochs from its start."
         )
+        observer(Note(told, warning=True))
     return replace(stored, **changed)
 
 
 def _load_data(config: TrainConfig, files: Files, world: World, observer: Observer) -> DataSplits:
     """The data; of several processes on a machine the first one downloads it while the others wait."""
-
-    def load() -> DataSplits:
-        return load_dataset(
-            config.dataset,
-            data_dir=files.data_dir,
-            mirror=files.mirror,
-            seed=config.seed,
-            validation_size=config.validation_size,
-            observer=observer,
-        )
-
-    first = load() if world.local_rank == 0 else None
-    barrier(world)
-    return first or load()
+    if world.local_rank > 0:
+        barrier(world)
+    data = load_dataset(
+        config.dataset,
+        data_dir=files.data_dir,
+        mirror=files.mirror,
+        seed=config.seed,
+        validation_size=config.validation_size,
+        observer=observer,
+    )
+    if world.local_rank == 0:
+        barrier(world)
+    return data
 
 
 def _go_on(trainer: Trainer, unfinished: UnfinishedRun, data: DataSplits, files: Files) -> None:
@@ -144,77 +124,51 @@ def _go_on(trainer: Trainer, unfinished: UnfinishedRun, data: DataSplits, files:
     done = len(state.history) + (state.step > 0)
     if epochs < done:
         raise UsageError(f"The unfinished run is in epoch {done}; --epochs {epochs} is less than that.")
-    now, then = ({key: about.get(key) for key in Split} for about in (data.describe(), unfinished.data))
-    if now != then:
-        raise UsageError(
-            f"{data.folder} does not hold the pictures that the unfinished run was trained on.",
-            "Give the same --data-dir as at its start.",
-        )
+    now = data.describe()
+    if any(now[split] != unfinished.data.get(split) for split in Split):
+        told = f"{data.folder} does not hold the pictures that the unfinished run was trained on."
+        raise UsageError(told, "Give the same --data-dir as at its start.")
     try:
         trainer.load_state_dict(state)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        first_line = str(error).partition("\n")[0]
-        raise TrainingError(
-            f"{files.unfinished} can't be resumed: {first_line}.", "Begin anew with --restart."
-        ) from error
+        told = f"{files.unfinished} can't be resumed: {first_line(error)}."
+        raise TrainingError(told, "Begin anew with --restart.") from error
 
 
-def _announcement(trainer: Trainer, data: DataSplits) -> TrainStart:
-    return TrainStart(
-        epochs=trainer.config.epochs,
-        steps=trainer.all_steps,
-        done_steps=trainer.done_steps,
-        first_epoch=trainer.epoch,
-        first_step=trainer.step,
-        environment=trainer.compute.environment(),
-        data=data.describe(),
-    )
-
-
-class _Saver:
-    """Saves the state of a run now and then."""
-
-    def __init__(self, trainer: Trainer, data: DataSplits, files: Files, started: float, every: float) -> None:
-        self._trainer, self._data = trainer, data
-        self._started, self._every = started, every
-        self._saved = time.perf_counter()
-        self.path = files.unfinished
-
-    def save(self) -> None:
-        """Save now. Raises `OutputError`; what was saved before is still there then."""
-        if not self._trainer.world.is_main:
-            return
-        self._trainer.check_finite()
-        seconds = time.perf_counter() - self._started
-        run = UnfinishedRun(self._trainer.config, self._data.describe(), seconds, self._trainer.state_dict())
-        try:
-            save_unfinished(self.path, run)
-        except OutputError as error:
-            kept = f"What was saved before is in {self.path}." if self.path.exists() else "Nothing was saved before."
-            raise OutputError(f"{error.message} {kept}", "Make room; `mnistcnn train --resume` goes on.") from error
-        self._saved = time.perf_counter()
-
-    def save_if_due(self) -> None:
-        """Save if the last time is long enough ago."""
-        if time.perf_counter() - self._saved >= self._every:
-            self.save()
-
-
-def _train(trainer: Trainer, saver: _Saver, observer: Observer, stop: Stop) -> None:
+def _train(
+    trainer: Trainer, data: DataSplits, files: Files, started: float, save_every: float, observer: Observer, stop: Stop
+) -> None:
+    """Train to the end of the last epoch, saving the state on the way; `Interrupted` where `stop` says so."""
+    environment, place = trainer.compute.environment(), (trainer.done_steps, trainer.epoch, trainer.step)
+    observer(TrainStart(trainer.config.epochs, trainer.all_steps, *place, environment, data.describe()))
+    watch, saved = ContentionWatch(), time.perf_counter()
+    watched = environment.device == "cpu" and environment.threads > 1
     with stop.deferred():
         for event in trainer.run(stop):
             observer(event)
-            if isinstance(event, EpochResult):
-                saver.save()
-            else:
-                saver.save_if_due()
+            if watched and isinstance(event, StepResult) and (note := watch.notice(event)):
+                observer(note)
+            if isinstance(event, EpochResult) or time.perf_counter() - saved >= save_every:
+                _save(trainer, data, files, started)
+                saved = time.perf_counter()
         if trainer.epoch > trainer.config.epochs and not stop():
             return
-        saver.save()
+        _save(trainer, data, files, started)
     where = f"after epoch {trainer.epoch - 1}"
     if trainer.step:
         where = f"in epoch {trainer.epoch} at step {trainer.step:,} of {trainer.steps(trainer.epoch):,}"
-    raise stop.interrupted(
-        f"Interrupted {where}; nothing is lost: {saver.path}",
-        "Go on with `mnistcnn train --resume`.",
-    )
+    told = f"Interrupted {where}; nothing is lost: {files.unfinished}"
+    raise stop.interrupted(told, "Go on with `mnistcnn train --resume`.")
+
+
+def _save(trainer: Trainer, data: DataSplits, files: Files, started: float) -> None:
+    """Save the state now. Raises `OutputError`; what was saved before is still there then."""
+    if not trainer.world.is_main:
+        return
+    trainer.check_finite()
+    path, seconds = files.unfinished, time.perf_counter() - started
+    try:
+        save_unfinished(path, UnfinishedRun(trainer.config, data.describe(), seconds, trainer.state_dict()))
+    except OutputError as error:
+        kept = f"What was saved before is in {path}." if path.exists() else "Nothing was saved before."
+        raise OutputError(f"{error.message} {kept}", "Make room; `mnistcnn train --resume` goes on.") from error

@@ -57,12 +57,15 @@ class TrainerState:
     weights: dict[str, torch.Tensor]
     optimizer: dict[int, dict[str, torch.Tensor]]  # AdamW's step and moments of each parameter
     sampler: dict[str, torch.Tensor]
-    epoch: int  # under way, from 1
-    step: int  # steps done in it
-    running: RunningMetrics
-    history: list[EpochResult]
-    best_epoch: int  # 0 before the end of the first
-    best_weights: dict[str, torch.Tensor]
+    step: int  # steps done in the epoch under way
+    running: RunningMetrics  # of this epoch
+    history: list[EpochResult]  # of those before
+    best_weights: dict[str, torch.Tensor]  # empty in the first epoch
+
+
+def best_of(history: list[EpochResult]) -> EpochResult:
+    """The epoch with the best validation accuracy; of several the one with the least loss."""
+    return max(history, key=lambda epoch: (epoch.validation.accuracy, -epoch.validation.loss))
 
 
 class Trainer:
@@ -84,16 +87,18 @@ class Trainer:
         self.config, self.compute, self.world = config, compute, world or World()
         self.model = MnistCNN(weights).to(device=compute.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._network = data_parallel(self.model, self.world, compute.device)
-        self.optimizer = torch.optim.AdamW(
-            self.model.parameters(), lr=config.lr, weight_decay=config.weight_decay, fused=True
-        )
-        self.epoch, self.step = 1, 0  # the epoch under way, and the steps done in it
+        self.optimizer = torch.optim.AdamW(self.model.parameters(), weight_decay=config.weight_decay, fused=True)
+        self.step = 0  # steps done in the epoch under way
         self.history: list[EpochResult] = []
-        self.best_epoch = 0
         self.best_weights: dict[str, torch.Tensor] = {}
         self._train, self._validation = train.to(compute.device), validation.to(compute.device)
         self._sampler = HardExampleSampler(len(train), config)
         self._running = RunningMetrics()
+
+    @property
+    def epoch(self) -> int:
+        """The epoch under way, from 1."""
+        return len(self.history) + 1
 
     def steps(self, epoch: int) -> int:
         """Steps in epoch number `epoch`, from 1."""
@@ -102,49 +107,39 @@ class Trainer:
     @property
     def all_steps(self) -> int:
         """Steps in the whole run."""
-        return self._steps_before(self.config.epochs + 1)
+        return self.steps(1) + (self.config.epochs - 1) * self.steps(2)
 
     @property
     def done_steps(self) -> int:
         """Steps of the run that have been done."""
-        return self._steps_before(self.epoch) + self.step
-
-    def _steps_before(self, epoch: int) -> int:
-        return 0 if epoch == 1 else self.steps(1) + (epoch - 2) * self.steps(2)
+        return self.step + (self.steps(1) + (self.epoch - 2) * self.steps(2) if self.history else 0)
 
     def run(self, stop: Callable[[], bool] = lambda: False) -> Iterator[StepResult | EpochResult]:
         """Train to the end of the last epoch: a `StepResult` every few steps, an `EpochResult` an epoch.
 
-        Stops after the step in which `stop` becomes true. Raises `TrainingError` when the loss or the
-        weights stop being finite.
+        Stops after the step in which `stop` becomes true. Raises `TrainingError` when loss or weights aren't finite.
         """
         self.model.train()
         while self.epoch <= self.config.epochs:
             loader = EpochLoader(self._train, self.config, self.epoch, self._sampler, self.world)
             while self.step < loader.steps:
                 stopped = self._train_chunk(loader, stop)
-                yield self._step_result(loader.steps)
+                place = (self.epoch, self.step, loader.steps, self.done_steps, self.all_steps)
+                yield StepResult(*place, self._running.mean(), self._running.speed())
                 if stopped or (self.world.size == 1 and stop()):
                     return
             yield self._finish_epoch()
 
-    def _step_result(self, steps: int) -> StepResult:
-        running = self._running
-        return StepResult(
-            self.epoch, self.step, steps, self.done_steps, self.all_steps, running.mean(), running.speed()
-        )
-
     def _train_chunk(self, loader: EpochLoader, stop: Callable[[], bool]) -> bool:
         """Train from the present step to the end of its chunk, or to where `stop` is true; whether it was."""
         started = time.perf_counter()
-        number, first = self.step // loader.chunk_steps, self.step
-        counts: list[int] = []
+        first, size = self.step, loader.batch_size
         stopped = False
-        figures = torch.zeros(2, loader.chunk_steps * loader.batch_size, device=self.compute.device)
-        for batch in loader.chunk(number)[self.step - number * loader.chunk_steps :]:
-            start = sum(counts)
+        figures = torch.zeros(2, loader.chunk_steps * size, device=self.compute.device)
+        number, done = divmod(first, loader.chunk_steps)
+        for batch in loader.chunk(number)[done:]:
+            start = (self.step - first) * size
             figures[:, start + batch.rows.start : start + batch.rows.stop] = self._train_step(batch)
-            counts.append(batch.count)
             self.step += 1
             stopped = stop()
             if stopped and self.world.size == 1:
@@ -152,15 +147,14 @@ class Trainer:
         # The only place where the loop waits for the device, and where the processes compare notes.
         figures = all_reduce(self.world, figures).cpu()
         stopped = bool(all_reduce(self.world, torch.tensor(float(stopped))))
-        indices = loader.order[first * loader.batch_size :][: sum(counts)]
-        self._record(indices, figures[:, : sum(counts)], counts, time.perf_counter() - started)
+        indices = loader.order[first * size : self.step * size]
+        self._record(indices, figures[:, : len(indices)], time.perf_counter() - started)
         return stopped
 
     def _train_step(self, batch: Batch) -> torch.Tensor:
         """One update; the cross-entropies and hits of this process's images, (2, n) float32, still on the device."""
-        rate = self._learning_rate(self.step)
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = learning_rate(self.done_steps, self.all_steps, self.config.lr)
         with self.compute.autocast():
             logits = self._network(batch.inputs, batch.dropout)
         log_probabilities = F.log_softmax(logits.float(), dim=1)
@@ -175,31 +169,26 @@ class Trainer:
         hits = logits.argmax(1) == batch.labels
         return torch.stack([cross_entropy.detach(), hits.float()])
 
-    def _learning_rate(self, step: int) -> float:
-        return learning_rate(self._steps_before(self.epoch) + step, self.all_steps, self.config.lr)
-
-    def _record(self, indices: torch.Tensor, figures: torch.Tensor, counts: list[int], seconds: float) -> None:
+    def _record(self, indices: torch.Tensor, figures: torch.Tensor, seconds: float) -> None:
         """Add up the last steps: `figures` (2, n) are loss and hit of the images `indices` (n,)."""
         losses, hits = figures
-        loss = self._running.loss
-        for i, part in enumerate(losses.double().split(counts)):
-            loss += float(part.sum())
+        running, loss = self._running, self._running.loss
+        batches = losses.double().split(self.config.batch_size)
+        for step, batch in enumerate(batches, self.step - len(batches) + 1):
+            loss += float(batch.sum())
             if not math.isfinite(loss):
-                raise self._diverged("loss", self.step - len(counts) + i + 1)
+                raise self._diverged("loss", step)
         self._sampler.record(indices, losses)
-        running = self._running
         self._running = RunningMetrics(
             loss, running.correct + int(hits.sum()), running.count + len(indices), running.seconds + seconds
         )
 
     def _diverged(self, what: str, step: int) -> TrainingError:
+        place = f"at step {step:,} of {self.steps(self.epoch):,} in epoch {self.epoch}"
         default = TrainConfig().lr
         smaller = default if self.config.lr > default else self.config.lr / 10
-        return TrainingError(
-            f"Training diverged: the {what} stopped being finite at step {step:,} of {self.steps(self.epoch):,} "
-            f"in epoch {self.epoch}.",
-            f"Try a smaller learning rate, such as --lr {smaller:g}.",
-        )
+        hint = f"Try a smaller learning rate, such as --lr {smaller:g}."
+        return TrainingError(f"Training diverged: the {what} stopped being finite {place}.", hint)
 
     def check_finite(self) -> None:
         """Raise `TrainingError` if a weight isn't finite."""
@@ -213,29 +202,20 @@ class Trainer:
         validation = compute_metrics(logits, self._validation.labels)
         running, self._running = self._running, RunningMetrics()
         seconds = running.seconds + time.perf_counter() - started
-        rate = self._learning_rate(self.step - 1)
+        rate = learning_rate(self.done_steps - 1, self.all_steps, self.config.lr)
         result = EpochResult(self.epoch, rate, running.mean(), validation, seconds, running.speed())
         self.history.append(result)
-        if not self.best_weights or _score(result) > _score(self.history[self.best_epoch - 1]):
-            self.best_epoch = self.epoch
+        self.step = 0
+        if best_of(self.history) is result:
             self.best_weights = {n: t.detach().cpu().clone() for n, t in self.model.state_dict().items()}
         self._sampler.finish_epoch()
-        self.epoch, self.step = self.epoch + 1, 0
         return result
 
     def state_dict(self) -> TrainerState:
         """What `load_state_dict` goes on from."""
-        return TrainerState(
-            weights={name: tensor.cpu() for name, tensor in self.model.state_dict().items()},
-            optimizer=self.optimizer.state_dict()["state"],
-            sampler=self._sampler.state_dict(),
-            epoch=self.epoch,
-            step=self.step,
-            running=self._running,
-            history=self.history,
-            best_epoch=self.best_epoch,
-            best_weights=self.best_weights,
-        )
+        weights = {name: tensor.cpu() for name, tensor in self.model.state_dict().items()}
+        optimizer, sampler = self.optimizer.state_dict()["state"], self._sampler.state_dict()
+        return TrainerState(weights, optimizer, sampler, self.step, self._running, self.history, self.best_weights)
 
     def load_state_dict(self, state: TrainerState) -> None:
         """Go on from `state`, on this device. `ValueError` or `RuntimeError` where it is of another run."""
@@ -243,10 +223,5 @@ class Trainer:
         optimizer: dict[str, Any] = self.optimizer.state_dict()
         self.optimizer.load_state_dict({**optimizer, "state": copy.deepcopy(state.optimizer)})
         self._sampler.load_state_dict(state.sampler)
-        self.epoch, self.step, self._running = state.epoch, state.step, state.running
-        self.history = list(state.history)
-        self.best_epoch, self.best_weights = state.best_epoch, dict(state.best_weights)
-
-
-def _score(result: EpochResult) -> tuple[float, float]:
-    return result.validation.accuracy, -result.validation.loss
+        self.step, self._running = state.step, state.running
+        self.history, self.best_weights = list(state.history), dict(state.best_weights)

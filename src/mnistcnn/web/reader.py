@@ -61,8 +61,7 @@ class Reader:
 
     def _responses(self, frame: Frame) -> torch.Tensor:
         """The first layer's responses (25, 9, 9) uint8 to a frame."""
-        predictor = self._predictor
         with torch.inference_mode(), strict_float32():
-            inputs = normalise(torch.from_numpy(frame)[None, None].to(predictor.compute.device))
-            first = F.relu(predictor.model.conv1(inputs))[0].cpu()
+            inputs = normalise(torch.from_numpy(frame)[None, None].to(self._predictor.compute.device))
+            first = F.relu(self._predictor.model.conv1(inputs))[0].cpu()
         return (first * (255 / first.max().clamp(min=1e-6))).round().to(torch.uint8)

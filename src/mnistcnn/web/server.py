@@ -64,11 +64,9 @@ class Guard:
 
         headers = Headers(scope=scope)
         host, origin = headers.get("host", ""), headers.get("origin")
-        known = is_own_name(host, public=self._public)
-        if known and (origin is None or origin.partition("//")[2] == host):
-            await self._app(scope, receive, send_guarded)
-        else:
-            await _failure(403, "This server answers only to its own address.")(scope, receive, send_guarded)
+        known = is_own_name(host, public=self._public) and (origin is None or origin.partition("//")[2] == host)
+        answer = self._app if known else _failure(403, "This server answers only to its own address.")
+        await answer(scope, receive, send_guarded)
 
 
 def is_own_name(host: str, *, public: bool) -> bool:
@@ -99,9 +97,9 @@ def build_app(reader: Reader, *, public: bool = False) -> ASGIApp:
         return Response(path.read_bytes(), media_type=TYPES[path.suffix])
 
     async def refuse(_request: Request, error: Exception) -> Response:
-        status = error.status_code if isinstance(error, HTTPException) else 500
-        detail = error.detail if isinstance(error, HTTPException) else "Something went wrong on the server."
-        return _failure(status, detail)
+        if isinstance(error, HTTPException):
+            return _failure(error.status_code, error.detail)
+        return _failure(500, "Something went wrong on the server.")
 
     routes = [*(Route(path, show) for path in FILES), Route("/read", read, methods=["POST"])]
     return Guard(Starlette(routes=routes, exception_handlers={HTTPException: refuse, 500: refuse}), public)
@@ -151,11 +149,10 @@ def serve(
         limit_concurrency=MOST_CONNECTIONS,
         timeout_graceful_shutdown=1,
     )
-    server = uvicorn.Server(config)
     ready(f"http://{shown}:{listener.getsockname()[1]}/")
     # It raises the signal that ended it once more: here that is how it is meant to end.
     with listener, suppress(Interrupted):
-        server.run(sockets=[listener])
+        uvicorn.Server(config).run(sockets=[listener])
 
 
 def open_browser(address: str) -> None:
