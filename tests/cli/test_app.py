@@ -272,7 +272,7 @@ def test_an_option_means_the_same_in_every_command() -> None:
     assert all(option.help for _, option in options())
 
 
-HEAVY = ("torch", "torchvision", "numpy", "matplotlib", "PIL")
+HEAVY = ("torch", "torchvision", "numpy", "matplotlib", "PIL", "cv2", "rich.progress")
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], *([c, "--help"] for c in COMMANDS)], ids=" ".join)

@@ -7,7 +7,6 @@ import typer
 
 from mnistcnn.cli import options as o
 from mnistcnn.cli.output import show_json, show_pairs
-from mnistcnn.cli.progress import watching
 from mnistcnn.config import ExportFormat, InputType
 
 if TYPE_CHECKING:
@@ -15,16 +14,16 @@ if TYPE_CHECKING:
 
 
 def export(
-    target: Annotated[Path, typer.Argument(metavar="FILE", help="Where the network goes.")],
+    target: Annotated[Path, typer.Argument(metavar="FILE", help="File to write.")],
     checkpoint: o.CheckpointOption = None,
-    format: Annotated[ExportFormat | None, o.output(help="What to write.", show_default="that of the suffix")] = None,
-    input_type: Annotated[
-        InputType, o.output(help="Number format of the pictures, 0 to 255, that ONNX takes.")
-    ] = InputType.UINT8,
+    format: Annotated[ExportFormat | None, o.output(help="File format.", show_default="from the suffix")] = None,
+    input_type: Annotated[InputType, o.output(help="Number type of the ONNX input, 0 to 255.")] = InputType.UINT8,
     json: o.JsonOption = False,
     quiet: o.QuietOption = False,
 ) -> None:
     """Write the network for other programs: ONNX or safetensors. Needs the extra onnx or safetensors."""
+    from mnistcnn.cli.progress import watching
+
     with watching(quiet=quiet) as observer:
         from mnistcnn import exporting
 

@@ -8,7 +8,6 @@ import typer
 
 from mnistcnn.cli import options as o
 from mnistcnn.cli.output import data_name, new_table, percent, show_json, show_pairs, stdout, written
-from mnistcnn.cli.progress import watching
 from mnistcnn.config import TrainConfig
 from mnistcnn.results import Environment
 
@@ -19,13 +18,17 @@ if TYPE_CHECKING:
 def summary(
     checkpoint: o.CheckpointArgument = None,
     batch_size: Annotated[
-        int, typer.Option(min=1, help="Pictures to reckon the memory for.")
+        int, typer.Option(min=1, help="Batch size for the memory estimate.")
     ] = TrainConfig().batch_size,
-    plot: Annotated[Path | None, o.output(metavar="FILE", help="Draw the first layer's filters there.")] = None,
+    plot: Annotated[
+        Path | None, o.output(metavar="FILE", help="Write a plot of the first layer's filters there.")
+    ] = None,
     json: o.JsonOption = False,
     quiet: o.QuietOption = False,
 ) -> None:
     """Explain the network layer by layer, and what training made of it."""
+    from mnistcnn.cli.progress import watching
+
     with watching(quiet=quiet) as observer:
         from mnistcnn.summary import summarise
 
@@ -54,12 +57,12 @@ def show_summary(result: "ModelSummary") -> None:
     show_pairs(
         [
             ("memory", f"{forward:.1f} MB forward, {training:.1f} MB in training, {pictures}"),
-            ("began with", result.initialisation),
+            ("initialised", result.initialisation),
             *_training(result.checkpoint),
         ]
     )
     table = new_table(
-        "Weights, now and at the start", "layer", "mean", "deviation", "mean at start", "deviation at start"
+        "Weights now and before training", "layer", "mean", "deviation", "mean at start", "deviation at start"
     )
     for layer in result.layers:
         if layer.weight_mean is not None:
