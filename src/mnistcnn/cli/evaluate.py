@@ -31,7 +31,7 @@ def evaluate(
         typer.Option(min=0.0, max=1.0, metavar="X", help="Exit with code 3 if the accuracy is lower (0 to 1)."),
     ] = None,
     output_dir: Annotated[
-        Path | None, o.output("--output-dir", "-o", help="Write the confusion matrix and the mistakes there.")
+        Path | None, o.output("--output-dir", "-o", help="Write plots of confusion and mistakes there.")
     ] = None,
     json: o.JsonOption = False,
     quiet: o.QuietOption = False,
