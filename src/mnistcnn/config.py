@@ -122,19 +122,13 @@ class TrainConfig:
     # The split, the first weights, the order, the augmentation and the dropout.
     seed: Annotated[int, Setting("Seed of all random numbers.", 0, 2**63 - 1)] = 0
     validation_size: Annotated[int, Setting("Training pictures kept for validation.", 1, TRAIN_PICTURES - 1)] = 5_000
-    skip_easy: Annotated[
-        float, Setting("Fraction of easy pictures (lowest loss) left out after the first epoch.", 0.0, 0.99)
-    ] = 0.5
-    repeat_hard: Annotated[
-        float, Setting("Fraction of hard pictures (highest loss) used twice after the first epoch.", 0.0, 1.0)
-    ] = 0.25
+    skip_easy: Annotated[float, Setting("From epoch 2, fraction left out: lowest loss.", 0.0, 0.99)] = 0.5
+    repeat_hard: Annotated[float, Setting("From epoch 2, fraction used twice: highest loss.", 0.0, 1.0)] = 0.25
     shift: Annotated[int, Setting("Largest random shift, in pixels.", 0, 14, AUGMENTATION)] = 1
     rotation: Annotated[float, Setting("Largest random rotation, in degrees.", 0.0, 180.0, AUGMENTATION)] = 10.0
     scale: Annotated[float, Setting("Largest random stretch, as a fraction.", 0.0, 0.9, AUGMENTATION)] = 0.1
     shear: Annotated[float, Setting("Largest random slant, as a slope.", 0.0, 2.0, AUGMENTATION)] = 0.1
-    elastic: Annotated[
-        float, Setting("Elastic distortion: standard deviation, in pixels.", 0.0, 14.0, AUGMENTATION)
-    ] = 0.5
+    elastic: Annotated[float, Setting("Elastic distortion, deviation in pixels.", 0.0, 14.0, AUGMENTATION)] = 0.5
     device: Annotated[str, Setting(f"{DEVICES}; auto takes the best available.", panel=MACHINE)] = "auto"
     precision: Annotated[Precision, Setting("auto: bfloat16 where the hardware has it.", panel=MACHINE)] = (
         Precision.AUTO

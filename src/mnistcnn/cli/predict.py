@@ -32,7 +32,7 @@ def predict(
         bool | None,
         o.reading(
             "--invert/--no-invert",
-            help="The digit is darker (--invert) or lighter (--no-invert) than the paper.",
+            help="The digit is darker / lighter than the paper.",
             show_default="detected",
         ),
     ] = None,
@@ -42,7 +42,7 @@ def predict(
     sample: Annotated[bool, o.reading("--sample", help="Read the sample pictures that come with mnistcnn.")] = False,
     show: Annotated[bool, o.output("--show", help="Print what the network saw beside the original.")] = False,
     save_input: Annotated[
-        Path | None, o.output(metavar="DIR", help="Write what the network saw to PNG files in DIR.")
+        Path | None, o.output(metavar="DIR", help="Write what the network saw there, as PNGs.")
     ] = None,
     json: o.JsonOption = False,
     quiet: o.QuietOption = False,

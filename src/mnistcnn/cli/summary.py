@@ -20,9 +20,7 @@ def summary(
     batch_size: Annotated[
         int, typer.Option(min=1, help="Batch size for the memory estimate.")
     ] = TrainConfig().batch_size,
-    plot: Annotated[
-        Path | None, o.output(metavar="FILE", help="Write a plot of the first layer's filters there.")
-    ] = None,
+    plot: Annotated[Path | None, o.output(metavar="FILE", help="Plot the first layer's filters there.")] = None,
     json: o.JsonOption = False,
     quiet: o.QuietOption = False,
 ) -> None:

@@ -42,9 +42,7 @@ def train(
     checkpoint: Annotated[
         Path, o.output("--checkpoint", "-c", help="Where to write the trained network.")
     ] = DEFAULT_CHECKPOINT,
-    output_dir: Annotated[
-        Path, o.output("--output-dir", "-o", help="Where to write plots and history.")
-    ] = DEFAULT_OUTPUT_DIR,
+    output_dir: Annotated[Path, o.output("--output-dir", "-o", help="Where to write the plots.")] = DEFAULT_OUTPUT_DIR,
     resume: Annotated[bool, o.output("--resume", help="Continue the unfinished run.")] = False,
     restart: Annotated[bool, o.output("--restart", help="Discard the unfinished run and start again.")] = False,
     save_every: Annotated[float, o.output(min=0.0, help="Seconds between saves of the running state.")] = 30.0,

@@ -171,6 +171,4 @@ def _save(trainer: Trainer, data: DataSplits, files: Files, started: float) -> N
         save_unfinished(path, UnfinishedRun(trainer.config, data.describe(), seconds, trainer.state_dict()))
     except OutputError as error:
         kept = f"What was saved before is in {path}." if path.exists() else "Nothing was saved before."
-        raise OutputError(
-            f"{error.message} {kept}", "Free some space, then continue with `mnistcnn train --resume`."
-        ) from error
+        raise OutputError(f"{error.message} {kept}", "Free some space; `mnistcnn train --resume` continues.") from error
