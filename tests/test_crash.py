@@ -60,7 +60,7 @@ def test_a_signal_saves_the_state_at_its_step(
     assert out == ""
     assert re.search("^Interrupted (in|after) epoch", err, re.MULTILINE)
     assert "Error" not in err
-    assert "Hint: Go on with `mnistcnn train --resume`." in err
+    assert "Hint: Continue with `mnistcnn train --resume`." in err
     assert "Traceback" not in err
     state = load_unfinished(Path("models/mnist_cnn.pth.unfinished")).state
     assert f"in epoch {len(state.history) + 1} at step {state.step}" in err or state.step == 0
@@ -86,7 +86,7 @@ def test_two_trainings_into_one_file_are_not_interleaved(tiny: Path, precision: 
         check=False,
     )
     assert second.returncode == 1
-    assert "Error: Another training into models/mnist_cnn.pth is running." in second.stderr
+    assert "Error: Another training run is writing models/mnist_cnn.pth." in second.stderr
     assert first.poll() is None
     first.send_signal(signal.SIGINT)
     first.communicate(timeout=30)

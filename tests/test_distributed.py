@@ -130,7 +130,7 @@ def test_a_killed_process_ends_all_and_the_run_can_be_resumed_by_one(tiny: Path,
 def test_a_batch_smaller_than_the_world_is_refused_before_anything_starts(tiny: Path) -> None:
     done = torchrun(2, tiny, Precision.AUTO, "--batch-size", 1)
     assert done.returncode != 0
-    assert done.stderr.count("Error: --batch-size 1 is less than the 2 processes.") == 1
+    assert done.stderr.count("Error: --batch-size 1 is smaller than the number of processes, 2.") == 1
     assert not Path("models").exists()
 
 

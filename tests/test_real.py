@@ -137,7 +137,7 @@ def test_a_loopback_mirror_fills_the_cache_and_a_flipped_byte_is_repaired(networ
         content[-1] ^= 1
         damaged.write_bytes(content)
         repaired = invoke("evaluate", network, "--mirror", url, "--json")
-        assert "fetched again" in repaired.stderr
+        assert "downloading it again" in repaired.stderr
     accuracies = {json.loads(result.stdout)["accuracy"] for result in (first, again, repaired)}
     assert len(accuracies) == 1
 

@@ -74,7 +74,7 @@ def test_a_lock_is_held_by_one_and_goes_away(tmp_path: Path) -> None:
     code = "import sys; from pathlib import Path; from mnistcnn.storage import held\nwith held(Path(sys.argv[1])): pass"
     with held(target):
         other = subprocess.run([sys.executable, "-c", code, str(target)], capture_output=True, text=True, check=False)
-        assert "Another training into" in other.stderr
+        assert "Another training run is writing" in other.stderr
     assert names(target.parent) == []
     with held(target):
         pass

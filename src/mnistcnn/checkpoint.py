@@ -109,7 +109,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         if not isinstance(number, int) or isinstance(number, bool) or number < 1:
             raise ValueError("its format number is invalid")
         if number > FORMAT:
-            raise ValueError(f"it has format {number}, and this mnistcnn knows up to {FORMAT}; upgrade it")
+            raise ValueError(f"it has format {number}, but this mnistcnn reads formats up to {FORMAT}; upgrade it")
         weights, temperature = check_weights(content.get("weights")), content.get("temperature")
         if not isinstance(temperature, float) or not math.isfinite(temperature) or temperature <= 0:
             raise ValueError("its temperature is invalid")

@@ -109,7 +109,7 @@ MISTAKES: list[tuple[list[object], int, str]] = [
     (["train", "--epochs", "0"], 2, "--epochs must be at least 1"),
     (["train", "--lr", "nan"], 2, "--lr must be"),
     (["train", "--lr", "fast"], 2, "as a number"),
-    (["train", "--resume", "--restart"], 2, "exclude each other"),
+    (["train", "--resume", "--restart"], 2, "cannot be used together"),
     (["train", "--resume"], 1, "There is no unfinished run"),
     (["train", "--mirror", "ftp://x/"], 2, "is not an http:// or https:// address"),
     (["evaluate", "none.pth", "--mirror", "ftp://x/"], 2, "is not an http:// or https:// address"),
@@ -171,7 +171,7 @@ def test_of_several_processes_the_first_says_what_is_wrong_and_the_others_let_it
     monkeypatch.setattr("time.sleep", waits.append)
     for name, value in {"TORCHELASTIC_RUN_ID": "x", "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}.items():
         monkeypatch.setenv(name, value)
-    for rank, said in (("0", "Error: --batch-size 1 is less than the 2 processes.\n"), ("1", "")):
+    for rank, said in (("0", "Error: --batch-size 1 is smaller than the number of processes, 2.\n"), ("1", "")):
         monkeypatch.setenv("RANK", rank)
         monkeypatch.setenv("LOCAL_RANK", rank)
         result = invoke("train", "--batch-size", 1)
@@ -324,7 +324,7 @@ def test_the_network_in_the_package_is_used_where_there_is_no_other(
     for arguments in (["predict", picture], ["evaluate", "--dataset", "synthetic", "--data-dir", tiny], ["summary"]):
         packaged = invoke(*arguments)
         assert packaged.exit_code == 0
-        assert packaged.stderr.startswith("Network: the one that comes with mnistcnn")
+        assert packaged.stderr.startswith("Network: the one in the package")
         assert invoke(*arguments, "--quiet").stderr == ""
     own.parent.mkdir()
     own.write_bytes(trained.read_bytes())

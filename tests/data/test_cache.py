@@ -48,7 +48,7 @@ def test_one_flipped_byte_is_repaired_and_told(archives: dict[str, bytes], tmp_p
         damaged.write_bytes(content)
         assert read(mirror=url, told=told) == first
     warnings = [event.message for event in told if isinstance(event, Note) and event.warning]
-    assert any(str(damaged) in warning and "fetched again" in warning for warning in warnings)
+    assert any(str(damaged) in warning and "downloading it again" in warning for warning in warnings)
     assert damaged.read_bytes() == first[files.FILES[0]]
 
 

@@ -111,7 +111,7 @@ def test_a_resumed_run_ends_as_an_uninterrupted_one(
 def test_an_unfinished_run_is_never_destroyed_unasked(files: Files, config: TrainConfig) -> None:
     interrupt(files, 1, config)
     before = files.unfinished.read_bytes()
-    with pytest.raises(TrainingError, match="An unfinished run lies in") as caught:
+    with pytest.raises(TrainingError, match="There is an unfinished run") as caught:
         train(config, files)
     assert "--resume" in (caught.value.hint or "")
     assert "--restart" in (caught.value.hint or "")
@@ -134,7 +134,7 @@ def test_a_restart_that_fails_keeps_the_unfinished_run(files: Files, tmp_path: P
 def test_nothing_to_resume(files: Files, config: TrainConfig) -> None:
     with pytest.raises(TrainingError, match="There is no unfinished run"):
         train(config, files, resume=True)
-    with pytest.raises(UsageError, match="exclude each other"):
+    with pytest.raises(UsageError, match="cannot be used together"):
         train(config, files, resume=True, restart=True)
 
 
