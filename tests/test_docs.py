@@ -129,17 +129,9 @@ def check_command(words: list[str]) -> None:
         COMMANDS[command].make_context(command, arguments)
 
 
-SAMPLE = any("--sample" in parameter.opts for parameter in COMMANDS["predict"].params)
-AWAITED = pytest.mark.xfail(not SAMPLE, reason="`predict --sample` is not there yet", strict=True)
-
-
 @pytest.mark.parametrize(
     "path",
-    [
-        pytest.param(path, marks=AWAITED if path == README else ())
-        for path in DOCUMENTS
-        if command_lines(TEXTS[path]) != [""]
-    ],
+    [path for path in DOCUMENTS if command_lines(TEXTS[path]) != [""]],
     ids=name,
 )
 def test_commands_parse(path: Path) -> None:

@@ -1,7 +1,11 @@
+import json
+from pathlib import Path
+
 import pytest
 
 from mnistcnn.cli.predict import show_prediction
 from mnistcnn.prediction import Candidate, Prediction
+from tests.conftest import invoke
 
 
 def test_a_prediction_is_one_line_however_long(capsys: pytest.CaptureFixture[str]) -> None:
@@ -39,3 +43,19 @@ def test_warnings_and_errors_of_pictures_go_to_stderr(capsys: pytest.CaptureFixt
     out, err = capsys.readouterr()
     assert out.startswith("p.png  7")
     assert err.splitlines() == ["Warning: p.png: nothing but background.", "Error: q.png is empty."]
+
+
+def test_the_samples_are_read_and_named_shortly() -> None:
+    result = invoke("predict", "--sample")
+    assert result.exit_code == 0
+    lines = [line.split()[:2] for line in result.stdout.splitlines()]
+    assert lines == [["2_chalkboard.jpg", "2"], ["7_squared_paper.png", "7"]]
+    document = json.loads(invoke("predict", "--sample", "--json").stdout)
+    assert all(Path(made["path"]).is_file() for made in document["predictions"])
+
+
+@pytest.mark.parametrize("arguments", [[], ["x.png", "--sample"]])
+def test_either_pictures_or_the_samples(arguments: list[str]) -> None:
+    result = invoke("predict", *arguments)
+    assert result.exit_code == 2
+    assert result.stderr.startswith("Error: Give either IMAGE... or --sample.")

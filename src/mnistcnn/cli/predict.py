@@ -1,6 +1,7 @@
 """`mnistcnn predict`."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,18 +11,20 @@ from rich.text import Text
 from mnistcnn.cli import options as o
 from mnistcnn.cli.blocks import show_frames
 from mnistcnn.cli.output import percent, printable, show_error, show_json, show_note, stdout
-from mnistcnn.errors import MnistCnnError
+from mnistcnn.errors import MnistCnnError, UsageError
 from mnistcnn.events import Transfer
 
 if TYPE_CHECKING:
     from mnistcnn.prediction import Prediction
 
+SAMPLES = Path(__file__).parents[1] / "samples"
+
 
 def predict(
     images: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(metavar="IMAGE...", help="Pictures, or folders of them; - is standard input."),
-    ],
+    ] = None,
     checkpoint: o.CheckpointOption = None,
     device: o.DeviceOption = "auto",
     top_k: Annotated[int, o.reading(min=1, max=10, help="How many digits to name.")] = 2,
@@ -34,23 +37,27 @@ def predict(
     min_confidence: Annotated[
         float, o.reading(min=0.0, max=1.0, metavar="P", help="Less sure than this is unsure.")
     ] = 0.0,
+    sample: Annotated[bool, o.reading("--sample", help="Read the sample pictures that come with mnistcnn.")] = False,
     show: Annotated[bool, o.output("--show", help="Draw what the network saw, beside the original.")] = False,
     save_input: Annotated[Path | None, o.output(metavar="DIR", help="Write what the network saw there.")] = None,
     json: o.JsonOption = False,
     quiet: o.QuietOption = False,
 ) -> None:
     """Read the digits on pictures: photographs, scans, drawings."""
+    if bool(images) == sample:
+        raise UsageError("Give either IMAGE... or --sample.", "For example: mnistcnn predict photo.jpg")
     from mnistcnn.checkpoint import find_checkpoint, load_checkpoint
     from mnistcnn.cli.progress import watching
     from mnistcnn.prediction import Predictor, find_images
 
     with watching(quiet=quiet) as observer:
         loaded = load_checkpoint(find_checkpoint(checkpoint, observer))
-    paths = find_images(images)
+    paths = find_images(images or [str(SAMPLES)])
     predictions = Predictor(loaded, device).predict(
         paths, top_k=top_k, invert=invert, min_confidence=min_confidence, save_input=save_input
     )
-    width = min(40, max(len(printable(path)) for path in paths))
+    shown = {str(path): path.name if sample else str(path) for path in paths}
+    width = min(40, max(len(printable(name)) for name in shown.values()))
     records, failed = [], 0
     with watching(quiet=quiet or len(paths) < 100 or sys.stdout.isatty()) as observer:
         for number, (made, image) in enumerate(predictions, start=1):
@@ -59,7 +66,7 @@ def predict(
             if json:
                 records.append(made.to_dict())
             else:
-                show_prediction(made, width)
+                show_prediction(replace(made, path=shown[made.path]), width)
                 if show and image is not None:
                     show_frames(image.frame, image.original)
     if json:
