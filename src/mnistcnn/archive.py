@@ -55,7 +55,7 @@ def _read_zip(path: Path) -> bytes:
         with path.open("rb") as stream:
             content = stream.read(MOST_BYTES + 1)
     except FileNotFoundError as error:
-        hint = "Make one with `mnistcnn train`, or name another."
+        hint = "Make one with `mnistcnn train`, or give another path."
         raise CheckpointError(f"There is no checkpoint {path}.", hint) from error
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{path} can't be read: {getattr(error, 'strerror', None) or error}.") from error
@@ -104,7 +104,7 @@ def check_config(value: object) -> TrainConfig:
     try:
         return TrainConfig.from_dict(value)
     except (ValueError, TypeError, MnistCnnError) as error:
-        raise ValueError(f"its settings make no sense ({error})") from error
+        raise ValueError(f"its settings are invalid ({error})") from error
 
 
 def check_plain(value: object, what: str) -> dict[str, Any]:
@@ -118,5 +118,5 @@ def check_plain(value: object, what: str) -> dict[str, Any]:
             if len(text) > MOST_TEXT:
                 raise ValueError("too large")
     except (TypeError, ValueError, RecursionError) as error:
-        raise ValueError(f"its {what} make no sense ({error})") from error
+        raise ValueError(f"its {what} are invalid ({error})") from error
     return dict(json.loads(text))

@@ -92,7 +92,7 @@ def find_checkpoint(given: Path | str | None, observer: Observer = ignore) -> Pa
     if DEFAULT_CHECKPOINT.exists():
         observer(Note(f"Network: {DEFAULT_CHECKPOINT}"))
         return DEFAULT_CHECKPOINT
-    observer(Note("Network: the one that comes with mnistcnn; `mnistcnn train` makes your own."))
+    observer(Note("Network: the one in the package; `mnistcnn train` makes your own."))
     return PACKAGED
 
 
@@ -107,12 +107,12 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         if content.get("kind") != KIND:
             raise ValueError(f"it is not a {KIND}")
         if not isinstance(number, int) or isinstance(number, bool) or number < 1:
-            raise ValueError("its format number makes no sense")
+            raise ValueError("its format number is invalid")
         if number > FORMAT:
             raise ValueError(f"it has format {number}, and this mnistcnn knows up to {FORMAT}; upgrade it")
         weights, temperature = check_weights(content.get("weights")), content.get("temperature")
         if not isinstance(temperature, float) or not math.isfinite(temperature) or temperature <= 0:
-            raise ValueError("its temperature makes no sense")
+            raise ValueError("its temperature is invalid")
         return Checkpoint(
             path,
             weights,

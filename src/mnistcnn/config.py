@@ -104,7 +104,6 @@ class Setting:
 
 
 AUGMENTATION, MACHINE, DATA = "Augmentation", "Machine", "Data"
-_LATER = "After the first epoch, this fraction,"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,28 +114,28 @@ class TrainConfig:
     """
 
     epochs: Annotated[int, Setting("Passes over the training pictures.", 1, 100_000)] = 5
-    batch_size: Annotated[int, Setting("Pictures per step.", 1, TRAIN_PICTURES)] = 50
+    batch_size: Annotated[int, Setting("Pictures in each step.", 1, TRAIN_PICTURES)] = 50
     lr: Annotated[float, Setting("Peak of the one-cycle learning rate.", 0.0, 1000.0, min_excluded=True)] = 3e-3
     # Decoupled, per step and unit of learning rate.
     weight_decay: Annotated[float, Setting("AdamW's weight decay.", 0.0, 1000.0)] = 0.15
-    label_smoothing: Annotated[float, Setting("Probability spread over all digits.", 0.0, 0.99)] = 0.1
+    label_smoothing: Annotated[float, Setting("Probability spread evenly over all digits.", 0.0, 0.99)] = 0.1
     # The split, the first weights, the order, the augmentation and the dropout.
-    seed: Annotated[int, Setting("All randomness follows from it.", 0, 2**63 - 1)] = 0
-    validation_size: Annotated[int, Setting("Training pictures held out.", 1, TRAIN_PICTURES - 1)] = 5_000
-    skip_easy: Annotated[float, Setting(f"{_LATER} the best read, is left out.", 0.0, 0.99)] = 0.5
-    repeat_hard: Annotated[float, Setting(f"{_LATER} the worst read, comes twice.", 0.0, 1.0)] = 0.25
-    shift: Annotated[int, Setting("Random shift, up to so many pixels.", 0, 14, AUGMENTATION)] = 1
-    rotation: Annotated[float, Setting("Random rotation, up to so many degrees.", 0.0, 180.0, AUGMENTATION)] = 10.0
-    scale: Annotated[float, Setting("Random stretch, up to this fraction.", 0.0, 0.9, AUGMENTATION)] = 0.1
-    shear: Annotated[float, Setting("Random slant, up to this slope.", 0.0, 2.0, AUGMENTATION)] = 0.1
-    elastic: Annotated[float, Setting("Random elastic bending, deviation in pixels.", 0.0, 14.0, AUGMENTATION)] = 0.5
-    device: Annotated[str, Setting(f"{DEVICES}; auto takes the best there is.", panel=MACHINE)] = "auto"
+    seed: Annotated[int, Setting("Seed of all random numbers.", 0, 2**63 - 1)] = 0
+    validation_size: Annotated[int, Setting("Training pictures kept for validation.", 1, TRAIN_PICTURES - 1)] = 5_000
+    skip_easy: Annotated[float, Setting("From epoch 2, fraction left out: lowest loss.", 0.0, 0.99)] = 0.5
+    repeat_hard: Annotated[float, Setting("From epoch 2, fraction used twice: highest loss.", 0.0, 1.0)] = 0.25
+    shift: Annotated[int, Setting("Largest random shift, in pixels.", 0, 14, AUGMENTATION)] = 1
+    rotation: Annotated[float, Setting("Largest random rotation, in degrees.", 0.0, 180.0, AUGMENTATION)] = 10.0
+    scale: Annotated[float, Setting("Largest random stretch, as a fraction.", 0.0, 0.9, AUGMENTATION)] = 0.1
+    shear: Annotated[float, Setting("Largest random slant, as a slope.", 0.0, 2.0, AUGMENTATION)] = 0.1
+    elastic: Annotated[float, Setting("Elastic distortion, deviation in pixels.", 0.0, 14.0, AUGMENTATION)] = 0.5
+    device: Annotated[str, Setting(f"{DEVICES}; auto takes the best available.", panel=MACHINE)] = "auto"
     precision: Annotated[Precision, Setting("auto: bfloat16 where the hardware has it.", panel=MACHINE)] = (
         Precision.AUTO
     )
     # Resolved when a run begins, and kept with it: the bits of the weights depend on it.
-    threads: Annotated[int, Setting("Threads on the CPU; 0 takes as many as PyTorch does.", 0, 1024, MACHINE)] = 0
-    dataset: Annotated[DatasetName, Setting("synthetic: digits drawn by the program.", panel=DATA)] = DatasetName.MNIST
+    threads: Annotated[int, Setting("CPU threads; 0 lets PyTorch choose.", 0, 1024, MACHINE)] = 0
+    dataset: Annotated[DatasetName, Setting("synthetic: digits drawn by this program.", panel=DATA)] = DatasetName.MNIST
 
     @classmethod
     def settings(cls) -> dict[str, tuple[type, Setting]]:
@@ -144,7 +143,9 @@ class TrainConfig:
         return {field.name: get_args(field.type) for field in fields(cls)}
 
     def __post_init__(self) -> None:
-        for name, (_, setting) in self.settings().items():
+        for name, (kind, setting) in self.settings().items():
+            if issubclass(kind, StrEnum):
+                object.__setattr__(self, name, kind(getattr(self, name)))  # plain strings will do
             least, value, excluded = setting.min, getattr(self, name), setting.min_excluded
             if least is not None and (not least <= value <= setting.max or (excluded and value == least)):
                 bounds = f"{'more than' if excluded else 'at least'} {least} and at most {setting.max}"

@@ -87,12 +87,12 @@ def resolve_device(name: str = "auto", precision: Precision = Precision.FLOAT32)
     `UsageError` for another spelling, `DeviceError` for a device that isn't there or doesn't work.
     """
     if not re.fullmatch(DEVICE_SPELLING, name):
-        raise UsageError(f"--device {name!r} is not a device.", f"Use {DEVICES}.")
+        raise UsageError(f"--device {name!r} is not a known device.", f"Use {DEVICES}.")
     present = available_devices()
     if name == "auto":
         taken = present[0]
         others = [f"no {kind.upper()}" for kind in KINDS[: KINDS.index(taken.partition(":")[0])]]
-        reason = f"auto: {', '.join(others) or 'the first choice is there'}"
+        reason = f"auto: {', '.join(others) or 'best available'}"
     else:
         taken = f"{name}:0" if name in ("cuda", "xpu") else name
         reason = f"--device {name}"
@@ -100,7 +100,7 @@ def resolve_device(name: str = "auto", precision: Precision = Precision.FLOAT32)
         raise DeviceError(
             f"Device {name} is not available here; available: {', '.join(reversed(present))}."
             + (f" {_why_no_cuda()}" if taken.startswith("cuda") and "cuda:0" not in present else ""),
-            "Leave out --device to take the best one there is.",
+            "Leave out --device to use the best available.",
         )
     device = torch.device(taken)
     _try_out(device)

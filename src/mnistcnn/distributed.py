@@ -32,7 +32,7 @@ def process_group(world: World) -> Iterator[None]:
     except RuntimeError as error:
         if not _LOST.search(f"{type(error).__name__} {error}"):
             raise
-        hint = "What it had saved is kept: go on with `mnistcnn train --resume`, with as many processes as you like."
+        hint = "Its saved state is kept: continue with `mnistcnn train --resume`, with any number of processes."
         raise TrainingError("Another process of this run ended or can't be reached.", hint) from error
     finally:
         if dist.is_initialized():
@@ -64,7 +64,7 @@ def broadcast(world: World, value: T) -> T:
 
 def barrier(world: World) -> None:
     """Wait until every process is here."""
-    broadcast(world, None)
+    all_reduce(world, torch.zeros(()))
 
 
 def all_reduce(world: World, values: torch.Tensor) -> torch.Tensor:

@@ -74,7 +74,7 @@ def evaluate(
     loaded = load_checkpoint(find_checkpoint(checkpoint, observer))
     config = loaded.config or TrainConfig()
     if split is not Split.TEST and loaded.config is None:
-        raise UsageError(f"{loaded.path} does not say which pictures it held out; only --split test is there.")
+        raise UsageError(f"{loaded.path} does not record what was held out; only --split test is possible.")
     compute = resolve_device(device)
     data = load_dataset(
         dataset or config.dataset,

@@ -131,7 +131,7 @@ def find_images(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
     found: list[Path] = []
     for given in paths:
         if "://" in str(given):
-            raise PictureError(f"{given} is an address.", "Pictures are read from files: save it as one first.")
+            raise PictureError(f"{given} is a web address.", "Save the picture to a file first.")
         path = Path(given)
         if not path.is_dir():
             found.append(path)

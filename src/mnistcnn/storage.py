@@ -92,7 +92,7 @@ def held(path: Path) -> Iterator[None]:
             lock.acquire(blocking=False)
         except Timeout as error:
             hint = "Choose another file with --checkpoint."
-            raise TrainingError(f"Another training into {path} is running.", hint) from error
+            raise TrainingError(f"Another training run is writing {path}.", hint) from error
         except OSError as error:
             raise _unwritable(path, error) from error
         try:

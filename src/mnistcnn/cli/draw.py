@@ -12,9 +12,9 @@ PORT = 8028
 def draw(
     checkpoint: o.CheckpointOption = None,
     host: Annotated[
-        str, o.page(help="Address to serve; 0.0.0.0 lets other machines in, such as a phone.")
+        str, o.page(help="Address to serve on; 0.0.0.0 admits other machines, such as a phone.")
     ] = "127.0.0.1",
-    port: Annotated[int, o.page(min=0, max=65535, help="Port to serve; 0 takes a free one.")] = PORT,
+    port: Annotated[int, o.page(min=0, max=65535, help="Port to serve on; 0 takes a free one.")] = PORT,
     open_page: Annotated[bool, o.page("--open/--no-open", help="Open the page in the browser.")] = True,
     device: o.DeviceOption = "auto",
     quiet: o.QuietOption = False,
@@ -34,7 +34,7 @@ def draw(
         sys.stdout.write(address + "\n")
         sys.stdout.flush()  # at once, also into a pipe
         if not quiet:
-            show_note("Ctrl-C ends it.")
+            show_note("Press Ctrl-C to stop.")
         if open_page:
             open_browser(address)
 

@@ -18,19 +18,21 @@ if TYPE_CHECKING:
 
 def evaluate(
     checkpoint: o.CheckpointArgument = None,
-    split: Annotated[Split, o.data(help="Which pictures; validation are those that training held out.")] = Split.TEST,
+    split: Annotated[Split, o.data(help="Split to measure; validation is what training held out.")] = Split.TEST,
     dataset: Annotated[
-        DatasetName | None, o.data(help="Which data set.", show_default="the one it was trained on")
+        DatasetName | None, o.data(help="Data set to measure on.", show_default="the one it was trained on")
     ] = None,
     data_dir: o.DataDirOption = None,
     mirror: o.MirrorOption = None,
     device: o.DeviceOption = "auto",
-    batch_size: Annotated[int, o.machine(min=1, help="Pictures at a time.")] = 1000,
+    batch_size: Annotated[int, o.machine(min=1, help="Pictures in each batch.")] = 1000,
     min_accuracy: Annotated[
         float | None,
-        typer.Option(min=0.0, max=1.0, metavar="X", help="End with exit code 3 below this accuracy (0 to 1)."),
+        typer.Option(min=0.0, max=1.0, metavar="X", help="Exit with code 3 if the accuracy is lower (0 to 1)."),
     ] = None,
-    output_dir: Annotated[Path | None, o.output("--output-dir", "-o", help="Draw two pictures there.")] = None,
+    output_dir: Annotated[
+        Path | None, o.output("--output-dir", "-o", help="Write plots of confusion and mistakes there.")
+    ] = None,
     json: o.JsonOption = False,
     quiet: o.QuietOption = False,
 ) -> None:

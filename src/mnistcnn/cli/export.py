@@ -14,12 +14,10 @@ if TYPE_CHECKING:
 
 
 def export(
-    target: Annotated[Path, typer.Argument(metavar="FILE", help="Where the network goes.")],
+    target: Annotated[Path, typer.Argument(metavar="FILE", help="File to write.")],
     checkpoint: o.CheckpointOption = None,
-    format: Annotated[ExportFormat | None, o.output(help="What to write.", show_default="that of the suffix")] = None,
-    input_type: Annotated[
-        InputType, o.output(help="Number format of the pictures, 0 to 255, that ONNX takes.")
-    ] = InputType.UINT8,
+    format: Annotated[ExportFormat | None, o.output(help="File format.", show_default="from the suffix")] = None,
+    input_type: Annotated[InputType, o.output(help="Number type of the ONNX input, 0 to 255.")] = InputType.UINT8,
     json: o.JsonOption = False,
     quiet: o.QuietOption = False,
 ) -> None:

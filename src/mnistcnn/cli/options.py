@@ -34,15 +34,15 @@ DeviceOption = Annotated[
 DataDirOption = Annotated[
     Path | None,
     data(
-        help="Folder with the four MNIST files, raw or .gz; fetched into it if it is empty or missing.",
+        help="Folder with the four MNIST files, raw or .gz; if it is missing or empty, they are downloaded into it.",
         show_default="the user's cache",
     ),
 ]
-_MIRROR = "Address of a mirror to try first, http:// or https://."
+_MIRROR = "Mirror to try first, an http:// or https:// address."
 MirrorOption = Annotated[str | None, data(envvar="MNISTCNN_MIRROR", metavar="URL", callback=check_mirror, help=_MIRROR)]
 JsonOption = Annotated[bool, output("--json", help="Print one JSON document instead of a table.")]
-QuietOption = Annotated[bool, output("--quiet", "-q", help="Say nothing but results and errors.")]
-_FOUND = {"envvar": "MNISTCNN_CHECKPOINT", "show_default": f"{DEFAULT_CHECKPOINT}, else the one in the package"}
+QuietOption = Annotated[bool, output("--quiet", "-q", help="Print only results and errors.")]
+_FOUND = {"envvar": "MNISTCNN_CHECKPOINT", "show_default": f"{DEFAULT_CHECKPOINT}, or the one in the package"}
 CheckpointOption = Annotated[Path | None, typer.Option("--checkpoint", "-c", help="The trained network.", **_FOUND)]
 CheckpointArgument = Annotated[
     Path | None,

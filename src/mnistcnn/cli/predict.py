@@ -27,23 +27,27 @@ def predict(
     ] = None,
     checkpoint: o.CheckpointOption = None,
     device: o.DeviceOption = "auto",
-    top_k: Annotated[int, o.reading(min=1, max=10, help="How many digits to name.")] = 2,
+    top_k: Annotated[int, o.reading(min=1, max=10, help="How many candidates to show.")] = 2,
     invert: Annotated[
         bool | None,
         o.reading(
-            "--invert/--no-invert", help="The digit is darker / lighter than its paper.", show_default="found out"
+            "--invert/--no-invert",
+            help="The digit is darker / lighter than the paper.",
+            show_default="detected",
         ),
     ] = None,
     min_confidence: Annotated[
-        float, o.reading(min=0.0, max=1.0, metavar="P", help="Less sure than this is unsure.")
+        float, o.reading(min=0.0, max=1.0, metavar="P", help="Call answers below this confidence unsure (0 to 1).")
     ] = 0.0,
     sample: Annotated[bool, o.reading("--sample", help="Read the sample pictures that come with mnistcnn.")] = False,
-    show: Annotated[bool, o.output("--show", help="Draw what the network saw, beside the original.")] = False,
-    save_input: Annotated[Path | None, o.output(metavar="DIR", help="Write what the network saw there.")] = None,
+    show: Annotated[bool, o.output("--show", help="Print what the network saw beside the original.")] = False,
+    save_input: Annotated[
+        Path | None, o.output(metavar="DIR", help="Write what the network saw there, as PNGs.")
+    ] = None,
     json: o.JsonOption = False,
     quiet: o.QuietOption = False,
 ) -> None:
-    """Read the digits on pictures: photographs, scans, drawings."""
+    """Read the digit in each picture: photographs, scans, drawings."""
     if bool(images) == sample:
         raise UsageError("Give either IMAGE... or --sample.", "For example: mnistcnn predict photo.jpg")
     from mnistcnn.checkpoint import find_checkpoint, load_checkpoint

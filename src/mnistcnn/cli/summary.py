@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 def summary(
     checkpoint: o.CheckpointArgument = None,
     batch_size: Annotated[
-        int, typer.Option(min=1, help="Pictures to reckon the memory for.")
+        int, typer.Option(min=1, help="Batch size for the memory estimate.")
     ] = TrainConfig().batch_size,
-    plot: Annotated[Path | None, o.output(metavar="FILE", help="Draw the first layer's filters there.")] = None,
+    plot: Annotated[Path | None, o.output(metavar="FILE", help="Plot the first layer's filters there.")] = None,
     json: o.JsonOption = False,
     quiet: o.QuietOption = False,
 ) -> None:
@@ -55,12 +55,12 @@ def show_summary(result: "ModelSummary") -> None:
     show_pairs(
         [
             ("memory", f"{forward:.1f} MB forward, {training:.1f} MB in training, {pictures}"),
-            ("began with", result.initialisation),
+            ("initialised", result.initialisation),
             *_training(result.checkpoint),
         ]
     )
     table = new_table(
-        "Weights, now and at the start", "layer", "mean", "deviation", "mean at start", "deviation at start"
+        "Weights now and before training", "layer", "mean", "deviation", "mean at start", "deviation at start"
     )
     for layer in result.layers:
         if layer.weight_mean is not None:

@@ -40,17 +40,17 @@ def train(
     data_dir: o.DataDirOption = None,
     mirror: o.MirrorOption = None,
     checkpoint: Annotated[
-        Path, o.output("--checkpoint", "-c", help="Where the trained network goes.")
+        Path, o.output("--checkpoint", "-c", help="Where to write the trained network.")
     ] = DEFAULT_CHECKPOINT,
-    output_dir: Annotated[Path, o.output("--output-dir", "-o", help="Where the pictures go.")] = DEFAULT_OUTPUT_DIR,
-    resume: Annotated[bool, o.output("--resume", help="Go on with an unfinished run.")] = False,
-    restart: Annotated[bool, o.output("--restart", help="Throw an unfinished run away.")] = False,
-    save_every: Annotated[float, o.output(min=0.0, help="Seconds between saves of the unfinished run.")] = 30.0,
+    output_dir: Annotated[Path, o.output("--output-dir", "-o", help="Where to write the plots.")] = DEFAULT_OUTPUT_DIR,
+    resume: Annotated[bool, o.output("--resume", help="Continue the unfinished run.")] = False,
+    restart: Annotated[bool, o.output("--restart", help="Discard the unfinished run and start again.")] = False,
+    save_every: Annotated[float, o.output(min=0.0, help="Seconds between saves of the running state.")] = 30.0,
     json: o.JsonOption = False,
     quiet: o.QuietOption = False,
     **settings: Any,
 ) -> None:
-    """Train the network, test it, write it and the pictures of its training."""
+    """Train the network, test it, and write it with plots of the training."""
     from mnistcnn.cli.progress import watching
 
     config = TrainConfig(**settings)

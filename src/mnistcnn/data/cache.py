@@ -47,7 +47,7 @@ def read_files(
     except files.DamagedError as error:
         if data_dir:
             raise DataError(f"{error}.", "Replace that file, or leave out --data-dir.") from error
-        observer(Note(f"{error}: thrown away and fetched again.", warning=True))
+        observer(Note(f"{error}; downloading it again.", warning=True))
     except OSError as error:
         raise DataError(f"{home} can't be read: {error.strerror}.") from error
     try:
@@ -59,7 +59,7 @@ def read_files(
             return _read(dataset, home, names)
     except OSError as error:
         raise DataError(
-            f"The data can't be put into {home}: {error.strerror or error}.",
+            f"The data can't be written to {home}: {error.strerror or error}.",
             f"Choose another folder with --data-dir or {CACHE_VARIABLE}.",
         ) from error
 
@@ -83,7 +83,7 @@ def _lock(home: Path, observer: Observer) -> AbstractContextManager[object]:
     lock = FileLock(home / _LOCK)
     with suppress(Timeout):
         return lock.acquire(timeout=0.2)
-    observer(Note("Another process is fetching the data; waiting for it."))
+    observer(Note("Another process is downloading the data; waiting for it."))
     try:
         return lock.acquire(timeout=LOCK_PATIENCE)
     except Timeout as error:
@@ -101,7 +101,7 @@ def _fill(dataset: DatasetName, home: Path, mirror: str | None, observer: Observ
             files.write_sums(work, contents)
         else:
             contents, source = download_mnist(mirror, observer)
-            observer(Note(f"MNIST fetched from {source} into {home}"))
+            observer(Note(f"MNIST downloaded from {source} into {home}"))
         for name, content in contents.items():
             (work / name).write_bytes(content)
         for path in list(work.iterdir()):

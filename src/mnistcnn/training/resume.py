@@ -55,7 +55,7 @@ def load_unfinished(path: Path) -> UnfinishedRun:
         return UnfinishedRun(config, data, float(content.get("seconds", 0.0)), _read_state(content.get("state")))
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         message = f"{path} is not an unfinished run that can be resumed: {error}."
-        raise CheckpointError(message, "`mnistcnn train --restart` begins anew and replaces it.") from error
+        raise CheckpointError(message, "`mnistcnn train --restart` starts again and replaces it.") from error
 
 
 def _read_state(content: object) -> TrainerState:

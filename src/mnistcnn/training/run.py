@@ -41,7 +41,7 @@ def train(
     config, files, stop = config or TrainConfig(), files or Files(), stop or Stop()
     world = World.from_environment()
     if config.batch_size < world.size:
-        raise UsageError(f"--batch-size {config.batch_size} is less than the {world.size} processes.")
+        raise UsageError(f"--batch-size {config.batch_size} is smaller than the number of processes, {world.size}.")
     with _reserved(files, world), process_group(world):
         started = time.perf_counter()
         unfinished = _find_unfinished(files, resume=resume, restart=restart) if world.is_main else None
@@ -75,14 +75,14 @@ def _reserved(files: Files, world: World) -> Iterator[None]:
 
 def _find_unfinished(files: Files, *, resume: bool, restart: bool) -> UnfinishedRun | None:
     if resume and restart:
-        raise UsageError("--resume and --restart exclude each other.")
+        raise UsageError("--resume and --restart cannot be used together.")
     found = files.unfinished.exists()
     if resume and not found:
-        hint = "Begin one with `mnistcnn train` without --resume."
+        hint = "Start one with `mnistcnn train`."
         raise TrainingError(f"There is no unfinished run {files.unfinished}.", hint)
     if found and not resume and not restart:
-        hint = "Go on with it: `mnistcnn train --resume`; or throw it away: `mnistcnn train --restart`."
-        raise TrainingError(f"An unfinished run lies in {files.unfinished}.", hint)
+        hint = "Continue it with `mnistcnn train --resume`, or discard it with `mnistcnn train --restart`."
+        raise TrainingError(f"There is an unfinished run: {files.unfinished}.", hint)
     return load_unfinished(files.unfinished) if resume else None
 
 
@@ -91,12 +91,12 @@ def merge_settings(stored: TrainConfig, wanted: TrainConfig, given: Iterable[str
     changed = {name: getattr(wanted, name) for name in given if getattr(stored, name) != getattr(wanted, name)}
     for name, value in changed.items():
         if name not in ("epochs", "device"):
-            told = f"The unfinished run has {flag(name)} {getattr(stored, name)}, and {flag(name)} {value} was given."
-            raise UsageError(told, f"Leave out {flag(name)} to go on, or begin anew with --restart.")
+            told = f"The unfinished run was started with {flag(name)} {getattr(stored, name)}, not {value}."
+            raise UsageError(told, f"Leave out {flag(name)} to continue, or start again with --restart.")
     if "epochs" in changed:
         told = (
-            f"The learning rate was planned for {stored.epochs} epochs and is replanned for {wanted.epochs}: the "
-            f"weights will not be those of a run that had {wanted.epochs} epochs from its start."
+            f"The learning rate, planned for {stored.epochs} epochs, is now planned for {wanted.epochs}: the "
+            f"weights will differ from those of a run started with {wanted.epochs} epochs."
         )
         observer(Note(told, warning=True))
     return replace(stored, **changed)
@@ -123,7 +123,7 @@ def _go_on(trainer: Trainer, unfinished: UnfinishedRun, data: DataSplits, files:
     state, epochs = unfinished.state, trainer.config.epochs
     done = len(state.history) + (state.step > 0)
     if epochs < done:
-        raise UsageError(f"The unfinished run is in epoch {done}; --epochs {epochs} is less than that.")
+        raise UsageError(f"The unfinished run is already in epoch {done}; --epochs {epochs} is too few.")
     now = data.describe()
     if any(now[split] != unfinished.data.get(split) for split in Split):
         told = f"{data.folder} does not hold the pictures that the unfinished run was trained on."
@@ -132,7 +132,7 @@ def _go_on(trainer: Trainer, unfinished: UnfinishedRun, data: DataSplits, files:
         trainer.load_state_dict(state)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         told = f"{files.unfinished} can't be resumed: {first_line(error)}."
-        raise TrainingError(told, "Begin anew with --restart.") from error
+        raise TrainingError(told, "Start again with --restart.") from error
 
 
 def _train(
@@ -157,8 +157,8 @@ def _train(
     where = f"after epoch {trainer.epoch - 1}"
     if trainer.step:
         where = f"in epoch {trainer.epoch} at step {trainer.step:,} of {trainer.steps(trainer.epoch):,}"
-    told = f"Interrupted {where}; nothing is lost: {files.unfinished}"
-    raise stop.interrupted(told, "Go on with `mnistcnn train --resume`.")
+    told = f"Interrupted {where}; the state is saved in {files.unfinished}"
+    raise stop.interrupted(told, "Continue with `mnistcnn train --resume`.")
 
 
 def _save(trainer: Trainer, data: DataSplits, files: Files, started: float) -> None:
@@ -171,4 +171,4 @@ def _save(trainer: Trainer, data: DataSplits, files: Files, started: float) -> N
         save_unfinished(path, UnfinishedRun(trainer.config, data.describe(), seconds, trainer.state_dict()))
     except OutputError as error:
         kept = f"What was saved before is in {path}." if path.exists() else "Nothing was saved before."
-        raise OutputError(f"{error.message} {kept}", "Make room; `mnistcnn train --resume` goes on.") from error
+        raise OutputError(f"{error.message} {kept}", "Free some space; `mnistcnn train --resume` continues.") from error
