@@ -18,24 +18,21 @@ if TYPE_CHECKING:
     from mnistcnn.prediction import Prediction
 
 SAMPLES = Path(__file__).parents[1] / "samples"
+ImagesArgument = Annotated[
+    list[str] | None, typer.Argument(metavar="IMAGE...", help="Pictures, or folders of them; - is standard input.")
+]
+InvertOption = Annotated[
+    bool | None,
+    o.reading("--invert/--no-invert", help="The digit is darker / lighter than the paper.", show_default="detected"),
+]
 
 
 def predict(
-    images: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="IMAGE...", help="Pictures, or folders of them; - is standard input."),
-    ] = None,
+    images: ImagesArgument = None,
     checkpoint: o.CheckpointOption = None,
     device: o.DeviceOption = "auto",
     top_k: Annotated[int, o.reading(min=1, max=10, help="How many candidates to show.")] = 2,
-    invert: Annotated[
-        bool | None,
-        o.reading(
-            "--invert/--no-invert",
-            help="The digit is darker / lighter than the paper.",
-            show_default="detected",
-        ),
-    ] = None,
+    invert: InvertOption = None,
     min_confidence: Annotated[
         float, o.reading(min=0.0, max=1.0, metavar="P", help="Call answers below this confidence unsure (0 to 1).")
     ] = 0.0,
