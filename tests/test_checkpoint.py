@@ -61,7 +61,7 @@ def weights_with(content: dict[Any, Any], name: str, tensor: Any) -> dict[Any, A
 @pytest.mark.parametrize(
     ("make", "why"),
     [
-        (lambda c: damaged(c, format=2), "format 2, and this mnistcnn knows up to 1; upgrade"),
+        (lambda c: damaged(c, format=2), "format 2, but this mnistcnn reads formats up to 1; upgrade"),
         (lambda c: damaged(c, format=True), "format number"),
         (lambda c: damaged(c, kind="another"), "not a mnistcnn checkpoint"),
         (lambda c: {"format": 1, "kind": c["kind"]}, "holds no weights"),
@@ -75,7 +75,7 @@ def weights_with(content: dict[Any, Any], name: str, tensor: Any) -> dict[Any, A
         (lambda c: damaged(c, temperature=-1.0), "temperature"),
         (lambda c: damaged(c, temperature=float("nan")), "temperature"),
         (lambda c: damaged(c, config=None), "no settings"),
-        (lambda c: damaged(c, config={**c["config"], "epochs": 0}), "settings make no sense"),
+        (lambda c: damaged(c, config={**c["config"], "epochs": 0}), "settings are invalid"),
         (lambda c: damaged(c, metrics=[1]), "no metrics"),
         (lambda c: damaged(c, data={"x": "y" * 5_000_000}), "too large"),
         (lambda c: damaged(c, data={"x": torch.zeros(1)}), "Tensor is not JSON serializable"),

@@ -100,7 +100,7 @@ def test_why_there_is_no_cuda_device_is_told(
 
 @pytest.mark.parametrize("name", ["", "gpu", "cuda:", "cuda:-1", "cpu:0", "CUDA", "cuda:1234"])
 def test_misspelt_devices_are_usage_errors(name: str) -> None:
-    with pytest.raises(UsageError, match="is not a device"):
+    with pytest.raises(UsageError, match="is not a known device"):
         resolve_device(name)
 
 

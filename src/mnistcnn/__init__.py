@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mnistcnn.checkpoint import Checkpoint as Checkpoint
     from mnistcnn.checkpoint import load_checkpoint as load_checkpoint
+    from mnistcnn.cli.progress import progress_bar as progress_bar
     from mnistcnn.config import Files as Files
     from mnistcnn.config import TrainConfig as TrainConfig
     from mnistcnn.data import load_dataset as load_dataset
@@ -39,6 +40,7 @@ _HOMES = {
     "load_checkpoint": "checkpoint",
     "load_dataset": "data",
     "predict": "prediction",
+    "progress_bar": "cli.progress",
     "summarise": "summary",
     "train": "training.run",
 }

@@ -120,7 +120,7 @@ MISTAKES: list[tuple[list[object], int, str]] = [
     (["evaluate", "x.pth", "--min-accuracy", "2"], 2, "less than or equal to 1"),
     (["predict"], 2, "IMAGE"),
     (["predict", "p.png"], 1, "p.png can't be read"),
-    (["predict", "https://example.com/a//1.png"], 1, "https://example.com/a//1.png is an address"),
+    (["predict", "https://example.com/a//1.png"], 1, "https://example.com/a//1.png is a web address"),
     (["predict", "p.png", "-c", "none.pth"], 1, "There is no checkpoint none.pth"),
     (["draw", "--port", "70000"], 2, "--port"),
     (["draw", "--no-open", "-c", "none.pth"], 1, "There is no checkpoint none.pth"),
@@ -193,7 +193,7 @@ def test_what_was_given_on_the_command_line_is_told_from_defaults(tiny: Path, co
         train(config, Files(data_dir=tiny), observer=interrupt, stop=stop)
     refused = invoke("train", "--resume", "--lr", "0.5")
     assert refused.exit_code == 2
-    assert "has --lr 0.003, and --lr 0.5 was given" in refused.stderr
+    assert "was started with --lr 0.003, not 0.5" in refused.stderr
     asked = invoke("train")
     assert asked.exit_code == 1
     assert "--resume" in asked.stderr

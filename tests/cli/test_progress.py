@@ -5,7 +5,7 @@ import pytest
 from rich.console import Console
 
 from mnistcnn.cli import progress
-from mnistcnn.cli.progress import Bars, Lines, watching
+from mnistcnn.cli.progress import Bars, Lines, progress_bar
 from mnistcnn.events import EpochResult, Event, Note, StepResult, TrainStart, Transfer
 from mnistcnn.results import Environment, Metrics
 
@@ -118,7 +118,7 @@ def test_what_has_come_is_taken_off_the_screen() -> None:
 
 
 def test_quiet_is_quiet(capsys: pytest.CaptureFixture[str]) -> None:
-    with watching(quiet=True) as observer:
+    with progress_bar(quiet=True) as observer:
         for event in EVENTS:
             observer(event)
     assert capsys.readouterr() == ("", "")
@@ -126,7 +126,7 @@ def test_quiet_is_quiet(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_every_event_has_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "stderr", lambda: Console(file=io.StringIO(), force_terminal=True))
-    with watching(quiet=False) as observer:
+    with progress_bar(quiet=False) as observer:
         assert isinstance(observer, Bars)
         for event in EVENTS:
             observer(event)

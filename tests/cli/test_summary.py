@@ -15,7 +15,7 @@ def test_every_figure_is_there_at_sixty_columns(trained: Path, monkeypatch: pyte
 
 
 def test_only_means_have_a_sign(trained: Path) -> None:
-    table = invoke("summary", trained).stdout.partition("Weights, now")[2]
+    table = invoke("summary", trained).stdout.partition("Weights now")[2]
     rows = re.findall(r"^ (?:conv|fc)\d +(\S+) +(\S+) +(\S+) +(\S+)", table, re.MULTILINE)
     assert len(rows) == 4
     for mean, deviation, first_mean, first_deviation in rows:

@@ -40,5 +40,5 @@ def test_what_is_no_mirror_is_refused_although_it_is_not_needed(name: DatasetNam
 
 
 def test_a_validation_set_that_leaves_nothing_is_refused(tiny: Path) -> None:
-    with pytest.raises(UsageError, match="--validation-size 500 leaves nothing"):
+    with pytest.raises(UsageError, match="--validation-size 500 leaves none"):
         load_dataset(DatasetName.SYNTHETIC, data_dir=tiny, validation_size=500)

@@ -99,7 +99,7 @@ def test_a_resumed_run_ends_as_an_uninterrupted_one(
     events: int, files: Files, trained: Path, config: TrainConfig
 ) -> None:
     error = interrupt(files, events, config)
-    assert "nothing is lost" in error.message
+    assert "the state is saved in" in error.message
     assert "--resume" in (error.hint or "")
     assert not files.checkpoint.exists()
     result = train(files=files, resume=True)
@@ -141,7 +141,7 @@ def test_nothing_to_resume(files: Files, config: TrainConfig) -> None:
 def test_other_settings_are_refused_by_both_names(files: Files, config: TrainConfig) -> None:
     interrupt(files, 1, config)
     before = files.unfinished.read_bytes()
-    with pytest.raises(UsageError, match=r"has --batch-size 20, and --batch-size 50 was given"):
+    with pytest.raises(UsageError, match=r"was started with --batch-size 20, not 50"):
         train(replace(config, batch_size=50), files, resume=True, given=["batch_size"])
     assert files.unfinished.read_bytes() == before
     result = train(replace(config, batch_size=50), files, resume=True)  # not insisted on: the stored ones hold
@@ -155,12 +155,12 @@ def test_more_epochs_are_trained_and_the_new_plan_is_told(files: Files, config: 
     result = train(wanted, files, resume=True, given=["epochs"], observer=told.append)
     assert len(result.epochs) == 3
     notes = [event for event in told if isinstance(event, Note) and event.warning]
-    assert any("replanned for 3" in note.message for note in notes)
+    assert any("now planned for 3" in note.message for note in notes)
 
 
 def test_fewer_epochs_than_are_done_are_refused(files: Files, config: TrainConfig) -> None:
     interrupt(files, 3, config)  # in the second epoch
-    with pytest.raises(UsageError, match="--epochs 1 is less"):
+    with pytest.raises(UsageError, match="--epochs 1 is too few"):
         train(replace(config, epochs=1), files, resume=True, given=["epochs"])
 
 
@@ -265,7 +265,7 @@ def test_an_old_checkpoint_stays_until_the_new_one_is_there_and_is_kept_then(
     assert load_checkpoint(files.checkpoint).config == replace(config, threads=torch.get_num_threads())
     train(replace(config, epochs=1, seed=9), files, observer=told.append)
     assert [event.message for event in told if isinstance(event, Note)] == [
-        "The network that was in models/net.pth is kept in models/net.previous.pth."
+        "The previous network is kept in models/net.previous.pth."
     ]
     assert load_checkpoint(files.previous).config == replace(config, threads=torch.get_num_threads())
 

@@ -23,11 +23,11 @@ def draw(
     from mnistcnn.extras import require
 
     require("`mnistcnn draw`", "draw", "starlette", "uvicorn")
-    from mnistcnn.cli.progress import watching
+    from mnistcnn.cli.progress import progress_bar
     from mnistcnn.web.reader import Reader
     from mnistcnn.web.server import open_browser, serve
 
-    with watching(quiet=quiet) as observer:
+    with progress_bar(quiet=quiet) as observer:
         reader = Reader(checkpoint, device=device, observer=observer)
 
     def ready(address: str) -> None:

@@ -37,9 +37,9 @@ def evaluate(
     quiet: o.QuietOption = False,
 ) -> None:
     """Measure a trained network: accuracy, confusion, scores per digit, calibration."""
-    from mnistcnn.cli.progress import watching
+    from mnistcnn.cli.progress import progress_bar
 
-    with watching(quiet=quiet) as observer:
+    with progress_bar(quiet=quiet) as observer:
         from mnistcnn import evaluation
 
         result = evaluation.evaluate(

@@ -22,9 +22,9 @@ def export(
     quiet: o.QuietOption = False,
 ) -> None:
     """Write the network for other programs: ONNX or safetensors. Needs the extra onnx or safetensors."""
-    from mnistcnn.cli.progress import watching
+    from mnistcnn.cli.progress import progress_bar
 
-    with watching(quiet=quiet) as observer:
+    with progress_bar(quiet=quiet) as observer:
         from mnistcnn import exporting
 
         result = exporting.export(target, checkpoint, format=format, input_type=input_type, observer=observer)

@@ -48,10 +48,10 @@ def predict(
     if bool(images) == sample:
         raise UsageError("Give either IMAGE... or --sample.", "For example: mnistcnn predict photo.jpg")
     from mnistcnn.checkpoint import find_checkpoint, load_checkpoint
-    from mnistcnn.cli.progress import watching
+    from mnistcnn.cli.progress import progress_bar
     from mnistcnn.prediction import Predictor, find_images
 
-    with watching(quiet=quiet) as observer:
+    with progress_bar(quiet=quiet) as observer:
         loaded = load_checkpoint(find_checkpoint(checkpoint, observer))
     paths = find_images(images or [str(SAMPLES)])
     predictions = Predictor(loaded, device).predict(
@@ -60,7 +60,7 @@ def predict(
     shown = {str(path): path.name if sample else str(path) for path in paths}
     width = min(40, max(len(printable(name)) for name in shown.values()))
     records, failed = [], 0
-    with watching(quiet=quiet or len(paths) < 100 or sys.stdout.isatty()) as observer:
+    with progress_bar(quiet=quiet or len(paths) < 100 or sys.stdout.isatty()) as observer:
         for number, (made, image) in enumerate(predictions, start=1):
             observer(Transfer("pictures", number, len(paths)))
             failed += made.error is not None

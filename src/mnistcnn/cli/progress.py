@@ -12,12 +12,12 @@ from mnistcnn.events import EpochResult, Event, Note, Observer, StepResult, Trai
 
 
 @contextmanager
-def watching(*, quiet: bool) -> Iterator[Observer]:
-    """An observer that shows what it is told on stderr while the context lasts."""
+def progress_bar(*, quiet: bool = False) -> Iterator[Observer]:
+    """An observer that shows what it is told while the context lasts: on stderr, or in a notebook."""
     console = stderr()
     if quiet:
         yield ignore
-    elif not console.is_terminal:
+    elif not (console.is_terminal or console.is_jupyter):
         yield Lines(console)
     else:
         bars = Bars(console)

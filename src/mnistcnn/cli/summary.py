@@ -25,9 +25,9 @@ def summary(
     quiet: o.QuietOption = False,
 ) -> None:
     """Explain the network layer by layer, and what training made of it."""
-    from mnistcnn.cli.progress import watching
+    from mnistcnn.cli.progress import progress_bar
 
-    with watching(quiet=quiet) as observer:
+    with progress_bar(quiet=quiet) as observer:
         from mnistcnn.summary import summarise
 
         result = summarise(checkpoint, batch_size=batch_size, plot=plot, observer=observer)

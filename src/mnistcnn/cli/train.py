@@ -51,10 +51,10 @@ def train(
     **settings: Any,
 ) -> None:
     """Train the network, test it, and write it with plots of the training."""
-    from mnistcnn.cli.progress import watching
+    from mnistcnn.cli.progress import progress_bar
 
     config = TrainConfig(**settings)
-    with watching(quiet=quiet or not World.from_environment().is_main) as observer:
+    with progress_bar(quiet=quiet or not World.from_environment().is_main) as observer:
         from mnistcnn.training import run
 
         result = run.train(
