@@ -33,7 +33,11 @@ def test_one_wrong_byte_is_damage(damage: bytes, tmp_path: Path) -> None:
         read_verified(tmp_path, NAME, SUM)
 
 
-@pytest.mark.parametrize("content", [gzip.compress(CONTENT)[:-9], b"not gzip", gzip.compress(CONTENT)[:20] + bytes(40)])
+@pytest.mark.parametrize(
+    "content",
+    [gzip.compress(CONTENT)[:-9], b"not gzip", gzip.compress(CONTENT)[:20] + bytes(40)],
+    ids=["short", "text", "zeros"],
+)
 def test_a_broken_archive_is_damage(content: bytes, tmp_path: Path) -> None:
     (tmp_path / f"{NAME}.gz").write_bytes(content)
     with pytest.raises(DamagedError):
