@@ -9,7 +9,7 @@
 Loaded lazily: `import mnistcnn` alone imports nothing heavy.
 """
 
-from importlib import import_module, metadata
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -51,6 +51,8 @@ __all__ = list(_HOMES)
 def __getattr__(name: str) -> Any:
     """Load a public name from its home when it is first used."""
     if name == "__version__":
+        from importlib import metadata  # noqa: PLC0415 - ten milliseconds of every start
+
         return metadata.version("mnistcnn")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
