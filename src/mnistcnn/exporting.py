@@ -95,7 +95,7 @@ def _format_of(target: Path) -> ExportFormat:
     except ValueError:
         raise UsageError(
             f"{target} ends neither in .onnx nor in .safetensors.",
-            "Say which it is to be: --format onnx or --format safetensors.",
+            "Choose one with --format onnx or --format safetensors.",
         ) from None
 
 
