@@ -335,3 +335,21 @@ def test_the_network_in_the_package_is_used_where_there_is_no_other(
     for arguments in (["predict", picture], ["evaluate", "--data-dir", tiny], ["summary"]):
         named = invoke(*arguments)
         assert (named.exit_code, named.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [({}, "10000"), ({"GOMP_SPINCOUNT": "5"}, "5"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "None")],
+    ids=["unset", "count", "policy"],
+)
+def test_threads_that_wait_give_their_core_away_unless_the_user_has_said_how_to_wait(
+    given: dict[str, str], expected: str
+) -> None:
+    code = (
+        "import os, mnistcnn.__main__ as command\n"
+        "command.app = lambda prog_name: print(os.environ.get('GOMP_SPINCOUNT'))\n"
+        "command.main()"
+    )
+    environment = {k: v for k, v in os.environ.items() if k not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")} | given
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == expected
