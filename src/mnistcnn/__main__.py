@@ -22,7 +22,7 @@ def _replaced(error: UnicodeError) -> tuple[str, int]:
 def main() -> None:
     """Run the command line; what a stream can't encode is replaced, not an error."""
     # Before PyTorch is loaded: threads that wait for the others give their core away after a moment, which costs
-    # nothing on an idle machine and most of what a busy one would cost; see `python -m benchmarks.busy`.
+    # next to nothing on an idle machine and saves much on a busy one; see `python -m benchmarks.busy`.
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     codecs.register_error("plainer", _replaced)
