@@ -15,17 +15,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mnistcnn.errors import PictureError
 from mnistcnn.preprocessing.background import LUMINANCE, find_ink, find_page, subtract_background, to_ink, top_hat
 from mnistcnn.preprocessing.centering import SIDE, Frame, Ink, center_digit, ink_box, is_framed
-from mnistcnn.preprocessing.decoding import Colours, decode, decode_image, read_file
+from mnistcnn.preprocessing.decoding import Colours, Decoded, decode, open_decoded, read_file
 from mnistcnn.preprocessing.morphology import adjust_strokes, dilate_square
 from mnistcnn.preprocessing.segmentation import are_several, find_components, remove_rules, select_components
 
@@ -33,16 +32,34 @@ NOTHING = "nothing but background"
 SEVERAL = "several separate digits"
 
 
+Box = tuple[slice, slice]  # rows and columns
+
+
 @dataclass(frozen=True, slots=True)
 class PreprocessedImage:
-    """What the network should see of an image, and what is odd about it (`NOTHING`, `SEVERAL` or None).
+    """What the network should see of an image if there is one digit on it, and what is odd (`NOTHING`, `SEVERAL`).
 
-    `frame` (28, 28) uint8, 0 paper … 255 ink; `original` (height, width) uint8 luminance, at most 640 pixels.
+    `frame` (28, 28) uint8, 0 paper … 255 ink; `original` (height, width) uint8 luminance, at most 640 pixels;
+    `box` the place of the digit there, None where there is none; `size` the original's width and height.
     """
 
     frame: Frame
     original: NDArray[np.uint8]
-    warning: str | None = None
+    warning: str | None
+    box: Box | None
+    framed: bool  # as MNIST's images are already
+    parts: int  # connected components of the digit
+    size: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """The ink of a digit, cropped to its box, (height, width) in 0 … 1; its connected components; what is odd."""
+
+    ink: Ink
+    box: Box
+    parts: int
+    warning: str | None
 
 
 def preprocess_file(path: Path, invert: bool | None = None) -> PreprocessedImage:
@@ -56,47 +73,46 @@ def preprocess_file(path: Path, invert: bool | None = None) -> PreprocessedImage
 
 def preprocess_bytes(content: bytes, invert: bool | None = None, name: str = "The file") -> PreprocessedImage:
     """`preprocess_file` of an image file's content; errors call it `name`."""
-    return _preprocess(*decode(content, name), invert)
+    return preprocess(decode(content, name), invert)
 
 
 def preprocess_image(image: Image.Image, invert: bool | None = None, name: str = "The image") -> PreprocessedImage:
     """`preprocess_file` of an image that is open already; errors call it `name`."""
-    if not all(image.size):
-        raise PictureError(f"{name} has no pixels.")
-    try:
-        decoded = decode_image(image)
-    except Exception as error:  # whatever a damaged file makes Pillow's decoders raise
-        raise PictureError(f"{name} can't be read: {str(error) or type(error).__name__}.") from error
-    return _preprocess(*decoded, invert)
+    return preprocess(open_decoded(image, name), invert)
 
 
-def _preprocess(colours: Colours, grey: bool, invert: bool | None) -> PreprocessedImage:
+def preprocess(decoded: Decoded, invert: bool | None) -> PreprocessedImage:
+    """`preprocess_file` of an image that is decoded already."""
+    colours = decoded.colours()
     original = np.rint(colours @ LUMINANCE * 255).astype(np.uint8)
-    if grey and invert is not True and is_framed(original):
-        return PreprocessedImage(original, original)
-    ink, warning = extract_ink(colours, invert)
-    frame = np.zeros((SIDE, SIDE), dtype=np.uint8) if ink is None else center_digit(adjust_strokes(ink))
-    return PreprocessedImage(frame, original, warning)
+    if decoded.grey and invert is not True and is_framed(original):
+        return PreprocessedImage(original, original, None, ink_box(original), True, 1, decoded.size)
+    crop = extract_ink(colours, invert)
+    if crop is None:
+        return PreprocessedImage(np.zeros((SIDE, SIDE), np.uint8), original, NOTHING, None, False, 0, decoded.size)
+    frame = center_digit(adjust_strokes(crop.ink))
+    return PreprocessedImage(frame, original, crop.warning, crop.box, False, crop.parts, decoded.size)
 
 
-def extract_ink(colours: Colours, invert: bool | None = None, in_page: bool = False) -> tuple[Ink | None, str | None]:
-    """The ink of the digit, cropped to its box, (height, width) in 0 … 1, and what is odd; None where there is none."""
+def extract_ink(colours: Colours, invert: bool | None = None, in_page: bool = False) -> Crop | None:
+    """The ink of the digit; None where there is none."""
     grey = find_ink(subtract_background(colours), invert)
     if not in_page and (page := find_page(grey)) is not None:
-        inside, warning = extract_ink(colours[page], invert, in_page=True)
+        inside = extract_ink(colours[page], invert, in_page=True)
         if inside is not None:
-            return inside, warning
+            rows, columns = (slice(b.start + p.start, b.stop + p.start) for b, p in zip(inside.box, page, strict=True))
+            return replace(inside, box=(rows, columns))
     ink = to_ink(top_hat(grey))
-    return (None, NOTHING) if ink is None else crop_digit(remove_rules(ink))
+    return None if ink is None else crop_digit(remove_rules(ink))
 
 
-def crop_digit(ink: Ink) -> tuple[Ink | None, str | None]:
-    """The components of ink that belong to the digit, cropped to their box, and what is odd; None where none do."""
+def crop_digit(ink: Ink) -> Crop | None:
+    """The components of ink that belong to the digit; None where none do."""
     # Grown by about a hundredth of the image's side, so that broken lines hang together.
     parts = find_components(dilate_square(ink, max(ink.shape) // 160) > 0.5)
     chosen = select_components(parts)
     kept = np.where(parts.mask(chosen), ink, np.float32(0))
     box = ink_box(kept, least=0.25)
     if box is None:
-        return None, NOTHING
-    return kept[box], SEVERAL if are_several(parts, chosen) else None
+        return None
+    return Crop(kept[box], box, int(chosen.sum()), SEVERAL if are_several(parts, chosen) else None)

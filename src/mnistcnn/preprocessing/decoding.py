@@ -6,6 +6,7 @@ import io
 import stat
 import sys
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,22 @@ SUFFIXES = frozenset(
 MOST_BYTES = 128 << 20
 MOST_PIXELS = 64_000_000
 WORKING_SIDE = 640  # pixels; larger images are reduced to this
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """An image, upright; its width and height before any of it was reduced; whether it is plain 8-bit grey."""
+
+    image: Image.Image
+    size: tuple[int, int]
+    grey: bool
+
+    def colours(self, side: int = WORKING_SIDE) -> Colours:
+        """Its colours, at most `side` pixels either way.
+
+        Transparency is laid over white, or over black where what is drawn is itself light.
+        """
+        return _to_colours(self.image, side)
 
 
 def read_file(path: Path) -> bytes:
@@ -47,11 +64,10 @@ def read_file(path: Path) -> bytes:
     return content
 
 
-def decode(content: bytes, name: str) -> tuple[Colours, bool]:
-    """The colours of an image file, at most 640 pixels either way, and whether it is plain 8-bit grey.
+def decode(content: bytes, name: str) -> Decoded:
+    """An image file, turned upright as EXIF says, the first frame of several.
 
-    Turned upright as EXIF says; the first frame of several; transparency laid over white, or over black where
-    what is drawn is itself light. Raises `PictureError`, which calls the file `name`.
+    Raises `PictureError`, which calls the file `name`.
     """
     try:
         # Pillow warns of large images (we have a limit of our own) and of damaged metadata (we use none).
@@ -60,7 +76,7 @@ def decode(content: bytes, name: str) -> tuple[Colours, bool]:
             if width * height > MOST_PIXELS:
                 raise PictureError(f"{name} has {width:,} × {height:,} pixels; {MOST_PIXELS:,} is the most.")
             image.draft("RGB", (2 * WORKING_SIDE, 2 * WORKING_SIDE))  # lets JPEG decode a large photograph smaller
-            return decode_image(image)
+            return _decoded(image, (width, height))
     except UnidentifiedImageError as error:
         raise PictureError(f"{name} is not a picture that can be read.") from error
     except Image.DecompressionBombError as error:
@@ -73,33 +89,53 @@ def decode(content: bytes, name: str) -> tuple[Colours, bool]:
         raise PictureError(f"{name} is damaged: {str(error) or type(error).__name__}.") from error
 
 
-def _to_colours(image: Image.Image) -> Colours:
+def _decoded(image: Image.Image, size: tuple[int, int] | None = None) -> Decoded:
+    """An open image; `size` is its width and height, where it is decoded smaller than it is."""
+    image.load()
+    grey = image.mode == "L" and "transparency" not in image.info
+    upright = ImageOps.exif_transpose(image)
+    width, height = size or image.size
+    lying = (upright.width < upright.height) != (image.width < image.height)
+    return Decoded(upright, (height, width) if lying else (width, height), grey)
+
+
+def open_decoded(image: Image.Image, name: str) -> Decoded:
+    """`decode` of an image that is open already. Raises `PictureError`, which calls it `name`."""
+    if not all(image.size):
+        raise PictureError(f"{name} has no pixels.")
+    try:
+        return _decoded(image)
+    except Exception as error:  # whatever a damaged file makes Pillow's decoders raise
+        raise PictureError(f"{name} can't be read: {str(error) or type(error).__name__}.") from error
+
+
+def _to_colours(image: Image.Image, side: int) -> Colours:
     if image.mode.startswith("I") or image.mode == "F":
-        return _from_deep_grey(image)
+        return _from_deep_grey(image, side)
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
-        reduced = _reduced(image.convert("RGBA"))
+        reduced = _reduced(image.convert("RGBA"), side)
         if reduced.getchannel("A").getextrema() != (255, 255):
             return _lay_over_backdrop(reduced)
         image = reduced
-    return np.asarray(_reduced(image.convert("RGB")), dtype=np.float32) / np.float32(255)
+    return np.asarray(_reduced(image.convert("RGB"), side), dtype=np.float32) / np.float32(255)
 
 
-def _reduced(image: Image.Image) -> Image.Image:
-    if max(image.size) > WORKING_SIDE:
-        scale = WORKING_SIDE / max(image.size)
+def _reduced(image: Image.Image, side: int) -> Image.Image:
+    if max(image.size) > side:
+        scale = side / max(image.size)
         size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
         image = image.resize(size, Image.Resampling.BOX, reducing_gap=3.0)
     return image
 
 
-def _from_deep_grey(image: Image.Image) -> Colours:
+def _from_deep_grey(image: Image.Image, side: int) -> Colours:
     """16- and 32-bit grey: the brightest level there is becomes white, but 255 at the least."""
     levels = np.nan_to_num(np.asarray(image, dtype=np.float32), posinf=0.0, neginf=0.0)
     levels = np.clip(levels, -1.7e38, 1.7e38)  # no further apart than a float of 32 bits can say
     levels = levels - min(0.0, float(levels.min()))
     top = float(levels.max())
     full = top if 0 < top <= 1 and image.mode == "F" else max(255.0, top)
-    reduced = np.asarray(_reduced(Image.fromarray(levels / np.float32(full))), dtype=np.float32)
+    reduced = np.asarray(_reduced(Image.fromarray(levels / np.float32(full)), side), dtype=np.float32)
     return np.repeat(np.clip(reduced, np.float32(0), np.float32(1))[:, :, None], 3, axis=2)
 
 
@@ -114,13 +150,6 @@ def _lay_over_backdrop(image: Image.Image) -> Colours:
     shown = colours[seen]
     backdrop = np.median(shown, axis=0) if seen.mean() > 0.6 else np.float32(shown.mean() < 0.5)
     return colours * alpha + backdrop * (1 - alpha)
-
-
-def decode_image(image: Image.Image) -> tuple[Colours, bool]:
-    """`decode` of an image that is open already; raises whatever Pillow does where it is damaged."""
-    image.load()
-    grey = image.mode == "L" and "transparency" not in image.info
-    return _to_colours(ImageOps.exif_transpose(image)), grey
 
 
 def image_from_array(array: NDArray[Any], name: str) -> Image.Image:

@@ -4,29 +4,41 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch.nn import functional as F
 
 from mnistcnn.checkpoint import find_checkpoint, load_checkpoint
 from mnistcnn.device import strict_float32
+from mnistcnn.errors import PictureError
 from mnistcnn.events import Observer, ignore
 from mnistcnn.model import normalise
-from mnistcnn.prediction import Predictor
-from mnistcnn.preprocessing import NOTHING, preprocess_bytes
-from mnistcnn.preprocessing.centering import Frame
+from mnistcnn.prediction import Options, Prediction, Predictor, Source, summarise_reading
+from mnistcnn.preprocessing.centering import SIDE
 from mnistcnn.results import Result
 
 
 @dataclass(frozen=True, slots=True)
-class Drawing(Result):
-    """What a drawing was read as, and what the network saw of it on the way."""
+class DrawnDigit(Result):
+    """One digit of a drawing, and what the network saw of it on the way."""
 
-    digit: int | None  # None, like `confidence`, where there is nothing to read
-    confidence: float | None
-    probabilities: list[float]  # of the ten digits; empty where there is nothing to read
-    warning: str | None  # nothing on it, or no single digit
+    digit: int | None  # None where it is doubted
+    confidence: float
+    probabilities: list[float]  # of the ten digits
+    box: tuple[int, int, int, int]  # left, top, right and bottom edge in pixels of the drawing
+    doubted: bool  # it may be no digit at all
     frame: list[list[int]]  # 28 rows of 28, 0 paper … 255 ink
     responses: list[list[list[int]]]  # of the 25 filters of the first layer, 9 rows of 9, 0 … 255 the strongest
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing(Result):
+    """What a drawing was read as: one digit, or a number; `digits` is empty where there is nothing to read."""
+
+    text: str | None  # rows joined by newlines, a ? for each doubted digit; None where there is nothing else
+    confidence: float | None  # that all of it is right
+    digits: list[DrawnDigit]
+    warning: str | None
     seconds: float
 
 
@@ -38,30 +50,41 @@ class Reader:
     ) -> None:
         """Load a network and warm it up; without a `checkpoint`, see `checkpoint.find_checkpoint`."""
         self._predictor = Predictor(load_checkpoint(find_checkpoint(checkpoint, observer)), device)
-        self._predictor.probabilities([preprocess_bytes(b"P5 1 1 255\n\0")])
+        self.read(b"P5 3 3 255\n" + bytes([255, 255, 255, 255, 0, 255, 255, 255, 255]))
 
     def read(self, content: bytes) -> Drawing:
-        """Read an image file's content exactly as `predict` reads the file; where there is `NOTHING`, no digit.
-
-        Raises `PictureError`.
-        """
+        """Read an image file's content exactly as `predict` reads the file. Raises `PictureError`."""
         started = time.perf_counter()
-        image = preprocess_bytes(content)
-        shares = [] if image.warning == NOTHING else self._predictor.probabilities([image])[0]
-        confidence = max(shares, default=None)
+        ((source, reading),) = self._predictor.read([Source("The picture", content)])
+        if isinstance(reading, PictureError):
+            raise reading
+        prediction = summarise_reading(source.name, reading, Options(top_k=10))
         return Drawing(
-            digit=None if confidence is None else shares.index(confidence),
-            confidence=confidence,
-            probabilities=shares,
-            warning=image.warning,
-            frame=image.frame.tolist(),
-            responses=self._responses(image.frame).tolist(),
+            text=prediction.text,
+            confidence=prediction.confidence,
+            digits=self._digits(prediction, [digit.frame for digit in reading.digits]),
+            warning=prediction.warning,
             seconds=time.perf_counter() - started,
         )
 
-    def _responses(self, frame: Frame) -> torch.Tensor:
-        """The first layer's responses (25, 9, 9) uint8 to a frame."""
+    def _digits(self, prediction: Prediction, frames: list[np.ndarray]) -> list[DrawnDigit]:
+        responses = self._responses(np.stack(frames) if frames else np.zeros((0, SIDE, SIDE), np.uint8))
+        return [
+            DrawnDigit(
+                digit=digit.digit,
+                confidence=digit.confidence,
+                probabilities=[c.confidence for c in sorted(digit.top, key=lambda candidate: candidate.digit)],
+                box=digit.box,
+                doubted=digit.doubted,
+                frame=frame.tolist(),
+                responses=response.tolist(),
+            )
+            for digit, frame, response in zip(prediction.digits, frames, responses, strict=True)
+        ]
+
+    def _responses(self, frames: np.ndarray) -> torch.Tensor:
+        """The first layer's responses (N, 25, 9, 9) uint8 to frames (N, 28, 28) uint8."""
         with torch.inference_mode(), strict_float32():
-            inputs = normalise(torch.from_numpy(frame)[None, None].to(self._predictor.compute.device))
-            first = F.relu(self._predictor.model.conv1(inputs))[0].cpu()
-        return (first * (255 / first.max().clamp(min=1e-6))).round().to(torch.uint8)
+            inputs = normalise(torch.from_numpy(frames)[:, None].to(self._predictor.compute.device))
+            first = F.relu(self._predictor.model.conv1(inputs)).cpu()
+        return (first * (255 / first.amax((1, 2, 3), keepdim=True).clamp(min=1e-6))).round().to(torch.uint8)

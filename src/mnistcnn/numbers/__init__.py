@@ -1,0 +1,56 @@
+"""A picture of a number → its digits in reading order. No torch: what scores the segments is passed in.
+
+1. `find_page_ink`: the page upright, its paper subtracted, ruled lines and boxes away
+2. `find_marks`: connected strokes
+3. `find_rows`: the rows that they stand in
+4. `build_lattice`: what may be one digit; touching digits are cut apart wherever they may meet
+5. `best_path`: the segments that read a row best
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from mnistcnn.numbers.marks import find_marks
+from mnistcnn.numbers.page import Matrix, find_page_ink
+from mnistcnn.numbers.rows import Row, find_rows
+from mnistcnn.preprocessing.decoding import Decoded
+
+WORKING_SIDE = 1600  # pixels; larger pictures are reduced to this
+PixelBox = tuple[int, int, int, int]  # left, top, right, bottom, in pixels of the upright original
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The rows of marks on a picture, from top to bottom; whether there were more marks than are looked at.
+
+    `matrix` leads from points of the page, on which the marks lie, to those of the upright original of `size`.
+    """
+
+    rows: list[Row]
+    matrix: Matrix
+    size: tuple[int, int]
+    too_many: bool
+
+    def box(self, left: float, top: float, right: float, bottom: float) -> PixelBox:
+        """Where a box of the page lies in the original."""
+        corners = np.array([[[left, top], [right, top], [right, bottom], [left, bottom]]], dtype=np.float64)
+        (x, y), (width, height) = cv2.perspectiveTransform(corners, self.matrix)[0].T, self.size
+        low, high = np.floor([x.min(), y.min()]), np.ceil([x.max(), y.max()])
+        (x0, y0), (x1, y1) = low.clip(0, [width - 1, height - 1]), high.clip(1, [width, height])
+        return int(x0), int(y0), int(x1), int(y1)
+
+
+def find_layout(decoded: Decoded, invert: bool | None = None) -> Layout | None:
+    """The marks of a picture in rows; None where there is nothing written."""
+    colours = decoded.colours(WORKING_SIDE)
+    page = find_page_ink(colours, invert)
+    if page is None:
+        return None
+    marks, too_many = find_marks(page.ink)
+    scale = decoded.size[0] / colours.shape[1]
+    matrix = np.diag([scale, scale, 1.0]) @ np.linalg.inv(page.matrix)
+    return Layout(find_rows(marks), matrix, decoded.size, too_many)

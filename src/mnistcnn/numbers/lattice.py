@@ -1,0 +1,149 @@
+"""What may be one digit of a row, and the best way to read the row: over-segmentation and the best path. No torch.
+
+Source: Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, "Gradient-based learning applied to document recognition"
+(1998), sections IV to VI.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mnistcnn.numbers.cuts import cut
+from mnistcnn.numbers.marks import Mark, join
+from mnistcnn.numbers.rows import Row
+from mnistcnn.preprocessing.centering import Frame, Ink, center_digit
+from mnistcnn.preprocessing.morphology import adjust_strokes
+
+_MOST_PIECES = 7  # in one digit that is cut out of its surroundings
+_MOST_MARKS = 6  # in one digit
+_WIDEST = 1.6  # heights of the row; no digit is wider
+_FARTHEST = 0.25  # heights between the strokes of one digit
+_LOW, _HIGH = 0.42, 2.2  # heights that digits of one row have, in that of most
+_SIZE_COST = 4.0  # for a factor of two beyond that
+_TAIL, _HEAD = 1.5, 0.7  # heights; of taller digits what is below the head becomes as tall as the head
+_DIGIT_COST = 0.3  # of each digit, so that fewer explain the same ink
+_CUT_COST = 0.5  # of a cut through one stroke
+_JOIN_COST = 1.0  # of strokes that lie beside each other
+_LOOSE = 0.4  # of the row's height; less extended marks may belong to no digit
+_LOOSE_COST = 4.0  # for a loose mark of that extent
+_LEAST = -12.0  # the log probability of what can't be a digit
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Pieces `first` to `last` (exclusive) of a row, as one digit; `cost` is what size, cuts and gaps speak against."""
+
+    first: int
+    last: int
+    mark: Mark
+    cost: float
+    height: float  # of the row's digits, in pixels
+
+    def frame(self) -> Frame:
+        """As MNIST shows it, with a long tail shortened."""
+        return center_digit(adjust_strokes(_shortened(self.mark.ink, self.height)))
+
+
+def _shortened(ink: Ink, height: float) -> Ink:
+    """Ink much taller than its row's digits with its lower part squeezed: long tails make all else too small."""
+    head = round(_HEAD * height)
+    if len(ink) <= _TAIL * height or head < 2:
+        return ink
+    tail = cv2.resize(ink[head:], (ink.shape[1], head), interpolation=cv2.INTER_AREA)
+    return np.concatenate([ink[:head], tail])
+
+
+@dataclass(frozen=True, slots=True)
+class Lattice:
+    """All the ways to read a row: its pieces from left to right, and the segments of them."""
+
+    pieces: list[Mark]
+    segments: list[Segment]
+    height: float
+
+
+def build_lattice(row: Row, whole: Sequence[bool] | None = None) -> Lattice:
+    """The segments of a row; with `whole`, marks for which it is false are cut wherever touching digits may meet."""
+    pieces: list[Mark] = []
+    costs: list[float] = []  # of the cut left of each piece; 0 where there is a gap
+    for i, mark in enumerate(row.marks):
+        for piece, cost in [(mark, 0.0)] if whole is None or whole[i] else cut(mark, row.height):
+            pieces.append(piece)
+            costs.append(cost)
+    costs.append(0.0)
+    segments = []
+    for first in range(len(pieces)):
+        for last in range(first + 1, len(pieces) + 1):
+            within = pieces[first:last]
+            if last - first > 1 and _gap(within) > _FARTHEST * row.height:
+                break
+            mark = join(within)
+            if last - first > 1 and mark.width > _WIDEST * row.height:
+                break
+            joined = [cost for cost in costs[first + 1 : last] if cost > 0]
+            if last - first - len(joined) > _MOST_MARKS or (
+                last - first > _MOST_PIECES and (costs[first] or costs[last])
+            ):
+                continue  # more pieces make a digit only where they are whole marks
+            cost = _CUT_COST * (costs[first] + costs[last]) / 2 + _size_cost(mark, row.height)
+            cost += _join_cost(within, costs[first + 1 : last])
+            segments.append(Segment(first, last, mark, cost, row.height))
+    return Lattice(pieces, segments, row.height)
+
+
+def _gap(pieces: Sequence[Mark]) -> int:
+    """Between the last of some pieces and the others, in pixels."""
+    return pieces[-1].left - max(other.right for other in pieces[:-1])
+
+
+def _join_cost(pieces: Sequence[Mark], costs: Sequence[float]) -> float:
+    """Strokes of one digit that were not cut apart lie over each other, mostly."""
+    total = 0.0
+    for i, cut_cost in enumerate(costs, start=1):
+        if cut_cost == 0:
+            right = max(piece.right for piece in pieces[:i])
+            shared = (right - pieces[i].left) / max(min(pieces[i].width, right - pieces[0].left), 1)
+            total += _JOIN_COST * min(max(1 - shared, 0.0), 1.0)
+    return total
+
+
+def _size_cost(mark: Mark, height: float) -> float:
+    share = mark.height / height
+    beyond = max(math.log2(_LOW / share), math.log2(share / _HIGH), 0.0)
+    return _DIGIT_COST + _SIZE_COST * beyond
+
+
+def best_path(lattice: Lattice, log_probabilities: NDArray[np.float64]) -> tuple[list[int], float]:
+    """The segments, as indices, that read a row best, and how well: the sum of their log probabilities less costs.
+
+    `log_probabilities` (segments,) are those of being just one digit. Small pieces may be left out, at a cost.
+    """
+    count = len(lattice.pieces)
+    best = np.full(count + 1, -np.inf)
+    best[0] = 0.0
+    through: list[tuple[int, int | None]] = [(0, None)] * (count + 1)
+    by_first: list[list[int]] = [[] for _ in range(count)]
+    for i, segment in enumerate(lattice.segments):
+        by_first[segment.first].append(i)
+    for at, piece in enumerate(lattice.pieces):
+        extent = max(piece.height, 0.3 * piece.width) / lattice.height  # dashes and what is left of lines are low
+        loose = _LOOSE_COST * (extent / _LOOSE) ** 2 if extent < _LOOSE else -_LEAST
+        if best[at] - loose > best[at + 1]:
+            best[at + 1], through[at + 1] = best[at] - loose, (at, None)
+        for i in by_first[at]:
+            segment = lattice.segments[i]
+            score = best[at] + max(float(log_probabilities[i]), _LEAST) - segment.cost
+            if score > best[segment.last]:
+                best[segment.last], through[segment.last] = score, (at, i)
+    chosen, at = [], count
+    while at:
+        at, taken = through[at]
+        if taken is not None:
+            chosen.append(taken)
+    return chosen[::-1], float(best[count])

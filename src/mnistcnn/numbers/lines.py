@@ -1,0 +1,81 @@
+"""Ruled and squared paper, boxes of forms: long straight lines taken out of the ink, the strokes across them kept."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mnistcnn.preprocessing.centering import Ink
+from mnistcnn.preprocessing.segmentation import find_components
+
+Mask = NDArray[np.bool_]
+
+
+def remove_lines(ink: Ink) -> Ink:
+    """Ink (height, width) in 0 … 1 without the lines that are much longer than its digits are tall."""
+    mask = ink > 0.4
+    span = max(24, min(ink.shape) // 2, max(ink.shape) // 4)
+    lines = [_runs(mask, span), _runs(mask.T, span).T]
+    if any(found.any() for found in lines):
+        rest = mask & ~(lines[0] | lines[1])
+        height = _typical_height(rest)
+        if height:
+            lines = [_runs(mask, round(2.2 * height)), _runs(mask.T, round(2.2 * height)).T]
+            lines = [lines[0], lines[1] | _sides(mask, lines[0], round(0.5 * height))]
+    for across, line in ((True, lines[0]), (False, lines[1])):
+        if line.any():
+            ink = _without(ink, line) if across else np.ascontiguousarray(_without(ink.T, line.T).T)
+    return ink
+
+
+def _typical_height(mask: Mask) -> float:
+    """The height of what isn't lines: that above which half of the ink lies; 0 where there is none."""
+    parts = find_components(mask)
+    fits = (parts.heights >= 8) & (parts.heights < 0.6 * mask.shape[0]) & (parts.widths < 0.6 * mask.shape[1])
+    if not fits.any():
+        return 0.0
+    heights = np.sort(parts.heights[fits])
+    weights = np.cumsum(heights)
+    return float(heights[np.searchsorted(weights, weights[-1] / 2)])
+
+
+def _runs(mask: Mask, length: int) -> Mask:
+    """Where a mask has ink for `length` pixels across, more or less level, and not much of it up and down."""
+    length = max(8, min(length, mask.shape[1]))
+    thick = cv2.dilate(mask.astype(np.uint8), np.ones((3, 1), np.uint8))  # lines that climb a little
+    bridged = cv2.morphologyEx(thick, cv2.MORPH_CLOSE, np.ones((1, max(3, length // 8)), np.uint8))
+    opened = cv2.morphologyEx(bridged, cv2.MORPH_OPEN, np.ones((1, length), np.uint8))
+    return np.asarray((opened > 0) & mask)
+
+
+def _sides(mask: Mask, lines: Mask, least: int) -> Mask:
+    """Upright runs, as thin as the lines, that end at lines above and below, and not just one: the sides of boxes."""
+    if not lines.any() or least < 4:
+        return np.zeros_like(mask)
+    parts = find_components(_runs(mask.T, least).T)
+    near = cv2.dilate(lines.astype(np.uint8), np.ones((7, 3), np.uint8)) > 0
+    chosen = parts.areas <= (1.6 * _thickness(lines) + 1) * parts.heights
+    for i in np.flatnonzero(chosen):
+        rows, columns = parts.box(i)
+        top, bottom = slice(max(rows.start - 3, 0), rows.start + 4), slice(max(rows.stop - 4, 0), rows.stop + 3)
+        chosen[i] = near[top, columns].any() and near[bottom, columns].any()
+    alike = np.abs(parts.heights[:, None] - parts.heights) <= 0.15 * parts.heights
+    level = np.abs(parts.top[:, None] - parts.top) <= 0.15 * parts.heights
+    return parts.mask(chosen & ((alike & level & chosen).sum(axis=1) > 1))
+
+
+def _without(ink: Ink, line: Mask) -> Ink:
+    """Ink without level lines; where there is much more ink up and down than a line has, a stroke is kept."""
+    thickness = _thickness(line)
+    strokes = cv2.morphologyEx((ink > 0.4).astype(np.uint8), cv2.MORPH_OPEN, np.ones((2 * thickness + 2, 1), np.uint8))
+    margin = cv2.dilate(line.astype(np.uint8), np.ones((5, 1), np.uint8)) > 0  # the soft edges of lines go too
+    return np.where(margin & (strokes == 0), np.float32(0), ink)
+
+
+def _thickness(line: Mask) -> int:
+    """The median number of pixels of a line from top to bottom."""
+    columns = line.sum(axis=0)
+    starts = (line & ~np.roll(line, 1, axis=0)).sum(axis=0)
+    each = columns[starts > 0] / starts[starts > 0]
+    return int(np.median(each)) if len(each) else 1

@@ -1,0 +1,156 @@
+"""A picture → the ink on it, wherever it is written: the page upright, shadows, ruled lines and boxes away. No torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mnistcnn.numbers.lines import remove_lines
+from mnistcnn.preprocessing.background import LUMINANCE, find_ink, otsu
+from mnistcnn.preprocessing.centering import Ink
+from mnistcnn.preprocessing.decoding import Colours
+
+Grey = NDArray[np.float32]
+Matrix = NDArray[np.float64]  # (3, 3), a perspective: points of the picture → points of the page
+
+_SMALLEST = 640  # pixels, either way; smaller pictures are enlarged to it
+_COARSE = 200  # pixels; the paper is looked at this small
+_TABLE_CONTRAST = 0.2  # of full scale, between a page and the table
+_EDGE_CONTRAST = 0.1  # at each of the edges
+_WINDOW = 41  # of these pixels: more of it is paper than ink
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The ink (height, width) in 0 … 1 of a page, and how points of the picture come to lie on it."""
+
+    ink: Ink
+    matrix: Matrix
+
+
+def find_page_ink(colours: Colours, invert: bool | None = None) -> Page | None:
+    """The ink of what is written on a picture; None where there is none."""
+    matrix = np.eye(3)
+    if max(colours.shape) < _SMALLEST:  # a digit of ten pixels has strokes of one
+        scale = _SMALLEST / max(colours.shape)
+        matrix = np.diag([scale, scale, 1.0])
+        size = max(1, round(colours.shape[1] * scale)), max(1, round(colours.shape[0] * scale))
+        colours = np.clip(cv2.resize(colours, size, interpolation=cv2.INTER_CUBIC), 0, 1)
+    corners = find_corners(colours)
+    if corners is not None:
+        colours, upright = straightened(colours, corners)
+        matrix = upright @ matrix
+    grey = find_ink(subtract_paper(colours), invert)
+    ink = page_ink(grey)
+    return None if ink is None else Page(remove_lines(ink), matrix)
+
+
+def subtract_paper(colours: Colours) -> Colours:
+    """How far each pixel lies from the paper around it, as a share of the paper's brightness where that is bright.
+
+    The paper is the median of a wide window, so that the edges of shadows stay sharp.
+    """
+    height, width, _ = colours.shape
+    scale = min(1.0, _COARSE / max(height, width))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    coarse = cv2.resize(colours, size, interpolation=cv2.INTER_AREA) if scale < 1 else colours
+    window = min(_WINDOW, (max(size) // 2) | 1)
+    paper = cv2.medianBlur(np.rint(coarse * 255).astype(np.uint8), max(3, window)).astype(np.float32) / 255
+    paper = cv2.resize(paper, (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.asarray((colours - paper) / np.maximum(paper @ LUMINANCE, 0.35)[:, :, None], dtype=np.float32)
+
+
+def page_ink(grey: Grey) -> Ink | None:
+    """Grey levels, positive for ink, to ink in 0 … 1; None where nothing stands out."""
+    smooth = cv2.GaussianBlur(grey, (0, 0), 0.8) if min(grey.shape) > 100 else grey
+    noise = 1.4826 * float(np.median(np.abs(smooth - np.median(smooth))))
+    inked = smooth[smooth > max(6 * noise, 0.03)]
+    if inked.size < 3:
+        return None
+    strongest = float(np.quantile(inked, 0.9))
+    threshold = min(max(otsu(smooth[smooth > 0] / strongest) * strongest, 0.25 * strongest), 0.5 * strongest)
+    threshold = max(threshold, 5 * noise, 0.03)
+    full = float(np.median(smooth[smooth >= threshold]))
+    low = 0.5 * threshold
+    return np.asarray(np.clip((smooth - low) / max(full - low, 1e-6), 0, 1), dtype=np.float32)
+
+
+def find_corners(colours: Colours) -> NDArray[np.float32] | None:
+    """The corners (4, 2) of a page that lies on a table, from the upper left clockwise; None where there is none."""
+    height, width, _ = colours.shape
+    scale = min(1.0, 2 * _COARSE / max(height, width))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    grey = cv2.resize(colours, size, interpolation=cv2.INTER_AREA) @ LUMINANCE
+    grey = cv2.GaussianBlur(grey, (0, 0), 2.0)
+    low, high = np.quantile(grey, [0.02, 0.98])
+    if high - low < _TABLE_CONTRAST:
+        return None
+    # Where light falls on the table no single threshold parts it from the page.
+    found = [_quadrangle(grey > threshold) for threshold in (otsu(grey), *np.linspace(low, high, 9)[1:-1])]
+    corners = max((c for c in found if c is not None), key=lambda c: _edge_contrast(grey, c), default=None)
+    if corners is None or _edge_contrast(grey, corners) < _EDGE_CONTRAST:
+        return None
+    return corners / np.float32(scale)
+
+
+def _quadrangle(mask: NDArray[np.bool_]) -> NDArray[np.float32] | None:
+    """The corners of the largest shape of a mask if it has four, is filled, and has the mask's edge around it."""
+    contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    if not contours:
+        return None
+    contour = max(contours, key=cv2.contourArea)
+    area = cv2.contourArea(contour)
+    if not 0.08 * mask.size < area < 0.92 * mask.size:
+        return None
+    hull = cv2.convexHull(contour)
+    corners = cv2.approxPolyDP(hull, 0.04 * cv2.arcLength(hull, closed=True), closed=True)
+    if len(corners) != 4 or area < 0.9 * cv2.contourArea(hull) or cv2.contourArea(corners) < 0.85 * area:
+        return None
+    height, width = mask.shape
+    x, y = contour[:, 0, 0], contour[:, 0, 1]
+    borders = [(x <= 1).any(), (y <= 1).any(), (x >= width - 2).any(), (y >= height - 2).any()]
+    if sum(borders) > 2:
+        return None
+    return _clockwise(corners[:, 0].astype(np.float32))
+
+
+def _edge_contrast(grey: Grey, corners: NDArray[np.float32]) -> float:
+    """How much lighter it is inside the least of the four edges than outside; those on the picture's border aside."""
+    height, width = grey.shape
+    steps = np.linspace(0.1, 0.9, 40)[:, None]
+    contrasts = []
+    for start, end in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+        points = start + steps * (end - start)
+        x, y = (end - start) / max(float(np.linalg.norm(end - start)), 1e-6) * 5
+        inside, outside = points + [-y, x], points - [-y, x]  # clockwise, with y downwards
+        if ((outside >= 0) & (outside < [width, height])).all(axis=1).mean() < 0.5:
+            continue
+        levels = [
+            cv2.remap(grey, p[:, None].astype(np.float32), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            for p in (inside, outside)
+        ]
+        contrasts.append(float(np.median(levels[0] - levels[1])))
+    return min(contrasts, default=0.0) if len(contrasts) >= 2 else 0.0
+
+
+def _clockwise(corners: NDArray[np.float32]) -> NDArray[np.float32]:
+    middle = corners.mean(axis=0)
+    turned = corners[np.argsort(np.arctan2(*(corners - middle).T[::-1]))]
+    first = int(np.argmin(turned.sum(axis=1)))
+    return np.roll(turned, -first, axis=0)
+
+
+def straightened(colours: Colours, corners: NDArray[np.float32]) -> tuple[Colours, Matrix]:
+    """The page between four corners, upright, a little inside its edges, and the perspective that did it."""
+    sides = np.linalg.norm(corners - np.roll(corners, -1, axis=0), axis=1)
+    width, height = round(float(max(sides[0], sides[2]))), round(float(max(sides[1], sides[3])))
+    off = 0.025 * min(width, height)
+    target = np.float32([[-off, -off], [width + off, -off], [width + off, height + off], [-off, height + off]])
+    matrix = cv2.getPerspectiveTransform(corners, target)
+    page = cv2.warpPerspective(
+        colours, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    return np.asarray(page, dtype=np.float32), np.asarray(matrix, dtype=np.float64)

@@ -1,0 +1,83 @@
+"""Rows of marks → digits: the segments of all rows are scored together, twice, and the best path is taken. No torch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnistcnn.numbers.lattice import Lattice, Segment, best_path, build_lattice
+from mnistcnn.numbers.rows import Row
+from mnistcnn.preprocessing.centering import Frame
+
+_LIKELY = math.log(0.5)  # a mark that is more likely one digit than not is left whole
+_WHOLE = 1.25  # heights of the row; wider marks are cut all the same
+
+Score = Callable[[Sequence[Frame]], "Scores"]
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Of N frames: probabilities (N, 10) of the digits; log odds (N,) that it is one digit at all; doubted (N,)."""
+
+    probabilities: NDArray[np.float64]
+    log_odds: NDArray[np.float64]
+    doubted: NDArray[np.bool_]
+
+    def __getitem__(self, which: slice | NDArray[np.intp] | list[int]) -> Scores:
+        """Those of some of the frames."""
+        return Scores(self.probabilities[which], self.log_odds[which], self.doubted[which])
+
+    @property
+    def log_probabilities(self) -> NDArray[np.float64]:
+        """(N,), of being just one digit, and that one."""
+        best = np.log(np.maximum(self.probabilities.max(axis=1), 1e-9)) if len(self.probabilities) else np.zeros(0)
+        return np.asarray(best - np.logaddexp(0, -self.log_odds))
+
+
+@dataclass(frozen=True, slots=True)
+class RowReading:
+    """The digits of a row, `height` pixels tall, from left to right; the higher `value`, the better they explain it."""
+
+    height: float
+    segments: list[Segment]
+    scores: Scores
+    value: float
+
+
+def read_rows(rows: Sequence[Row], score: Score) -> list[RowReading]:
+    """Read rows of marks; `score` scores frames. Rows without digits are left out, their places too."""
+    lattices = [build_lattice(row) for row in rows]
+    scored = _scored(lattices, score)
+    wholes = [_whole(row, lattice, scores) for row, lattice, scores in zip(rows, lattices, scored, strict=True)]
+    again = [i for i, whole in enumerate(wholes) if not all(whole)]
+    cut = [build_lattice(rows[i], wholes[i]) for i in again]
+    for i, lattice, scores in zip(again, cut, _scored(cut, score), strict=True):
+        lattices[i], scored[i] = lattice, scores
+    readings = []
+    for lattice, scores in zip(lattices, scored, strict=True):
+        path, value = best_path(lattice, scores.log_probabilities)
+        readings.append(RowReading(lattice.height, [lattice.segments[i] for i in path], scores[path], value))
+    return readings
+
+
+def _scored(lattices: Sequence[Lattice], score: Score) -> list[Scores]:
+    """The scores of each lattice's segments, all of them computed at once."""
+    frames = [segment.frame() for lattice in lattices for segment in lattice.segments]
+    scores = score(frames)
+    ends = np.cumsum([0, *(len(lattice.segments) for lattice in lattices)])
+    return [scores[start:end] for start, end in zip(ends[:-1], ends[1:], strict=True)]
+
+
+def _whole(row: Row, lattice: Lattice, scores: Scores) -> list[bool]:
+    """Which marks of a row are, as a whole, part of what is likely one digit."""
+    whole = [False] * len(row.marks)
+    likely = scores.log_probabilities
+    for i in best_path(lattice, likely)[0]:
+        segment = lattice.segments[i]
+        if likely[i] > _LIKELY and segment.mark.width <= _WHOLE * row.height:
+            whole[segment.first : segment.last] = [True] * (segment.last - segment.first)
+    return whole

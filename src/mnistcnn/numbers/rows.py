@@ -1,0 +1,98 @@
+"""Marks → rows of digits, from top to bottom: each row is followed from left to right, level, slanted or bent. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from mnistcnn.numbers.marks import Mark
+
+_ALIKE = 1.5  # heights within this factor are those of digits of one hand
+_TALL = 0.5  # of the typical height; digits are at least this tall
+_OFF = 0.6  # heights that a digit may lie above or below where its row is expected
+_NEAR, _OFF_NEAR = 0.8, 0.85  # and when it follows closer than _NEAR heights
+_SLOPES = (0.0, 0.1, -0.1, 0.2, -0.2, 0.35, -0.35, 0.5, -0.5, 0.7, -0.7, 1.0, -1.0)
+_SLOPE_COST = 2.5  # rows that a slope of one must save
+_LARGEST = 2.6  # heights; what is larger either way is no digit
+_SMALL = 0.3  # heights; a mark at least this tall may be a digit
+_BESIDE, _FAR = 0.6, 3.0  # heights from the next digit, at the most: of a stroke, of a small digit
+_SPECK = 0.12  # heights; what is smaller either way belongs to no digit
+
+
+@dataclass(slots=True)
+class Row:
+    """Marks from left to right, whose digits are `height` pixels tall."""
+
+    height: float
+    marks: list[Mark] = field(default_factory=list)
+
+    def expected(self, x: float, slope: float) -> float:
+        """The middle of the row at `x`, judged by the marks beside it."""
+        near = sorted(self.marks, key=lambda mark: abs(mark.x - x))[:3]
+        weights = np.array([1 / (1 + abs(mark.x - x) / self.height) for mark in near])
+        return float(weights @ [mark.y + slope * (x - mark.x) for mark in near] / weights.sum())
+
+
+def typical_height(marks: Sequence[Mark]) -> float:
+    """The height of most digits among marks of all sizes, in pixels; tall ones weigh more, since specks are many."""
+    heights = np.array([max(mark.height, 0.5 * mark.width) for mark in marks])
+    alike = np.abs(np.log(heights[:, None] / heights)) <= np.log(_ALIKE)
+    weights = heights**1.5
+    best = int((alike * weights).sum(axis=1).argmax())
+    return float(np.median(heights[alike[best]]))
+
+
+def find_rows(marks: Sequence[Mark]) -> list[Row]:
+    """The rows that marks are written in, from top to bottom; marks that belong to none are left out."""
+    if not marks:
+        return []
+    height = typical_height(marks)
+    fits = [m for m in marks if max(m.height, m.width / 3) <= _LARGEST * height]
+    tall = sorted((m for m in fits if m.height >= _TALL * height), key=lambda m: m.x)
+    found = [(_follow(tall, height, slope), slope) for slope in _SLOPES]
+    rows, slope = min(found, key=lambda each: len(each[0]) + _SLOPE_COST * abs(each[1]))
+    for row in rows:
+        row.height = float(np.median([mark.height for mark in row.marks]))
+    for mark in fits:
+        if _SPECK * height <= max(mark.height, mark.width) and mark.height < _TALL * height:
+            _attach(mark, rows, slope)
+    for row in rows:
+        row.marks.sort(key=lambda mark: mark.x)
+    middle = np.median([mark.x for row in rows for mark in row.marks]) if rows else 0.0
+    return sorted(rows, key=lambda row: row.expected(float(middle), slope))
+
+
+def _follow(marks: Sequence[Mark], height: float, slope: float) -> list[Row]:
+    """Put tall marks, from left to right, each into the row that leads to it, or into one of its own."""
+    rows: list[Row] = []
+    for mark in marks:
+        best, least = None, np.inf
+        for row in rows:
+            last = row.marks[-1]
+            trend = slope
+            if len(row.marks) >= 3:
+                before = row.marks[-3]
+                trend = 0.5 * slope + 0.5 * (last.y - before.y) / max(last.x - before.x, height)
+            off = abs(mark.y - last.y - trend * (mark.x - last.x)) / height
+            allowed = _OFF_NEAR if mark.left - last.right < _NEAR * height else _OFF
+            if off < min(allowed, least):
+                best, least = row, off
+        if best is None:
+            best = Row(height)
+            rows.append(best)
+        best.marks.append(mark)
+    return rows
+
+
+def _attach(mark: Mark, rows: Sequence[Row], slope: float) -> None:
+    """Put a small mark into the row that it lies in: a stroke beside one of its digits, or a small digit."""
+    best, least = None, 0.9
+    for row in rows:
+        gap = min(max(m.left - mark.right, mark.left - m.right) for m in row.marks)
+        off = abs(mark.y - row.expected(mark.x, slope)) / row.height
+        if gap < (_FAR if mark.height >= _SMALL * row.height else _BESIDE) * row.height and off < least:
+            best, least = row, off
+    if best is not None:
+        best.marks.append(mark)

@@ -1,0 +1,191 @@
+"""A trained network kept ready to read images: one digit on each, or whole numbers."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import TypeVar
+
+import numpy as np
+import torch
+
+from mnistcnn.calibration import probabilities
+from mnistcnn.checkpoint import Checkpoint
+from mnistcnn.device import resolve_device
+from mnistcnn.errors import PictureError
+from mnistcnn.metrics import predict_logits
+from mnistcnn.numbers import Layout, PixelBox, find_layout
+from mnistcnn.numbers.reading import RowReading, Scores, read_rows
+from mnistcnn.prediction.sources import Source
+from mnistcnn.preprocessing import PreprocessedImage, preprocess
+from mnistcnn.preprocessing.centering import Frame
+
+_BATCH = 256  # images preprocessed before they are read
+_WIDE = 1.15  # heights; a digit is hardly wider
+_LEAST_ROW = math.log(0.15)  # the mean log probability; a row of less is no row of digits
+_GAP, _WIDER = 0.9, 2.2  # between words: in heights, and in usual gaps
+TOO_MANY = "too many marks; only the largest were looked at"
+
+T = TypeVar("T")
+S = TypeVar("S")
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An image as it is looked at: as one digit, and in rows of marks, where there may be several digits."""
+
+    source: Source
+    image: PreprocessedImage
+    layout: Layout | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadDigit:
+    """One digit as it was read: its frame, probabilities (10,), whether it may be none at all, place and row."""
+
+    frame: Frame
+    probabilities: list[float]
+    doubted: bool
+    box: PixelBox
+    row: int
+    space: bool  # there is a gap between words before it
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The digits of an image in reading order, how sure it is that they are right, and what is odd."""
+
+    image: PreprocessedImage
+    digits: list[ReadDigit]
+    confidence: float | None
+    warning: str | None
+
+
+class Predictor:
+    """A trained network kept ready to read images; use it from one thread at a time."""
+
+    def __init__(self, checkpoint: Checkpoint, device: str = "auto") -> None:
+        """Raises `DeviceError`."""
+        self.checkpoint = checkpoint
+        self.compute = resolve_device(device)
+        self.model = checkpoint.build_model(self.compute)
+
+    def score(self, frames: Sequence[Frame]) -> Scores:
+        """Calibrated probabilities of the ten digits for each frame, and whether it is one digit at all."""
+        if not frames:
+            return Scores(np.zeros((0, 10)), np.zeros(0), np.zeros(0, dtype=bool))
+        images = torch.from_numpy(np.stack(frames)[:, None])
+        logits = predict_logits(self.model, images, self.compute)
+        shares = probabilities(logits, self.checkpoint.temperature).double().numpy()
+        best = shares.max(axis=1).clip(1e-9, 1 - 1e-9)
+        return Scores(shares, np.log(best / (1 - best)), np.zeros(len(frames), dtype=bool))
+
+    def read(
+        self, sources: Iterable[Source], *, invert: bool | None = None, single: bool = False
+    ) -> Iterator[tuple[Source, Reading | PictureError]]:
+        """Read images one after the other; with `single` there is exactly one digit on each.
+
+        `invert` true says that digits are darker than their paper, false that they are lighter; None finds out.
+        """
+
+        def look(source: Source) -> Seen | PictureError:
+            try:
+                decoded = source.decode()
+                image = preprocess(decoded, invert)
+            except PictureError as error:
+                return error
+            several = not single and may_be_several(image)
+            return Seen(source, image, find_layout(decoded, invert) if several else None)
+
+        rest = iter(sources)
+        while batch := list(islice(rest, _BATCH)):
+            looked = _in_threads(look, batch)
+            seen = [each for each in looked if isinstance(each, Seen)]
+            readings = iter(self._read(seen, invert, single))
+            for source, each in zip(batch, looked, strict=True):
+                yield source, next(readings) if isinstance(each, Seen) else each
+
+    def _read(self, seen: list[Seen], invert: bool | None, single: bool) -> Iterator[Reading]:
+        scores = self.score([each.image.frame for each in seen])
+        if not single:
+            # What looks like one digit at first sight, but not to the network, may be touching ones.
+            again = [
+                i for i, each in enumerate(seen) if each.layout is None and scores.doubted[i] and not each.image.framed
+            ]
+            for i, layout in zip(
+                again, _in_threads(lambda i: find_layout(seen[i].source.decode(), invert), again), strict=True
+            ):
+                seen[i] = replace(seen[i], layout=layout)
+        layouts = [each.layout for each in seen if each.layout is not None]
+        rows = iter(read_rows([row for layout in layouts for row in layout.rows], self.score))
+        for i, each in enumerate(seen):
+            found = [] if each.layout is None else list(islice(rows, len(each.layout.rows)))
+            number = read_number(each, found)
+            yield (
+                number
+                if number is not None and number_wins(each, found, scores[[i]])
+                else read_digit(each, scores[[i]])
+            )
+
+
+def may_be_several(image: PreprocessedImage) -> bool:
+    """Whether there may be more than one digit on an image, by its components."""
+    if image.framed:
+        return False
+    if image.box is None or image.parts != 1:
+        return True
+    rows, columns = image.box
+    return columns.stop - columns.start > _WIDE * (rows.stop - rows.start)
+
+
+def read_digit(seen: Seen, scores: Scores) -> Reading:
+    """An image of one digit, with the scores of its frame."""
+    if seen.image.box is None:
+        return Reading(seen.image, [], None, seen.image.warning)
+    rows, columns = seen.image.box
+    scale = seen.image.size[0] / seen.image.original.shape[1]
+    box = tuple(round(scale * edge) for edge in (columns.start, rows.start, columns.stop, rows.stop))
+    shares = scores.probabilities[0].tolist()
+    digit = ReadDigit(seen.image.frame, shares, bool(scores.doubted[0]), box, 0, space=False)
+    return Reading(seen.image, [digit], max(shares), seen.image.warning)
+
+
+def read_number(seen: Seen, rows: Sequence[RowReading]) -> Reading | None:
+    """An image of several digits, from the readings of its rows; None where there are fewer than two."""
+    kept = [row for row in rows if row.segments and row.scores.log_probabilities.mean() >= _LEAST_ROW]
+    if sum(len(row.segments) for row in kept) < 2 or seen.layout is None:
+        return None
+    digits, confidence = [], 1.0
+    for number, row in enumerate(kept):
+        spaces = _spaces(row)
+        for i, segment in enumerate(row.segments):
+            mark = segment.mark
+            box = seen.layout.box(mark.left, mark.top, mark.right, mark.bottom)
+            shares = row.scores.probabilities[i].tolist()
+            digits.append(ReadDigit(segment.frame(), shares, bool(row.scores.doubted[i]), box, number, spaces[i]))
+        confidence *= math.exp(float(row.scores.log_probabilities.sum()))
+    return Reading(seen.image, digits, confidence, TOO_MANY if seen.layout.too_many else None)
+
+
+def number_wins(seen: Seen, rows: Sequence[RowReading], scores: Scores) -> bool:
+    """Whether several digits explain an image better than one does."""
+    return sum(row.value for row in rows) > float(scores.log_probabilities[0])
+
+
+def _spaces(row: RowReading) -> list[bool]:
+    """Before which digits of a row there is a gap between words."""
+    marks = [segment.mark for segment in row.segments]
+    gaps = [after.left - before.right for before, after in zip(marks[:-1], marks[1:], strict=True)]
+    least = max(_GAP * row.height, _WIDER * max(float(np.median(gaps)), 0.0)) if len(gaps) > 1 else math.inf
+    return [False, *(gap > least for gap in gaps)]
+
+
+def _in_threads(function: Callable[[S], T], items: Sequence[S]) -> list[T]:
+    if len(items) < 2:  # here, so that Ctrl-C ends the wait for standard input
+        return [function(item) for item in items]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(function, items))
