@@ -102,7 +102,7 @@ def test_a_web_of_shared_lists_is_not_followed_for_ever(trained: Path, tmp_path:
 
 def test_the_network_in_the_package_is_sound_and_small_enough() -> None:
     packaged = load_checkpoint(PACKAGED)
-    assert PACKAGED.stat().st_size <= 4_500_000
+    assert PACKAGED.stat().st_size <= 5_500_000
     assert packaged.config is not None
     assert packaged.config == TrainConfig(seed=packaged.config.seed), (
         "trained by the default recipe: `python -m benchmarks.packaged`"

@@ -6,6 +6,7 @@ import pickle
 import stat
 import warnings
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -77,20 +78,24 @@ def _read_zip(path: Path) -> bytes:
 
 def check_weights(weights: object) -> dict[str, torch.Tensor]:
     """`weights` if they are a finite float32 `state_dict` of `MnistCNN`, made contiguous; else `ValueError`."""
-    if not isinstance(weights, dict):
-        raise ValueError("it holds no weights")
-    expected = MnistCNN(torch.Generator()).state_dict()
-    if set(weights) != set(expected):
-        names = sorted(str(name)[:40] for name in set(weights) ^ set(expected))
-        raise ValueError(f"weights missing or unknown: {', '.join(names[:4])}{', …' * (len(names) > 4)}")
+    return check_tensors(weights, MnistCNN(torch.Generator()).state_dict(), "weights")
+
+
+def check_tensors(value: object, expected: Mapping[str, torch.Tensor], what: str) -> dict[str, torch.Tensor]:
+    """`value` if it has finite tensors of the names, shapes and dtypes of `expected`, contiguous; else `ValueError`."""
+    if not isinstance(value, dict):
+        raise ValueError(f"it holds no {what}")
+    if set(value) != set(expected):
+        names = sorted(str(name)[:40] for name in set(value) ^ set(expected))
+        raise ValueError(f"{what} missing or unknown: {', '.join(names[:4])}{', …' * (len(names) > 4)}")
     checked = {}
     for name, like in expected.items():
-        tensor = weights[name]
+        tensor = value[name]
         if not isinstance(tensor, torch.Tensor) or tensor.layout != torch.strided or tensor.device.type != "cpu":
             raise ValueError(f"{name} is not a plain tensor")
         if tensor.shape != like.shape or tensor.dtype != like.dtype:
-            found = f"{str(tensor.dtype).removeprefix('torch.')} {tuple(tensor.shape)}"
-            raise ValueError(f"{name} is {found}, not float32 {tuple(like.shape)}")
+            found, wanted = (f"{str(x.dtype).removeprefix('torch.')} {tuple(x.shape)}" for x in (tensor, like))
+            raise ValueError(f"{name} is {found}, not {wanted}")
         if not torch.isfinite(tensor).all():
             raise ValueError(f"{name} has values that are not finite")
         checked[name] = tensor.detach().contiguous()

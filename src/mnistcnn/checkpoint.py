@@ -5,6 +5,7 @@ A checkpoint file is a `torch.save` archive of one dict:
     format        1
     kind          "mnistcnn checkpoint"
     weights       state_dict of `MnistCNN`, float32
+    outliers      tensors of the `OutlierDetector`, if there is one
     temperature   float; probabilities are softmax(logits / temperature)
     config        the settings it was trained with, as `TrainConfig.to_dict`
     data          what it was trained on, as `DataSplits.describe`
@@ -27,6 +28,7 @@ from mnistcnn.device import Compute
 from mnistcnn.errors import CheckpointError
 from mnistcnn.events import Note, Observer, ignore
 from mnistcnn.model import MnistCNN
+from mnistcnn.outliers import OutlierDetector
 from mnistcnn.results import Environment
 
 FORMAT = 1
@@ -46,6 +48,7 @@ class Checkpoint:
     metrics: dict[str, Any] = field(default_factory=dict)
     environment: Environment = Environment()  # noqa: RUF009 - it is frozen
     created: str = ""
+    outliers: OutlierDetector | None = None
 
     @property
     def trained_on(self) -> str | None:
@@ -57,7 +60,7 @@ class Checkpoint:
         return build_model(self.weights).to(device=compute.device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
     def describe(self) -> dict[str, Any]:
-        """All but the weights, in plain types."""
+        """All but the tensors, in plain types."""
         return {
             "path": str(self.path),
             "created": self.created,
@@ -82,7 +85,8 @@ def save_checkpoint(checkpoint: Checkpoint) -> None:
     about = checkpoint.describe()
     del about["path"]
     weights = {name: tensor.cpu().contiguous() for name, tensor in checkpoint.weights.items()}
-    save_archive(checkpoint.path, {"format": FORMAT, "kind": KIND, "weights": weights, **about})
+    outliers = {"outliers": checkpoint.outliers.to_dict()} if checkpoint.outliers else {}
+    save_archive(checkpoint.path, {"format": FORMAT, "kind": KIND, "weights": weights, **outliers, **about})
 
 
 def find_checkpoint(given: Path | str | None, observer: Observer = ignore) -> Path:
@@ -122,6 +126,7 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
             check_plain(content.get("metrics"), "metrics"),
             Environment.from_dict(check_plain(content.get("environment"), "environment")),
             created=str(content.get("created", ""))[:40],
+            outliers=OutlierDetector.from_dict(content["outliers"]) if "outliers" in content else None,
         )
     except ValueError as error:
         raise CheckpointError(f"{path} is not a checkpoint of this network: {error}.") from error

@@ -38,13 +38,17 @@ class MnistCNN(nn.Module):
 
         `dropout` (N, 1024) float multiplies the hidden units in place of torch's dropout and its global generator.
         """
-        x = F.relu(self.conv1(images))
-        # ReLU after the pooling equals ReLU before it, and has a quarter of the numbers to look at.
-        x = F.relu(self.pool(self.conv2(x)))
-        x = F.relu(self.fc1(self.flatten(x)))
+        _, x = self.features(images)
         x = self.dropout(x) if dropout is None else x * dropout
         logits: torch.Tensor = self.fc2(x)
         return logits
+
+    def features(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """What pooling and fc1 make of normalised images: twice (N, 1024) float, 0 or more."""
+        x = F.relu(self.conv1(images))
+        # ReLU after the pooling equals ReLU before it, and has a quarter of the numbers to look at.
+        pooled = self.flatten(F.relu(self.pool(self.conv2(x))))
+        return pooled, F.relu(self.fc1(pooled))
 
 
 def gaussian_init(model: nn.Module, generator: torch.Generator | None = None) -> None:

@@ -13,10 +13,12 @@ from mnistcnn.calibration import fit_temperature, probabilities
 from mnistcnn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from mnistcnn.config import Files
 from mnistcnn.data import DataSplits
+from mnistcnn.device import derive_seed
 from mnistcnn.errors import CheckpointError, OutputError
 from mnistcnn.evaluation import confusion_matrix
 from mnistcnn.events import EpochResult, Note, Observer
 from mnistcnn.metrics import compute_metrics, predict_logits
+from mnistcnn.outliers import fit_outlier_detector
 from mnistcnn.plots import CONFUSION, CURVES, MISTAKES, plot_evaluation, plot_training
 from mnistcnn.results import Environment, Metrics, Result, to_json
 from mnistcnn.storage import write_atomically
@@ -71,6 +73,9 @@ def finish(trainer: Trainer, data: DataSplits, files: Files, started: float, obs
         result.environment,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
+    model, seed = checkpoint.build_model(trainer.compute), derive_seed(trainer.config.seed, "outliers")
+    outliers = fit_outlier_detector(model, data.train.images, data.validation.images, seed)
+    checkpoint = replace(checkpoint, outliers=outliers)
     safe = files.unfinished
     try:
         _keep_previous(files, checkpoint, observer)
