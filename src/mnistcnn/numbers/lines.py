@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from mnistcnn.preprocessing import Box
 from mnistcnn.preprocessing.centering import Ink
 from mnistcnn.preprocessing.segmentation import find_components
 
@@ -14,6 +15,7 @@ Mask = NDArray[np.bool_]
 
 def remove_lines(ink: Ink) -> Ink:
     """Ink (height, width) in 0 … 1 without the lines that are much longer than its digits are tall."""
+    ink = np.where(_frames(ink > 0.4), np.float32(0), ink)
     mask = ink > 0.4
     span = max(24, min(ink.shape) // 2, max(ink.shape) // 4)
     lines = [_runs(mask, span), _runs(mask.T, span).T]
@@ -27,6 +29,34 @@ def remove_lines(ink: Ink) -> Ink:
         if line.any():
             ink = _without(ink, line) if across else np.ascontiguousarray(_without(ink.T, line.T).T)
     return ink
+
+
+def _frames(mask: Mask) -> Mask:
+    """The outlines of upright boxes with something in them, and of empty ones as large."""
+    parts = find_components(mask)
+    found: list[tuple[Box, Mask, bool]] = []
+    for i in np.flatnonzero(np.minimum(parts.heights, parts.widths) >= 16):
+        box = parts.box(int(i))
+        height, width = int(parts.heights[i]), int(parts.widths[i])
+        if parts.areas[i] > 0.6 * height * width or max(height, width) > 8 * min(height, width):
+            continue
+        own = parts.labels[box] == i + 1
+        reach = max(2, round(0.08 * min(height, width)))
+        sides = own[:reach].any(axis=0), own[-reach:].any(axis=0), own[:, :reach].any(axis=1), own[:, -reach:].any(axis=1)
+        if min(float(side.mean()) for side in sides) < 0.9:
+            continue
+        # As far inwards as the sides are thick; strokes that touch them go on.
+        thick = reach + round(float(np.median([np.argmin(own[:, width // 2]), np.argmin(own[height // 2])])))
+        inside = mask[box][thick:-thick, thick:-thick]
+        outline = own.copy()
+        outline[thick:-thick, thick:-thick] = False
+        found.append((box, outline, bool(inside.size and inside.any(axis=1).mean() > 0.25)))
+    frames = np.zeros_like(mask)
+    filled = [outline.size for _, outline, is_filled in found if is_filled]
+    for box, outline, is_filled in found:
+        if is_filled or any(0.7 < outline.size / size < 1.4 for size in filled):
+            frames[box] |= outline
+    return frames
 
 
 def _typical_height(mask: Mask) -> float:

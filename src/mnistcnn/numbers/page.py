@@ -20,7 +20,8 @@ _SMALLEST = 640  # pixels, either way; smaller pictures are enlarged to it
 _COARSE = 200  # pixels; the paper is looked at this small
 _TABLE_CONTRAST = 0.2  # of full scale, between a page and the table
 _EDGE_CONTRAST = 0.1  # at each of the edges
-_WINDOW = 41  # of these pixels: more of it is paper than ink
+_WINDOW, _WIDE_WINDOW = 41, 91  # of these pixels
+_CROWDED = 0.4  # the share of ink in a window from which on it says little about the paper
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,23 +44,25 @@ def find_page_ink(colours: Colours, invert: bool | None = None) -> Page | None:
     if corners is not None:
         colours, upright = straightened(colours, corners)
         matrix = upright @ matrix
-    grey = find_ink(subtract_paper(colours), invert)
-    ink = page_ink(grey)
+    ink = page_ink(find_ink(subtract_paper(colours), invert))
     return None if ink is None else Page(remove_lines(ink), matrix)
 
 
 def subtract_paper(colours: Colours) -> Colours:
     """How far each pixel lies from the paper around it, as a share of the paper's brightness where that is bright.
 
-    The paper is the median of a wide window, so that the edges of shadows stay sharp.
+    The paper is the median of a window, so that the edges of shadows stay sharp; of a wider one where there is more
+    ink than paper.
     """
     height, width, _ = colours.shape
     scale = min(1.0, _COARSE / max(height, width))
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    coarse = cv2.resize(colours, size, interpolation=cv2.INTER_AREA) if scale < 1 else colours
-    window = min(_WINDOW, (max(size) // 2) | 1)
-    paper = cv2.medianBlur(np.rint(coarse * 255).astype(np.uint8), max(3, window)).astype(np.float32) / 255
-    paper = cv2.resize(paper, (width, height), interpolation=cv2.INTER_LINEAR)
+    coarse = np.rint(cv2.resize(colours, size, interpolation=cv2.INTER_AREA) * 255).astype(np.uint8)
+    near, wide = cv2.medianBlur(coarse, _WINDOW), cv2.medianBlur(coarse, _WIDE_WINDOW)
+    distance = cv2.absdiff(coarse, wide).max(axis=2).astype(np.float32)
+    inked = (distance > 0.5 * np.quantile(distance, 0.99)).astype(np.float32)
+    crowded = cv2.blur(inked, (_WINDOW, _WINDOW))[:, :, None] > _CROWDED
+    paper = cv2.resize(np.where(crowded, wide, near).astype(np.float32) / 255, (width, height))
     return np.asarray((colours - paper) / np.maximum(paper @ LUMINANCE, 0.35)[:, :, None], dtype=np.float32)
 
 

@@ -17,7 +17,7 @@ from mnistcnn.calibration import probabilities
 from mnistcnn.checkpoint import Checkpoint
 from mnistcnn.device import resolve_device
 from mnistcnn.errors import PictureError
-from mnistcnn.metrics import predict_logits
+from mnistcnn.metrics import predict_activations
 from mnistcnn.numbers import Layout, PixelBox, find_layout
 from mnistcnn.numbers.reading import RowReading, Scores, read_rows
 from mnistcnn.prediction.sources import Source
@@ -78,11 +78,13 @@ class Predictor:
         """Calibrated probabilities of the ten digits for each frame, and whether it is one digit at all."""
         if not frames:
             return Scores(np.zeros((0, 10)), np.zeros(0), np.zeros(0, dtype=bool))
-        images = torch.from_numpy(np.stack(frames)[:, None])
-        logits = predict_logits(self.model, images, self.compute)
-        shares = probabilities(logits, self.checkpoint.temperature).double().numpy()
-        best = shares.max(axis=1).clip(1e-9, 1 - 1e-9)
-        return Scores(shares, np.log(best / (1 - best)), np.zeros(len(frames), dtype=bool))
+        activations = predict_activations(self.model, torch.from_numpy(np.stack(frames)[:, None]))
+        shares = probabilities(activations.logits, self.checkpoint.temperature).double().numpy()
+        if self.checkpoint.outliers is None:  # an older checkpoint: how sure it is of the digit has to do
+            best = shares.max(axis=1).clip(1e-9, 1 - 1e-9)
+            return Scores(shares, np.log(best / (1 - best)), np.zeros(len(frames), dtype=bool))
+        judged = self.checkpoint.outliers.score(activations)
+        return Scores(shares, judged.log_odds.double().numpy(), judged.doubted.numpy())
 
     def read(
         self, sources: Iterable[Source], *, invert: bool | None = None, single: bool = False
