@@ -11,7 +11,6 @@ from dataclasses import replace
 
 import cv2
 import numpy as np
-from PIL import Image
 
 from benchmarks.hands import Labelled, Spacing, any_hand, glyphs, row, written
 from benchmarks.papers import (
@@ -31,7 +30,7 @@ from benchmarks.papers import (
     plain,
     soiled,
 )
-from benchmarks.wild import BLACK, WHITE, Rng, encoded, painted
+from benchmarks.wild import BLACK, WHITE, Rng, encoded, on_its_side, painted
 
 Pool = Sequence[Labelled]
 Picture = tuple[bytes, str, str]
@@ -202,10 +201,7 @@ def turned_by_exif(pool: Pool, rng: Rng) -> Picture:
     """Lying on its side, with an EXIF entry that says so."""
     height = any_height(rng, 40, 140)
     ink, text = written(pool, rng, height, rows=int(rng.integers(1, 3)))
-    orientation, quarters = [(6, 1), (8, 3), (3, 2)][rng.integers(3)]
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    return (*encoded(np.rot90(plain(margins(ink, height, rng), rng), quarters).copy(), ".jpg", exif=exif), text)
+    return (*on_its_side(plain(margins(ink, height, rng), rng), rng), text)
 
 
 def photograph(pool: Pool, rng: Rng) -> Picture:

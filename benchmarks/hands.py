@@ -69,6 +69,23 @@ def _sheared(digit: Digit, hand: Hand) -> Ink:
     return np.clip(cv2.resize(box, (max(1, round(width * _TALL / height)), _TALL)), 0, 1)
 
 
+def stroke(lines: NDArray[np.bool_], scale: float, pen: float, rng: Rng) -> Ink:
+    """Lines of one pixel, `scale` times as large, by a pen of `pen` pixels that presses now more, now less."""
+    size = max(1, round(lines.shape[1] * scale)), max(1, round(lines.shape[0] * scale))
+    away = blur(np.asarray(cv2.distanceTransform((~lines).astype(np.uint8), cv2.DIST_L2, 5), np.float32), 1.2)
+    away = np.asarray(
+        cv2.resize(away, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC), np.float32
+    )
+    pressure = cv2.resize(rng.normal(1, 0.12, (4, 4)).astype(np.float32), size, interpolation=cv2.INTER_CUBIC)
+    return np.clip(pen / 2 * pressure + (0.5 - away) * scale + 0.5, 0, 1).astype(np.float32)
+
+
+def cropped(ink: Ink) -> Ink:
+    """The ink's box."""
+    rows, columns = np.flatnonzero(ink.max(axis=1) > 0.2), np.flatnonzero(ink.max(axis=0) > 0.2)
+    return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
 def glyph(digit: Digit, label: int, hand: Hand, height: float, rng: Rng) -> Ink | None:
     """The digit as the hand writes it, about `height` pixels high; None if it would come out broken, or as a blot."""
     box = _sheared(digit, hand)
@@ -84,18 +101,10 @@ def glyph(digit: Digit, label: int, hand: Hand, height: float, rng: Rng) -> Ink 
     lines = thinned(mask)
     if inside.max() > 2.2 * np.median(inside[lines]):
         return None
-    away = blur(np.asarray(cv2.distanceTransform((~lines).astype(np.uint8), cv2.DIST_L2, 5), np.float32), 1.2)
-    size = max(1, round(mask.shape[1] * scale)), max(1, round(mask.shape[0] * scale))
-    away = np.asarray(
-        cv2.resize(away, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC), np.float32
-    )
-    pressure = cv2.resize(rng.normal(1, 0.12, (4, 4)).astype(np.float32), size, interpolation=cv2.INTER_CUBIC)
-    pen = max(1.3, hand.pen * height)
-    ink = np.clip(pen / 2 * pressure + (0.5 - away) * scale + 0.5, 0, 1).astype(np.float32)
+    ink = stroke(lines, scale, max(1.3, hand.pen * height), rng)
     if not _legible(ink, label):
         return None
-    rows, columns = np.flatnonzero(ink.max(axis=1) > 0.2), np.flatnonzero(ink.max(axis=0) > 0.2)
-    return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return cropped(ink)
 
 
 def glyphs(pool: Sequence[Labelled], count: int, hand: Hand, height: float, rng: Rng) -> tuple[list[Ink], str]:
