@@ -146,7 +146,7 @@ def row(drawn: Sequence[Ink], text: str, hand: Hand, height: float, spacing: Spa
         elif i in breaks:
             start, said = end + round(rng.uniform(0.9, 1.5) * height), said + " "
         elif spacing.touch and wanted[i]:
-            gap = round(rng.uniform(*spacing.touch) * height)
+            gap = round(max(rng.uniform(*spacing.touch), -0.6 * hand.pen) * height)  # a 1 is never quite covered
             touching = _contact(canvas, ink, top, max(0, gap)) + gap
             start = max(touching, end - round(0.4 * ink.shape[1]), 0)
         place = canvas[top : top + len(ink), start : start + ink.shape[1]]
