@@ -180,9 +180,11 @@ def main() -> None:
     else:
         parts = {"no digits": without_digits} if options.no_digits else PARTS
         with tempfile.TemporaryDirectory() as temporary:
-            folder = options.save or Path(temporary)
-            folder.mkdir(parents=True, exist_ok=True)
-            tables = {name: part(pool, predictor, options, folder) for name, part in parts.items()}
+            tables = {}
+            for name, part in parts.items():
+                folder = (options.save or Path(temporary)) / name.replace(" ", "_")
+                folder.mkdir(parents=True, exist_ok=True)
+                tables[name] = part(pool, predictor, options, folder)
     if options.json:
         options.json.write_text(json.dumps(tables, indent=2) + "\n", encoding="utf-8")
 
