@@ -163,13 +163,17 @@ def bad_jpeg(digit: Digit, rng: Rng) -> tuple[bytes, str]:
     return encoded(painted(placed(enlarge(digit, 200), rng), BLACK, WHITE), ".jpg", quality=int(rng.integers(8, 25)))
 
 
-def turned_by_exif(digit: Digit, rng: Rng) -> tuple[bytes, str]:
-    """Lying on its side, with an EXIF entry that says so."""
-    colours = painted(placed(enlarge(digit, 300), rng), BLACK, WHITE)
+def on_its_side(colours: Colours, rng: Rng) -> tuple[bytes, str]:
+    """Turned by quarters, with an EXIF entry that says so."""
     orientation, quarters = [(6, 1), (8, 3), (3, 2)][rng.integers(3)]
     exif = Image.Exif()
     exif[0x0112] = orientation
     return encoded(np.rot90(colours, quarters).copy(), ".jpg", exif=exif)
+
+
+def turned_by_exif(digit: Digit, rng: Rng) -> tuple[bytes, str]:
+    """Lying on its side, with an EXIF entry that says so."""
+    return on_its_side(painted(placed(enlarge(digit, 300), rng), BLACK, WHITE), rng)
 
 
 def transparent(digit: Digit, rng: Rng) -> tuple[bytes, str]:

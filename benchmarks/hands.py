@@ -1,0 +1,187 @@
+"""Numbers in one writer's hand: MNIST's digits redrawn with one pen, in rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.wild import Digit, Ink, Rng, enlarge, thinned
+from mnistcnn.preprocessing.background import blur
+
+Labelled = tuple[Digit, int]
+_SIDE, _TALL = 120, 100  # pixels: MNIST's frame enlarged; a digit when it is made a line
+
+
+@dataclass(frozen=True)
+class Hand:
+    """How one person writes. Lengths are shares of a digit's height."""
+
+    pen: float  # stroke width
+    slant: float  # tangent; positive leans to the right
+    aspect: float  # width, beside MNIST's
+    sizes: float = 0.06  # standard deviation of the height
+    baseline: float = 0.03  # standard deviation of where a digit stands
+    own: bool = False  # MNIST's own strokes, each digit with the pen that it was written with
+
+
+@dataclass(frozen=True)
+class Spacing:
+    """Room between digits. `gap` is between their boxes; a `touch` between their strokes, negative if they overlap."""
+
+    gap: tuple[float, float] = (0.1, 0.3)  # shares of the height
+    touch: tuple[float, float] | None = None
+    share: float = 1.0  # of neighbours that `touch` is for; the others have `gap`
+    words: bool = True  # rows of four digits and more may have a word gap
+
+
+def any_hand(rng: Rng, pen: tuple[float, float] = (0.05, 0.13), sizes: float = 0.06, baseline: float = 0.03) -> Hand:
+    """Somebody's hand; one in six keeps MNIST's own strokes."""
+    own = bool(rng.random() < 1 / 6)
+    return Hand(rng.uniform(*pen), rng.uniform(-0.1, 0.35), rng.uniform(0.85, 1.15), sizes, baseline, own)
+
+
+def _pieces(mask: NDArray[np.bool_], connectivity: int = 8) -> int:
+    """Connected parts, specks not counted."""
+    _, _, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), None, connectivity=connectivity)
+    return int((stats[1:, cv2.CC_STAT_AREA] >= 0.0008 * mask.size).sum())
+
+
+def _legible(ink: Ink, label: int) -> bool:
+    """Whether the loops are there that a reader looks for, and no other: none may be filled by a broad pen."""
+    holes = _pieces(np.pad(ink <= 0.5, 1, constant_values=True), 4) - 1
+    return holes in {0: {1}, 2: {0, 1}, 4: {0, 1}, 6: {1}, 8: {2}, 9: {1}}.get(label, {0})
+
+
+def _sheared(digit: Digit, hand: Hand) -> Ink:
+    """The digit made upright, then slanted as the hand does; cut to its box, `_TALL` pixels high."""
+    ink = enlarge(digit, _SIDE)
+    moments = cv2.moments(ink)
+    lean = np.clip(-moments["mu11"] / max(moments["mu02"], 1e-6), -0.5, 0.5)
+    shear = 0.7 * float(lean) - hand.slant
+    matrix = np.array([[hand.aspect, shear, _SIDE - (hand.aspect + shear) * _SIDE / 2], [0, 1, 0]], np.float32)
+    ink = np.asarray(cv2.warpAffine(ink, matrix, (2 * _SIDE, _SIDE), flags=cv2.INTER_CUBIC), np.float32)
+    left, top, width, height = cv2.boundingRect((ink > 0.5).astype(np.uint8))
+    box = ink[top : top + height, left : left + width]
+    return np.clip(cv2.resize(box, (max(1, round(width * _TALL / height)), _TALL)), 0, 1)
+
+
+def stroke(lines: NDArray[np.bool_], scale: float, pen: float, rng: Rng) -> Ink:
+    """Lines of one pixel, `scale` times as large, by a pen of `pen` pixels that presses now more, now less."""
+    size = max(1, round(lines.shape[1] * scale)), max(1, round(lines.shape[0] * scale))
+    away = blur(np.asarray(cv2.distanceTransform((~lines).astype(np.uint8), cv2.DIST_L2, 5), np.float32), 1.2)
+    away = np.asarray(
+        cv2.resize(away, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC), np.float32
+    )
+    pressure = cv2.resize(rng.normal(1, 0.12, (4, 4)).astype(np.float32), size, interpolation=cv2.INTER_CUBIC)
+    return np.clip(pen / 2 * pressure + (0.5 - away) * scale + 0.5, 0, 1).astype(np.float32)
+
+
+def cropped(ink: Ink) -> Ink:
+    """The ink's box."""
+    rows, columns = np.flatnonzero(ink.max(axis=1) > 0.2), np.flatnonzero(ink.max(axis=0) > 0.2)
+    return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
+def glyph(digit: Digit, label: int, hand: Hand, height: float, rng: Rng) -> Ink | None:
+    """The digit as the hand writes it, about `height` pixels high; None if it would come out broken, or as a blot."""
+    box = _sheared(digit, hand)
+    if _pieces(box > 0.5) != _pieces(digit > 40):
+        return None
+    height *= float(np.clip(rng.normal(1, hand.sizes), 0.6, 1.6)) * min(1.0, _TALL / box.shape[1])  # no wide giants
+    scale = height / _TALL
+    if hand.own:
+        size = max(1, round(box.shape[1] * scale)), max(1, round(height))
+        return np.clip(cv2.resize(box, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC), 0, 1)
+    mask = np.pad(box > 0.5, 12)
+    inside = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 5)
+    lines = thinned(mask)
+    if inside.max() > 2.2 * np.median(inside[lines]):
+        return None
+    ink = stroke(lines, scale, max(1.3, hand.pen * height), rng)
+    if not _legible(ink, label):
+        return None
+    return cropped(ink)
+
+
+def glyphs(pool: Sequence[Labelled], count: int, hand: Hand, height: float, rng: Rng) -> tuple[list[Ink], str]:
+    """`count` digits from the pool, and which they are."""
+    drawn: list[Ink] = []
+    text = ""
+    while len(drawn) < count:
+        digit, label = pool[int(rng.integers(len(pool)))]
+        ink = glyph(digit, label, hand, height, rng)
+        if ink is not None:
+            drawn.append(ink)
+            text += str(label)
+    return drawn, text
+
+
+def _contact(row: Ink, ink: Ink, top: int, near: int) -> int:
+    """The leftmost place for `ink` at which it is clear of the row by its lines, and those `near` to them."""
+    seen = cv2.dilate((row[top : top + len(ink)] > 0.5).astype(np.uint8), np.ones((2 * near + 1, 1), np.uint8))
+    right = np.where(seen.any(axis=1), seen.shape[1] - np.argmax(seen[:, ::-1], axis=1), -(10**6))
+    solid = ink > 0.5
+    left = np.where(solid.any(axis=1), np.argmax(solid, axis=1), 10**6)
+    return int((right - left).max())
+
+
+def row(drawn: Sequence[Ink], text: str, hand: Hand, height: float, spacing: Spacing, rng: Rng) -> tuple[Ink, str]:
+    """The digits beside each other, and the text with a space at each word gap. At the edges nothing is left over."""
+    room = round(2.2 * height)
+    canvas = np.zeros((room, sum(ink.shape[1] for ink in drawn) + round((len(drawn) + 1) * 2.2 * height)), np.float32)
+    breaks = {int(rng.integers(2, len(text) - 1))} if spacing.words and len(text) >= 4 and rng.random() < 0.4 else set()
+    wanted = rng.random(len(drawn)) < spacing.share
+    if spacing.touch and not wanted[1:].any():
+        wanted[-1] = True
+    said, end = "", 0
+    for i, ink in enumerate(drawn):
+        top = int(np.clip(1.7 * height - len(ink) + rng.normal(0, hand.baseline) * height, 0, room - len(ink)))
+        start = end + round(rng.uniform(*spacing.gap) * height)
+        if i == 0:
+            start = 0
+        elif i in breaks:
+            start, said = end + round(rng.uniform(0.9, 1.5) * height), said + " "
+        elif spacing.touch and wanted[i]:
+            gap = round(max(rng.uniform(*spacing.touch), -0.6 * hand.pen) * height)  # a 1 is never quite covered
+            touching = _contact(canvas, ink, top, max(0, gap)) + gap
+            start = max(touching, end - round(0.4 * ink.shape[1]), 0)
+        place = canvas[top : top + len(ink), start : start + ink.shape[1]]
+        np.maximum(place, ink, out=place)
+        said, end = said + text[i], max(end, start + ink.shape[1])
+    rows = np.flatnonzero(canvas.max(axis=1) > 0)
+    return canvas[rows[0] : rows[-1] + 1, :end], said
+
+
+def written(
+    pool: Sequence[Labelled],
+    rng: Rng,
+    height: float,
+    *,
+    hand: Hand | None = None,
+    rows: int = 1,
+    length: tuple[int, int] = (1, 10),
+    spacing: Spacing | None = None,
+    pitch: float | None = None,
+) -> tuple[Ink, str]:
+    """Rows of digits about `height` pixels high, and their text. With a `pitch`, baselines are so many pixels apart."""
+    hand, spacing = hand or any_hand(rng), spacing or Spacing()
+    done = []
+    for _ in range(rows):
+        drawn, text = glyphs(pool, int(rng.integers(length[0], length[1] + 1)), hand, height, rng)
+        done.append(row(drawn, text, hand, height, spacing, rng))
+    gaps = [0, *rng.uniform(0.35, 0.9, rows - 1)]
+    lefts = [round(x * height) for x in rng.uniform(0, 0.6, rows)] if rows > 1 else [0]
+    bottoms = np.cumsum([round(gap * height) + len(ink) for gap, (ink, _) in zip(gaps, done, strict=True)])
+    if pitch is not None:
+        bottoms = np.array([len(done[0][0]) + round(i * pitch) for i in range(rows)])
+    width = max(left + ink.shape[1] for left, (ink, _) in zip(lefts, done, strict=True))
+    canvas = np.zeros((int(bottoms.max()), width), np.float32)
+    for bottom, left, (ink, _) in zip(bottoms, lefts, done, strict=True):
+        top = max(0, bottom - len(ink))
+        place = canvas[top:bottom, left : left + ink.shape[1]]
+        np.maximum(place, ink[-len(place) :], out=place)
+    return canvas, "\n".join(text for _, text in done)

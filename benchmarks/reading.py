@@ -1,0 +1,110 @@
+"""Numbers read by the program and by the usual recipe, and how far that is from what is written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from PIL import Image
+
+from benchmarks.table import Rows
+from mnistcnn.metrics import predict_logits
+from mnistcnn.prediction import Predictor
+
+SURE = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one picture was read as."""
+
+    text: str
+    confidence: float
+    doubted: bool  # refused, or a digit of it left open
+    warned: bool  # doubted, or read with a warning
+
+    @property
+    def sure(self) -> bool:
+        """Given without any reserve."""
+        return self.confidence >= SURE and not self.warned
+
+
+def read(pictures: Sequence[Path | Image.Image], predictor: Predictor) -> list[Answer]:
+    """What the program reads."""
+    answers = []
+    for prediction, _ in predictor.predict(pictures):
+        text = getattr(prediction, "text", None if prediction.digit is None else str(prediction.digit))
+        doubted = text is None or "?" in text
+        answers.append(
+            Answer(text or "", prediction.confidence or 0.0, doubted, doubted or prediction.warning is not None)
+        )
+    return answers
+
+
+def recipe(path: Path, predictor: Predictor) -> str:
+    """Otsu's threshold, outer contours, each crop resized to 20×20 in 28×28, read from left to right, row by row."""
+    grey = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_GRAYSCALE)
+    assert grey is not None
+    _, ink = cv2.threshold(grey, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
+    ink = 255 - ink if ink.mean() > 127 else ink
+    contours, _ = cv2.findContours(ink, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    boxes = [cv2.boundingRect(contour) for contour in contours]
+    tallest = max((box[3] for box in boxes), default=0)
+    boxes = sorted((box for box in boxes if box[3] >= max(5, 0.3 * tallest)), key=lambda box: box[1] + box[3] / 2)
+    rows: list[list[tuple[int, ...]]] = []
+    for box in boxes:
+        if rows and box[1] + box[3] / 2 < np.mean([y + h for _, y, _, h in rows[-1]]):
+            rows[-1].append(tuple(box))
+        else:
+            rows.append([tuple(box)])
+    if not rows:
+        return ""
+    crops = [cv2.resize(ink[y : y + h, x : x + w], (20, 20)) for line in rows for x, y, w, h in sorted(line)]
+    frames = torch.from_numpy(np.stack([np.pad(crop, 4) for crop in crops])[:, None])
+    read_ = iter(predict_logits(predictor.model, frames, predictor.compute).argmax(1).tolist())
+    return "\n".join("".join(str(next(read_)) for _ in line) for line in rows)
+
+
+def distance(read_: str, written_: str) -> int:
+    """Digits to be put in, taken out or changed (Levenshtein)."""
+    costs = list(range(len(written_) + 1))
+    for i, x in enumerate(read_):
+        before, costs[0] = costs[0], i + 1
+        for j, y in enumerate(written_, start=1):
+            before, costs[j] = costs[j], min(costs[j] + 1, costs[j - 1] + 1, before + (x != y))
+    return costs[-1]
+
+
+def digits_of(text: str) -> str:
+    """Without spaces and the ends of rows."""
+    return "".join(text.split())
+
+
+def rows_of(text: str) -> list[int]:
+    """How many digits there are in each row."""
+    return [len(digits_of(line)) for line in text.split("\n")]
+
+
+def scores(answers: Sequence[Answer], naive: Sequence[str], texts: Sequence[str]) -> dict[str, float]:
+    """The shares of one kind."""
+    count, length = len(texts), sum(len(digits_of(text)) for text in texts)
+    right = [digits_of(a.text) == digits_of(text) for a, text in zip(answers, texts, strict=True)]
+    return {
+        "whole": sum(right) / count,
+        "errors": sum(distance(digits_of(a.text), digits_of(t)) for a, t in zip(answers, texts, strict=True)) / length,
+        "rows": sum(rows_of(a.text) == rows_of(text) for a, text in zip(answers, texts, strict=True)) / count,
+        "wrong, sure": sum(a.sure and not ok for a, ok in zip(answers, right, strict=True)) / count,
+        "right, sure": sum(a.sure and ok for a, ok in zip(answers, right, strict=True)) / count,
+        "recipe": sum(digits_of(n) == digits_of(text) for n, text in zip(naive, texts, strict=True)) / count,
+        "recipe errors": sum(distance(digits_of(n), digits_of(t)) for n, t in zip(naive, texts, strict=True)) / length,
+    }
+
+
+def sure_right(rows: Rows) -> float:
+    """Of the sure answers, the share that is right; NaN where none is sure."""
+    right, wrong = (sum(row[key] for row in rows) for key in ("right, sure", "wrong, sure"))
+    return float(right / (right + wrong)) if right + wrong else float("nan")
