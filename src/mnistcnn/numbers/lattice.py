@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from mnistcnn.numbers.cuts import cut
-from mnistcnn.numbers.marks import Mark, join
+from mnistcnn.numbers.marks import SURE, Mark, crop, join
 from mnistcnn.numbers.rows import Row
 from mnistcnn.preprocessing.centering import Frame, Ink, center_digit
-from mnistcnn.preprocessing.morphology import adjust_strokes
+from mnistcnn.preprocessing.morphology import adjust_strokes, disc, stroke_width
 
 _MOST_PIECES = 7  # in one digit that is cut out of its surroundings
 _MOST_MARKS = 6  # in one digit
@@ -27,23 +27,33 @@ _FARTHEST = 0.25  # heights between the strokes of one digit
 _LOW, _HIGH = 0.42, 2.2  # heights that digits of one row have, in that of most
 _SIZE_COST = 4.0  # for a factor of two beyond that
 _TAIL, _HEAD = 1.5, 0.7  # heights; of taller digits what is below the head becomes as tall as the head
-_DIGIT_COST = 0.3  # of each digit, so that fewer explain the same ink
-_CUT_COST = 0.5  # of a cut through one stroke
+_DIGIT_COST = 0.15  # of each digit, so that fewer explain the same ink
+_CUT_COST = 0.25  # of a cut through one stroke
+_SHARED_COST = 0.2  # of ink that two digits share
 _JOIN_COST = 1.0  # of strokes that lie beside each other
 _LOOSE = 0.4  # of the row's height; less extended marks may belong to no digit
-_LOOSE_COST = 4.0  # for a loose mark of that extent
+_LOOSE_COST = 7.0  # for a loose mark of that extent
 _LEAST = -12.0  # the log probability of what can't be a digit
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """Pieces `first` to `last` (exclusive) of a row, as one digit; `cost` is what size, cuts and gaps speak against."""
+    """Pieces `first` to `last` (exclusive) of a row, as one digit, and what speaks against it."""
 
     first: int
     last: int
     mark: Mark
-    cost: float
     height: float  # of the row's digits, in pixels
+    cuts: float  # strokes that were cut through at its sides; each cut counts for the segments on both sides of it
+    joins: float  # strokes that lie beside each other: how many, and how far apart
+    size: float  # factors of two that it is too small or too large
+    shared: bool = False  # it keeps ink beyond the cuts, where its neighbours may lie over it
+
+    @property
+    def cost(self) -> float:
+        """What its log probability loses by that."""
+        own = _DIGIT_COST + _SHARED_COST * self.shared
+        return own + _CUT_COST * self.cuts + _JOIN_COST * self.joins + _SIZE_COST * self.size
 
     def frame(self) -> Frame:
         """As MNIST shows it, with a long tail shortened."""
@@ -77,6 +87,7 @@ def build_lattice(row: Row, whole: Sequence[bool] | None = None) -> Lattice:
             pieces.append(piece)
             costs.append(cost)
     costs.append(0.0)
+    pen = max((stroke_width(mark.ink) for mark in row.marks), default=1.0)
     segments = []
     for first in range(len(pieces)):
         for last in range(first + 1, len(pieces) + 1):
@@ -91,10 +102,23 @@ def build_lattice(row: Row, whole: Sequence[bool] | None = None) -> Lattice:
                 last - first > _MOST_PIECES and (costs[first] or costs[last])
             ):
                 continue  # more pieces make a digit only where they are whole marks
-            cost = _CUT_COST * (costs[first] + costs[last]) / 2 + _size_cost(mark, row.height)
-            cost += _join_cost(within, costs[first + 1 : last])
-            segments.append(Segment(first, last, mark, cost, row.height))
+            cuts, joins = (costs[first] + costs[last]) / 2, _joins(within, costs[first + 1 : last])
+            segment = Segment(first, last, mark, row.height, cuts, joins, _misfit(mark, row.height))
+            segments.append(segment)
+            beside = [pieces[i] for i, c in ((first - 1, costs[first]), (last, costs[last])) if c > 0]
+            if beside:
+                segments.append(replace(segment, mark=_sharing(mark, beside, pen), shared=True))
     return Lattice(pieces, segments, row.height)
+
+
+def _sharing(mark: Mark, beside: Sequence[Mark], pen: float) -> Mark:
+    """A mark with the ink of those beside it that is no farther from it than a stroke is wide."""
+    whole = join([mark, *beside])
+    own = np.zeros_like(whole.ink)
+    top, left = mark.top - whole.top, mark.left - whole.left
+    own[top : top + mark.height, left : left + mark.width] = mark.ink
+    near = cv2.dilate((own > SURE).astype(np.uint8), disc(pen)) > 0
+    return crop(Mark(whole.top, whole.left, np.where(near, whole.ink, np.float32(0)))) or mark
 
 
 def _gap(pieces: Sequence[Mark]) -> int:
@@ -102,21 +126,20 @@ def _gap(pieces: Sequence[Mark]) -> int:
     return pieces[-1].left - max(other.right for other in pieces[:-1])
 
 
-def _join_cost(pieces: Sequence[Mark], costs: Sequence[float]) -> float:
+def _joins(pieces: Sequence[Mark], costs: Sequence[float]) -> float:
     """Strokes of one digit that were not cut apart lie over each other, mostly."""
     total = 0.0
     for i, cut_cost in enumerate(costs, start=1):
         if cut_cost == 0:
             right = max(piece.right for piece in pieces[:i])
             shared = (right - pieces[i].left) / max(min(pieces[i].width, right - pieces[0].left), 1)
-            total += _JOIN_COST * min(max(1 - shared, 0.0), 1.0)
+            total += min(max(1 - shared, 0.0), 1.0)
     return total
 
 
-def _size_cost(mark: Mark, height: float) -> float:
+def _misfit(mark: Mark, height: float) -> float:
     share = mark.height / height
-    beyond = max(math.log2(_LOW / share), math.log2(share / _HIGH), 0.0)
-    return _DIGIT_COST + _SIZE_COST * beyond
+    return max(math.log2(_LOW / share), math.log2(share / _HIGH), 0.0)
 
 
 def best_path(lattice: Lattice, log_probabilities: NDArray[np.float64]) -> tuple[list[int], float]:

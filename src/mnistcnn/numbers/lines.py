@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from mnistcnn.numbers.marks import FAINT, SURE
 from mnistcnn.preprocessing import Box
 from mnistcnn.preprocessing.centering import Ink
 from mnistcnn.preprocessing.segmentation import find_components
@@ -15,8 +16,8 @@ Mask = NDArray[np.bool_]
 
 def remove_lines(ink: Ink) -> Ink:
     """Ink (height, width) in 0 … 1 without the lines that are much longer than its digits are tall."""
-    ink = np.where(_frames(ink > 0.4), np.float32(0), ink)
-    mask = ink > 0.4
+    ink = np.where(_frames(ink > SURE), np.float32(0), ink)
+    mask = ink > FAINT
     span = max(24, min(ink.shape) // 2, max(ink.shape) // 4)
     lines = [_runs(mask, span), _runs(mask.T, span).T]
     if any(found.any() for found in lines):
@@ -85,7 +86,7 @@ def _sides(mask: Mask, lines: Mask, least: int) -> Mask:
         return np.zeros_like(mask)
     parts = find_components(_runs(mask.T, least).T)
     near = cv2.dilate(lines.astype(np.uint8), np.ones((7, 3), np.uint8)) > 0
-    chosen = parts.areas <= (1.6 * _thickness(lines) + 1) * parts.heights
+    chosen = parts.areas <= (2 * _thickness(lines) + 3) * parts.heights
     for i in np.flatnonzero(chosen):
         rows, columns = parts.box(i)
         top, bottom = slice(max(rows.start - 3, 0), rows.start + 4), slice(max(rows.stop - 4, 0), rows.stop + 3)
@@ -98,7 +99,7 @@ def _sides(mask: Mask, lines: Mask, least: int) -> Mask:
 def _without(ink: Ink, line: Mask) -> Ink:
     """Ink without level lines; where there is much more ink up and down than a line has, a stroke is kept."""
     thickness = _thickness(line)
-    strokes = cv2.morphologyEx((ink > 0.4).astype(np.uint8), cv2.MORPH_OPEN, np.ones((2 * thickness + 2, 1), np.uint8))
+    strokes = cv2.morphologyEx((ink > SURE).astype(np.uint8), cv2.MORPH_OPEN, np.ones((2 * thickness + 2, 1), np.uint8))
     margin = cv2.dilate(line.astype(np.uint8), np.ones((5, 1), np.uint8)) > 0  # the soft edges of lines go too
     return np.where(margin & (strokes == 0), np.float32(0), ink)
 

@@ -13,8 +13,11 @@ from mnistcnn.numbers.lattice import Lattice, Segment, best_path, build_lattice
 from mnistcnn.numbers.rows import Row
 from mnistcnn.preprocessing.centering import Frame
 
-_LIKELY = math.log(0.5)  # a mark that is more likely one digit than not is left whole
-_WHOLE = 1.25  # heights of the row; wider marks are cut all the same
+_LIKELY = math.log(0.8)  # a mark that is more likely one digit than not is left whole
+_WHOLE = 1.05  # heights of the row; wider marks are cut all the same
+
+# What the log probability of a digit, and the log odds that it is one at all, count for in a path; fitted.
+_DIGIT_SHARE, _ODDS_SHARE, _ODDS_MORE = 0.7, 0.7, 1.0
 
 Score = Callable[[Sequence[Frame]], "Scores"]
 
@@ -35,7 +38,7 @@ class Scores:
     def log_probabilities(self) -> NDArray[np.float64]:
         """(N,), of being just one digit, and that one."""
         best = np.log(np.maximum(self.probabilities.max(axis=1), 1e-9)) if len(self.probabilities) else np.zeros(0)
-        return np.asarray(best - np.logaddexp(0, -self.log_odds))
+        return np.asarray(_DIGIT_SHARE * best - np.logaddexp(0, -_ODDS_SHARE * self.log_odds - _ODDS_MORE))
 
 
 @dataclass(frozen=True, slots=True)

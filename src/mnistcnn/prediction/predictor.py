@@ -27,6 +27,7 @@ from mnistcnn.preprocessing.centering import Frame
 _BATCH = 256  # images preprocessed before they are read
 _WIDE = 1.15  # heights; a digit is hardly wider
 _LEAST_ROW = math.log(0.15)  # the mean log probability; a row of less is no row of digits
+_CLEAR, _SEVERAL = math.log(0.7), 3  # so many clear digits are several, however much like one they look together
 _GAP, _WIDER = 0.9, 2.2  # between words: in heights, and in usual gaps
 TOO_MANY = "too many marks; only the largest were looked at"
 
@@ -158,11 +159,10 @@ def read_digit(seen: Seen, scores: Scores) -> Reading:
 
 def read_number(seen: Seen, rows: Sequence[RowReading]) -> Reading | None:
     """An image of several digits, from the readings of its rows; None where there are fewer than two."""
-    kept = [row for row in rows if row.segments and row.scores.log_probabilities.mean() >= _LEAST_ROW]
-    if sum(len(row.segments) for row in kept) < 2 or seen.layout is None:
+    if sum(len(row.segments) for row in rows) < 2 or seen.layout is None:
         return None
     digits, confidence = [], 1.0
-    for number, row in enumerate(kept):
+    for number, row in enumerate(rows):
         spaces = _spaces(row)
         for i, segment in enumerate(row.segments):
             mark = segment.mark
@@ -174,8 +174,13 @@ def read_number(seen: Seen, rows: Sequence[RowReading]) -> Reading | None:
 
 
 def number_wins(seen: Seen, rows: Sequence[RowReading], scores: Scores) -> bool:
-    """Whether several digits explain an image better than one does."""
-    return sum(row.value for row in rows) > float(scores.log_probabilities[0])
+    """Whether several digits explain an image better than one does, whose `scores` are given."""
+    likely = np.concatenate([row.scores.log_probabilities for row in rows])
+    whole = np.array([segment.cuts == 0 for row in rows for segment in row.segments])
+    one = float(scores.log_probabilities[0])
+    if seen.image.box is None or (whole & (likely > _CLEAR)).sum() >= _SEVERAL:
+        return True
+    return bool((scores.doubted[0] and likely.mean() > one) or sum(row.value for row in rows) > one)
 
 
 def _spaces(row: RowReading) -> list[bool]:
