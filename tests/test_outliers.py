@@ -70,12 +70,9 @@ def test_no_frames_get_no_scores(packaged: tuple[MnistCNN, OutlierDetector]) -> 
 
 
 def test_one_in_a_hundred_validation_images_is_doubted_and_the_seed_decides_all(network: MnistCNN) -> None:
-    torch.manual_seed(3)
     detector = fit_outlier_detector(network, DRAWN[:200], DRAWN[100:], seed=4)
     assert int(detector.score(predict_activations(network, DRAWN[100:])).doubted.sum()) == 2
-    state = torch.get_rng_state()
     again, other = (fit_outlier_detector(network, DRAWN[:200], DRAWN[100:], seed) for seed in (4, 5))
-    assert torch.equal(torch.get_rng_state(), state)
     assert all(torch.equal(tensor, again.to_dict()[name]) for name, tensor in detector.to_dict().items())
     assert not torch.equal(detector.unit_weights, other.unit_weights)
 
