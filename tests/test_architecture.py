@@ -14,6 +14,8 @@ ELSEWHERE = {
     "__main__.py": "cli/test_app.py",
     "errors.py": "cli/test_app.py",
     "events.py": "cli/test_progress.py",
+    "counterexamples/__init__.py": "test_counterexamples.py",
+    "counterexamples/ink.py": "test_counterexamples.py",
     "data/__init__.py": "data/test_dataset.py",
     "preprocessing/__init__.py": "preprocessing/test_preprocessing.py",
     "training/__init__.py": "training/test_run.py",

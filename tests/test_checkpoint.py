@@ -26,8 +26,8 @@ def test_a_checkpoint_says_all_about_itself(trained: Path, config: TrainConfig) 
 
 def test_the_file_holds_only_tensors_and_plain_types(trained: Path) -> None:
     content = load_archive(trained)
-    weights = content.pop("weights")
-    assert all(type(tensor) is torch.Tensor and tensor.device.type == "cpu" for tensor in weights.values())
+    tensors = [*content.pop("weights").values(), *content.pop("outliers").values()]
+    assert all(type(tensor) is torch.Tensor and tensor.device.type == "cpu" for tensor in tensors)
     check_plain(content, "content")
     assert content["format"] == 1
 

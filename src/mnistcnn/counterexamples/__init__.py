@@ -1,0 +1,247 @@
+"""Drawn counterexamples: frames that are not one digit, and digits as other pens and hands write them. No torch.
+
+What is not a digit is made from digits and strokes alone: parts of digits and several in one frame, as wrong
+segments of a row look; digits with a foreign line; letters and signs; scribbles, shapes and textures. All of it is
+framed as a picture is. Source of the idea: D. Hendrycks, M. Mazeika, T. Dietterich, "Deep anomaly detection with
+outlier exposure" (2019).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib import resources
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mnistcnn.counterexamples.ink import (
+    CANVAS,
+    Rng,
+    blank,
+    crop,
+    cut_out,
+    draw_stroke,
+    enlarge,
+    join,
+    smooth_path,
+    warp,
+)
+from mnistcnn.preprocessing.centering import BOX, Frame, Ink, center_digit, ink_box
+from mnistcnn.preprocessing.morphology import THICK_TARGET, THICKEST, THIN_TARGET, THINNEST, dilate, thin
+
+Frames = NDArray[np.uint8]  # (N, 28, 28), 0 paper … 255 ink
+Kind = Callable[[NDArray[np.uint8], Rng], Ink]
+
+_LEAST_INK = 12.0  # pixels
+_CROSS = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], dtype=np.uint8)
+# A letter or sign a line: its strokes, each the points that it goes through, x 0 … 6 right and y 0 … 9 down.
+_LETTERS = [
+    [np.array([list(point) for point in stroke.split()], dtype=np.float64) for stroke in line.split(",")]
+    for line in resources.files(__package__).joinpath("letters.txt").read_text(encoding="ascii").splitlines()
+]
+
+
+def draw_counterexamples(digits: Frames, labels: Sequence[int], count: int, rng: Rng) -> Frames:
+    """Draw `count` frames that are not one digit, (count, 28, 28) uint8, partly from `digits` (N, 28, 28) uint8."""
+    kinds, shares = zip(*_KINDS, strict=True)
+    others = digits[~np.isin(labels, (0, 1))]  # turned, and 1 underlined, 0 crossed, they are digits still
+    chosen = rng.choice(len(kinds), size=count, p=np.array(shares) / sum(shares))
+    sources = [others if kind in (_turned, _with_line) else digits for kind in kinds]
+    return np.stack([_framed(kinds[i], sources[i], rng) for i in chosen])
+
+
+def vary_digits(digits: Frames, labels: Sequence[int], rng: Rng) -> Frames:
+    """`digits` (N, 28, 28) uint8 as other pens and hands write them, as predict frames them; same shape."""
+    return np.stack([_framed(_varied, digits, rng, i, label == 7) for i, label in enumerate(labels)])
+
+
+def jitter_frames(frames: Frames, rng: Rng) -> Frames:
+    """`frames` (N, 28, 28) uint8 a little turned, slanted and stretched: cheaper than to draw as many again."""
+    return np.stack([warp(frame, rng, turn=0.16, stretch=0.12, side=len(frame)) for frame in frames])
+
+
+def _framed(draw: Callable[..., Ink], digits: Frames, rng: Rng, *which: int) -> Frame:
+    """What `draw` draws, as predict frames it; drawn anew where there is next to no ink."""
+    while (ink := draw(digits, rng, *which)).sum() < _LEAST_INK:
+        pass
+    if rng.random() < 0.1:  # out of focus
+        ink = np.asarray(cv2.GaussianBlur(ink, (0, 0), rng.uniform(0.5, 2)), np.float32)
+    return center_digit(_adjusted(crop(ink)))
+
+
+def _adjusted(ink: Ink) -> Ink:
+    """`adjust_strokes`, without its finer grid: less exact, and four times as fast."""
+    inside = cv2.erode(ink, _CROSS, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    area, scale = float(ink.sum()), max(ink.shape) / BOX
+    width = 2 * area / max(area - float(inside.sum()), 1e-6) / scale
+    if THINNEST <= width <= THICKEST:
+        return ink
+    target = THIN_TARGET if width < THINNEST else THICK_TARGET
+    radius = abs(target - width) * scale / 2
+    margin = int(radius) + 1
+    padded = np.zeros((ink.shape[0] + 2 * margin, ink.shape[1] + 2 * margin), np.float32)
+    padded[margin:-margin, margin:-margin] = ink
+    return dilate(padded, radius) if width < target else thin(padded, radius)
+
+
+def _varied(digits: Frames, rng: Rng, i: int, seven: bool) -> Ink:
+    """Digit i by another pen, turned, slanted, stretched, crossed or not, now and then cut out of a row."""
+    ink = enlarge(digits[i], rng, turn=0.15, stretch=0.2)
+    if seven and rng.random() < 0.3:
+        _cross(ink, rng)
+    pen = rng.integers(4)
+    if pen == 1:
+        ink = thin(ink, float(rng.uniform(0.5, 2)))
+    elif pen == 2:
+        ink = dilate(ink, float(rng.uniform(0.5, 3)))
+    if rng.random() < 0.15:  # with a sliver of its neighbour, or without one of its own
+        sliver = cut_out(_digit(digits, rng), 0, rng.uniform(0.02, 0.1), rng)
+        return join([cut_out(crop(ink), rng.uniform(0, 0.06), 1, rng), sliver], 0.0, rng)
+    return ink
+
+
+def _cross(ink: Ink, rng: Rng) -> None:
+    """Draw the bar of a crossed 7."""
+    rows, _ = ink_box(ink) or (slice(0, 1), slice(0, 1))
+    height, y = rows.stop - rows.start, rows.start + (rows.stop - rows.start) * rng.uniform(0.4, 0.62)
+    x = float(ink[int(y)] @ np.arange(ink.shape[1])) / (float(ink[int(y)].sum()) or 1.0)
+    reach, tilt = height * rng.uniform(0.15, 0.3), height * rng.normal(0, 0.05)
+    draw_stroke(ink, np.array([[x - reach, y + tilt], [x + reach, y - tilt]]), int(rng.integers(3, 7)))
+
+
+def _part_of_digit(digits: Frames, rng: Rng) -> Ink:
+    """A digit cut off at the side, above or below."""
+    ink, share = _digit(digits, rng), rng.uniform(0.3, 0.7)
+    upright = ink.shape[1] > 14 and rng.random() < 0.7
+    start, end = (0, share) if rng.random() < 0.5 else (share, 1)
+    part = cut_out(ink if upright else np.ascontiguousarray(ink.T), start, end, rng)
+    return part if upright else part.T
+
+
+def _wrong_segment(digits: Frames, rng: Rng) -> Ink:
+    """The end of a digit and the beginning of the next, or a whole one and a part of the next."""
+    left, right = _digit(digits, rng), _digit(digits, rng)
+    which = rng.integers(3)
+    if which != 0:
+        left = cut_out(left, rng.uniform(0.3, 0.75), 1, rng)
+    if which != 1:
+        right = cut_out(right, 0, rng.uniform(0.25, 0.7), rng)
+    return join([left, right], rng.uniform(-0.2, 0.1), rng)
+
+
+def _several(digits: Frames, rng: Rng) -> Ink:
+    """Two digits, sometimes three, beside each other, touching or overlapping; rarely above each other."""
+    inks = [_digit(digits, rng) for _ in range(3 if rng.random() < 0.15 else 2)]
+    if rng.random() < 0.1:
+        return join([np.ascontiguousarray(ink.T) for ink in inks], rng.uniform(-0.2, 0.2), rng).T
+    return join(inks, rng.uniform(-0.35, 0.25), rng)
+
+
+def _with_line(digits: Frames, rng: Rng) -> Ink:
+    """A digit with a foreign line: a rule, the side or corner of a box, crossed out, an extra stroke."""
+    digit, margin = _digit(digits, rng), int(rng.integers(2, 12))
+    height, width = digit.shape[0] + 2 * margin, digit.shape[1] + 2 * margin
+    ink = np.zeros((height, width), np.float32)
+    ink[margin:-margin, margin:-margin] = digit
+    pen, edge = int(rng.integers(2, 7)), rng.uniform(0, 0.15)
+    y, x = (side * (edge if rng.random() < 0.5 else 1 - edge) for side in (height, width))
+    lines = [
+        [[0, y], [width, y]],
+        [[x, 0], [x, height]],
+        [[x, 0], [x, y], [width - x, y]],
+        [[0, 0], [width, height]],
+        [[width, 0], [0, height]],
+        [[0, height * 0.5], [width, height * 0.5]],
+        [[0, 0], [width, 0], [width, height], [0, height], [0, 0]],
+        rng.uniform(0, 1, (3, 2)) * [width, height],
+    ]
+    points = np.asarray(lines[rng.integers(len(lines))], float)
+    draw_stroke(ink, smooth_path(points + rng.normal(0, 1.5, points.shape), 1), pen)
+    return ink
+
+
+def _letter(digits: Frames, rng: Rng) -> Ink:
+    """A letter or a sign, now and then two, by hand."""
+    inks = []
+    for _ in range(2 if rng.random() < 0.1 else 1):
+        ink, pen = blank(), int(rng.integers(3, 9))
+        jitter, soft = rng.uniform(0, 0.45), int(rng.integers(1, 10))
+        for stroke in _LETTERS[rng.integers(len(_LETTERS))]:
+            draw_stroke(ink, smooth_path((stroke + rng.normal(0, jitter, stroke.shape)) * 4.5 + [18.5, 14], soft), pen)
+        inks.append(warp(ink, rng, turn=0.15, stretch=0.3, side=CANVAS))
+    return inks[0] if len(inks) == 1 else join(inks, rng.uniform(-0.2, 0.2), rng)
+
+
+def _drawing(digits: Frames, rng: Rng) -> Ink:
+    """Strokes and figures anyhow, or inside the outline of another: curls, lines, arcs, ellipses, polygons, stars."""
+    ink, pen, outlined = blank(), int(rng.integers(2, 7)), rng.random() < 0.5
+    spread, most = (8, 9) if outlined else (rng.uniform(3, 14), 22)
+    for i in range(rng.integers(2, 7)):
+        outer = outlined and i == 0
+        middle = rng.normal(CANVAS / 2, 1 if outer else spread, 2)
+        reach = rng.uniform(15, 26, 2) if outer else rng.uniform(1, most, 2)
+        which = rng.integers(3, 6) if outer else rng.integers(6)
+        if which < 2:  # a curl or zigzag, a straight line
+            ends = middle + rng.uniform(-2, 2, (int(rng.integers(3, 9)) if which == 0 else 2, 2)) * reach
+            draw_stroke(ink, smooth_path(ends, int(rng.integers(1, 14))), pen)
+            continue
+        corners = 30 if which < 4 else int(rng.integers(3, 10))
+        angles = rng.uniform(0, 2 * np.pi) + np.linspace(
+            0, 2 * np.pi * (rng.uniform(0.3, 1) if which == 2 else 1), corners
+        )
+        star = 1 - rng.uniform(0, 0.6) * (np.arange(corners) % 2) * (which == 5)
+        points = middle + reach * np.stack([np.cos(angles), np.sin(angles)], axis=1) * star[:, None]
+        if rng.random() < (0.05 if outer else 0.2):
+            cv2.fillPoly(ink, [np.rint(points).astype(np.int32)], 1.0)
+        draw_stroke(ink, points, pen)
+    return ink
+
+
+def _pattern(digits: Frames, rng: Rng) -> Ink:
+    """Parallel lines, grids, filled polygons."""
+    ink, pen, which = blank(), int(rng.integers(2, 6)), rng.integers(3)
+    if which == 0:
+        points = CANVAS / 2 + rng.uniform(-22, 22, (int(rng.integers(3, 9)), 2))
+        cv2.fillPoly(ink, [np.rint(points).astype(np.int32)], 1.0)
+        return ink
+    for at in np.linspace(10, 54, int(rng.integers(2, 7))):
+        draw_stroke(ink, np.array([[10, at], [54, at + rng.normal(0, 1)]]), pen)
+    for at in np.linspace(10, 54, int(rng.integers(2, 7))) if which == 2 else []:
+        draw_stroke(ink, np.array([[at, 10], [at, 54]]), pen)
+    return warp(ink, rng, turn=1.0, stretch=0.3, side=CANVAS)
+
+
+def _turned(digits: Frames, rng: Rng) -> Ink:
+    """A digit on its side, or mirrored at its diagonal."""
+    ink = _digit(digits, rng)
+    return np.ascontiguousarray(np.rot90(ink if rng.random() < 0.5 else ink[:, ::-1], rng.choice([1, 3])))
+
+
+def _texture(digits: Frames, rng: Rng) -> Ink:
+    """Smoothed noise, as grey levels or cut at a level: grain, marble, blobs."""
+    noise = cv2.GaussianBlur(rng.normal(0, 1, (CANVAS, CANVAS)).astype(np.float32), (0, 0), rng.uniform(0.8, 7))
+    noise = (noise - noise.mean()) / noise.std()
+    ink: Ink = np.clip((noise - rng.uniform(-0.5, 1.3)) * rng.uniform(1, 8), 0, 1).astype(np.float32)
+    if rng.random() < 0.5:
+        y, x = np.ogrid[-1 : 1 : CANVAS * 1j, -1 : 1 : CANVAS * 1j]
+        ink *= (x**2 + (y * rng.uniform(0.7, 2)) ** 2) < 1
+    return ink
+
+
+_KINDS: tuple[tuple[Kind, float], ...] = (
+    (_part_of_digit, 0.15),
+    (_wrong_segment, 0.15),
+    (_several, 0.13),
+    (_with_line, 0.11),
+    (_turned, 0.08),
+    (_letter, 0.18),
+    (_drawing, 0.12),
+    (_pattern, 0.04),
+    (_texture, 0.04),
+)
+
+
+def _digit(digits: Frames, rng: Rng) -> Ink:
+    """One of the digits, enlarged and cropped to its box, a little turned and stretched."""
+    return crop(enlarge(digits[rng.integers(len(digits))], rng, turn=0.1, stretch=0.15))

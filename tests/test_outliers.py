@@ -1,0 +1,111 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mnistcnn.archive import load_archive, save_archive
+from mnistcnn.checkpoint import PACKAGED, load_checkpoint
+from mnistcnn.counterexamples import draw_counterexamples
+from mnistcnn.data import synthetic
+from mnistcnn.device import Compute, resolve_device
+from mnistcnn.errors import CheckpointError
+from mnistcnn.metrics import predict_activations
+from mnistcnn.model import MnistCNN
+from mnistcnn.outliers import OutlierDetector, fit_outlier_detector
+from mnistcnn.preprocessing import preprocess_file
+from tests.conftest import float32_only
+
+PICTURES = sorted((Path(__file__).parent / "pictures").iterdir())
+DRAWN = torch.from_numpy(synthetic.render_digits(300, 7)[0])[:, None]
+
+
+@pytest.fixture(scope="module")
+def packaged() -> tuple[MnistCNN, OutlierDetector]:
+    checkpoint = load_checkpoint(PACKAGED)
+    assert checkpoint.outliers is not None
+    return checkpoint.build_model(resolve_device("cpu")), checkpoint.outliers
+
+
+@pytest.fixture(scope="module")
+def network() -> MnistCNN:
+    return MnistCNN(torch.Generator().manual_seed(1)).eval()
+
+
+def test_the_packaged_detector_doubts_no_picture_of_a_digit(packaged: tuple[MnistCNN, OutlierDetector]) -> None:
+    model, detector = packaged
+    frames = np.stack([preprocess_file(path).frame for path in PICTURES])
+    scores = detector.score(predict_activations(model, torch.from_numpy(frames)[:, None]))
+    assert scores.log_odds.dtype is torch.float32
+    assert scores.doubted.tolist() == [False] * len(PICTURES)
+
+
+def test_the_packaged_detector_doubts_what_is_no_digit(packaged: tuple[MnistCNN, OutlierDetector]) -> None:
+    model, detector = packaged
+    digits, labels = synthetic.render_digits(100, 5)
+    drawn = draw_counterexamples(digits, labels.tolist(), 300, np.random.default_rng(5))
+    others = detector.score(predict_activations(model, torch.from_numpy(drawn)[:, None]))
+    real = detector.score(predict_activations(model, DRAWN))
+    assert others.doubted.float().mean() > 0.75
+    assert real.doubted.float().mean() < 0.1
+    assert real.log_odds.median() > 3 > -3 > others.log_odds.median()
+
+
+def test_it_is_small(packaged: tuple[MnistCNN, OutlierDetector]) -> None:
+    assert sum(tensor.nbytes for tensor in packaged[1].to_dict().values()) <= 1_000_000
+
+
+@pytest.mark.parametrize("batch", [1, 7])
+def test_a_frame_gets_its_score_in_any_batch(batch: int, packaged: tuple[MnistCNN, OutlierDetector]) -> None:
+    model, detector = packaged
+    scores = detector.score(predict_activations(model, DRAWN)).log_odds
+    parts = [detector.score(predict_activations(model, part)).log_odds for part in DRAWN.split(batch)]
+    torch.testing.assert_close(torch.cat(parts), scores, atol=1e-3, rtol=1e-4)
+
+
+def test_no_frames_get_no_scores(packaged: tuple[MnistCNN, OutlierDetector]) -> None:
+    model, detector = packaged
+    assert detector.score(predict_activations(model, DRAWN[:0])).doubted.shape == (0,)
+
+
+def test_one_in_a_hundred_validation_images_is_doubted_and_the_seed_decides_all(network: MnistCNN) -> None:
+    detector = fit_outlier_detector(network, DRAWN[:200], DRAWN[100:], seed=4)
+    assert int(detector.score(predict_activations(network, DRAWN[100:])).doubted.sum()) == 2
+    again, other = (fit_outlier_detector(network, DRAWN[:200], DRAWN[100:], seed) for seed in (4, 5))
+    assert all(torch.equal(tensor, again.to_dict()[name]) for name, tensor in detector.to_dict().items())
+    assert not torch.equal(detector.unit_weights, other.unit_weights)
+
+
+@float32_only
+def test_a_training_leaves_one_in_the_checkpoint(trained: Path, compute: Compute, tmp_path: Path) -> None:
+    checkpoint = load_checkpoint(trained)
+    assert checkpoint.outliers is not None
+    assert "outliers" not in checkpoint.describe()
+    content = load_archive(trained)
+    del content["outliers"]
+    save_archive(tmp_path / "older.pth", content)
+    assert load_checkpoint(tmp_path / "older.pth").outliers is None
+
+
+@pytest.mark.parametrize(
+    ("name", "tensor", "why"),
+    [
+        ("threshold", torch.tensor(float("nan")), "threshold has values that are not finite"),
+        ("spreads", torch.zeros(2, 3), r"spreads is float32 \(2, 3\), not float32"),
+        ("axes", torch.zeros(2, 1024, 192), "axes is float32 .* not float16"),
+        ("more", torch.zeros(1), "tensors of an outlier detector missing or unknown: more"),
+    ],
+)
+def test_a_damaged_detector_is_refused_by_name(name: str, tensor: torch.Tensor, why: str, tmp_path: Path) -> None:
+    content = load_archive(PACKAGED)
+    save_archive(tmp_path / "bad.pth", {**content, "outliers": {**content["outliers"], name: tensor}})
+    with pytest.raises(CheckpointError, match=why):
+        load_checkpoint(tmp_path / "bad.pth")
+
+
+def test_the_threshold_is_of_the_log_odds(packaged: tuple[MnistCNN, OutlierDetector]) -> None:
+    model, detector = packaged
+    seen = predict_activations(model, DRAWN)
+    assert replace(detector, threshold=torch.tensor(1e9)).score(seen).doubted.all()
+    assert not replace(detector, threshold=torch.tensor(-1e9)).score(seen).doubted.any()
