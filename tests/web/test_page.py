@@ -50,7 +50,7 @@ def test_undo_clear_and_pen_width(page: Page) -> None:
     assert ink(page, "#paper") == one
     page.keyboard.press("Control+z")
     assert ink(page, "#paper") == 0
-    expect(page.locator("#verdict")).to_have_text(re.compile("^– Draw"))
+    expect(page.locator("#verdict")).to_have_text(re.compile("^– Write"))
     draw_strokes(page, WAYS[2][0])
     expect_digit(page, 2)
     clear.click()
@@ -75,7 +75,7 @@ def test_an_answer_about_a_sheet_that_was_cleared_is_not_shown(page: Page) -> No
     draw_strokes(page, WAYS[2][0])
     held[0].continue_()
     wait_for(2)
-    expect(page.locator("#verdict")).to_have_text(re.compile("^– Draw"))
+    expect(page.locator("#verdict")).to_have_text(re.compile("^– Write"))
     held[1].continue_()
     expect_digit(page, 2)
 
@@ -86,7 +86,7 @@ def test_clearing_the_paper_waits_for_no_answer(page: Page) -> None:
     page.route("**/read", lambda route: None)
     draw_strokes(page, WAYS[2][0])
     page.keyboard.press("Escape")
-    expect(page.locator("#verdict")).to_have_text(re.compile("^– Draw"))
+    expect(page.locator("#verdict")).to_have_text(re.compile("^– Write"))
 
 
 def test_a_digit_can_be_drawn_with_the_keyboard_alone(page: Page) -> None:
@@ -108,7 +108,7 @@ def test_a_digit_can_be_drawn_with_the_keyboard_alone(page: Page) -> None:
 
 
 def test_while_there_is_nothing_to_read_the_invitation_stays(page: Page) -> None:
-    page.route("**/read", lambda route: route.fulfill(json=answered(None, 0, "nothing but background")))
+    page.route("**/read", lambda route: route.fulfill(json=answered("", 0, "nothing but background")))
     invitation = page.locator("#verdict").inner_text()
     with page.expect_response("**/read"):
         draw_strokes(page, [[(0.5, 0.5), (0.5, 0.51)]])
@@ -129,10 +129,14 @@ def test_a_picture_with_nothing_on_it_has_no_digit(page: Page, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (answered(7, 0.998), "7 More than 99% sure."),
-        (answered(7, 0.973), "7 97% sure."),
-        (answered(7, 0.6), "7 60% sure. It could also be a 0."),
-        (answered(7, 0.95, "several separate digits"), "7 Careful: this looks like several separate digits."),
+        (answered("7", 0.998), "7 More than 99% sure."),
+        (answered("7", 0.973), "7 97% sure."),
+        (answered("8", 0.6), "8 60% sure. The 8 could also be a 0."),
+        (answered("71\n2", 0.973), "71, 2 97% sure."),
+        (answered("7", 0.95, "several separate digits"), "7 Careful: this looks like several separate digits."),
+        (answered("7", 0.95, "too many marks"), "7 Careful: too many marks."),
+        (answered("?", 0.95, "probably not a digit"), "? Probably not a digit; it would be read as a 7."),
+        (answered("1?", 0.95, "some of it may be no digits"), "1? Where there is a ?, there is probably no digit."),
     ],
 )
 def test_how_sure_the_network_is(page: Page, answer: dict[str, object], said: str) -> None:
