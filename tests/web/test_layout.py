@@ -104,6 +104,21 @@ def test_paper_answer_and_probabilities_are_visible_without_scrolling(
             assert box["x"] + box["width"] <= width and box["y"] + box["height"] <= height, part
 
 
+@pytest.mark.parametrize(("width", "height"), [(320, 568), (844, 390), (1280, 800)])
+@pytest.mark.parametrize("text", ["8", "0123456789", "12 34\n5?\n678"])
+def test_all_of_a_number_fits_its_place(chromium: Browser, address: str, width: int, height: int, text: str) -> None:
+    with phone(chromium, address, width, height) as page:
+        page.route("**/read", lambda route: route.fulfill(json=answered(text, 0.95)))
+        draw_strokes(page, WAYS[3][0])
+        expect_number(page, text)
+        place = page.locator("#headline").bounding_box()
+        assert place is not None
+        for label in page.locator("#number label").all():
+            box = label.bounding_box()
+            assert box is not None and box["x"] >= place["x"] and box["x"] + box["width"] <= place["x"] + place["width"]
+            assert box["y"] >= place["y"] and box["y"] + box["height"] <= place["y"] + place["height"]
+
+
 COLOURS = """() => {
     const behind = (element) => {
         const colour = getComputedStyle(element).backgroundColor;
@@ -115,8 +130,10 @@ COLOURS = """() => {
     return {
         text: written.map((element) => [element.innerText, getComputedStyle(element).color, behind(element)]),
         shape: [["bar", behind(bar), behind(bar.parentElement)]],
-        label: [...document.querySelectorAll("#boxes div")].map((box) => getComputedStyle(box, "::before")).map((style) =>
-            [style.content, style.color, style.backgroundColor]),
+        label: [...document.querySelectorAll("#boxes div")].map((box) => {
+            const { content, color, backgroundColor } = getComputedStyle(box, "::before");
+            return [content, color, backgroundColor];
+        }),
     };
 }"""
 
