@@ -272,9 +272,7 @@ paper.addEventListener("keydown", (event) => {
     return;
   } else if (keyboard.stroke) {
     liftPen();
-  } else {
-    begin((keyboard.stroke = { points: [{ x: keyboard.x, y: keyboard.y }], width: Number(pen.value) }));
-  }
+  } else begin((keyboard.stroke = { points: [{ x: keyboard.x, y: keyboard.y }], width: Number(pen.value) }));
   showCursor();
   event.preventDefault();
 });
