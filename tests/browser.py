@@ -55,16 +55,17 @@ def browser() -> Iterator[Browser]:
         started.close()
 
 
-def draw_strokes(page: Page, strokes: Sequence[Stroke], *, margin: float = 0.2) -> None:
-    """Draw strokes, points in a unit square, on the page's paper with the mouse."""
+def draw_strokes(page: Page, strokes: Sequence[Stroke], *, at: float = 0.5, margin: float = 0.2) -> None:
+    """Draw strokes, points in a unit square, on the page's paper with the mouse; `at` is their middle, 0 … 1."""
     paper = page.locator("#paper")
     paper.scroll_into_view_if_needed()
     box = paper.bounding_box()
     assert box is not None
-    side = box["width"] * (1 - 2 * margin)
+    side = box["height"] * (1 - 2 * margin)
 
     def place(x: float, y: float) -> tuple[float, float]:
-        return box["x"] + box["width"] * (margin + 0.1) + 0.75 * x * side, box["y"] + box["height"] * margin + y * side
+        left, top = box["x"] + at * box["width"], box["y"] + margin * box["height"]
+        return left + 0.75 * (x - 0.5) * side, top + y * side
 
     for stroke in strokes:
         page.mouse.move(*place(*stroke[0]))
@@ -75,21 +76,55 @@ def draw_strokes(page: Page, strokes: Sequence[Stroke], *, margin: float = 0.2) 
 
 
 def expect_digit(page: Page, digit: int) -> None:
-    """The page says `digit`, its bar is the longest, and the network's input is there."""
-    expect(page.locator("#verdict")).to_have_text(re.compile(f"^{digit}"), timeout=10_000)
+    """The page says `digit` alone, its bar is the longest, and the network's input is there."""
+    expect_number(page, str(digit))
+    expect_chosen(page, digit)
+
+
+def expect_number(page: Page, text: str) -> None:
+    """The page says `text`, one radio button and one box for each digit."""
+    expect(page.locator("#number")).to_have_text(text, timeout=10_000, use_inner_text=False)
+    expect(page.get_by_role("radio")).to_have_count(sum(not sign.isspace() for sign in text))
+    expect(page.locator("#boxes div")).to_have_count(sum(not sign.isspace() for sign in text))
+
+
+def expect_chosen(page: Page, digit: int) -> None:
+    """The details are those of a `digit`."""
+    expect(page.locator("#number :has(:checked)")).to_have_text(str(digit))
+    expect(page.locator("#boxes .chosen")).to_have_attribute("data-digit", str(digit))
     expect(page.locator("#bars li").nth(digit)).to_have_class(re.compile("best"))
     expect(page.locator("#frame")).to_have_attribute("aria-label", re.compile(f"The {digit}"))
 
 
-def answered(digit: int | None, confidence: float, warning: str | None = None) -> dict[str, object]:
-    """What the server answers; the other probabilities are equal."""
-    shares = [confidence if other == digit else (1 - confidence) / 9 for other in range(10)]
+def answered(text: str, confidence: float, warning: str | None = None) -> dict[str, object]:
+    """What the server answers to a number written across the paper, as sure of each digit as of all.
+
+    The other probabilities of a digit are equal; a ? in `text` is a doubted 7.
+    """
+    rows = text.split("\n")
     return {
-        "digit": digit,
-        "confidence": None if digit is None else confidence,
-        "probabilities": [] if digit is None else shares,
+        "text": text if re.search(r"\d", text) else None,
+        "confidence": confidence if text else None,
+        "digits": [
+            _answered_digit(sign, confidence, (column + 0.5) / len(row), (i + 0.5) / len(rows))
+            for i, row in enumerate(rows)
+            for column, sign in enumerate(row)
+            if sign != " "
+        ],
         "warning": warning,
-        "frame": [[0] * 28] * 28,
-        "responses": [[[0] * 9] * 9] * 25,
         "seconds": 0.01,
+    }
+
+
+def _answered_digit(sign: str, confidence: float, x: float, y: float) -> dict[str, object]:
+    digit = 7 if sign == "?" else int(sign)
+    left, top = round(640 * x), round(320 * y)
+    return {
+        "digit": None if sign == "?" else digit,
+        "confidence": confidence,
+        "probabilities": [confidence if other == digit else (1 - confidence) / 9 for other in range(10)],
+        "box": [left - 20, top - 40, left + 20, top + 40],
+        "doubted": sign == "?",
+        "frame": [[25 * digit] * 28] * 28,
+        "responses": [[[0] * 9] * 9] * 25,
     }

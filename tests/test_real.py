@@ -86,7 +86,7 @@ def test_a_checkpoint_gives_one_answer(network: Path, tmp_path: Path, compute: C
         agree(table(json.loads(done.stdout)["predictions"]), expected[:1000])
 
     reader = Reader(network, device="cpu")
-    drawn = [reader.read((folder / f"{i:04d}.png").read_bytes()).probabilities for i in range(1000)]
+    drawn = [reader.read((folder / f"{i:04d}.png").read_bytes()).digits[0].probabilities for i in range(1000)]
     agree(torch.tensor(drawn, dtype=torch.float64), expected[:1000])
 
 

@@ -12,23 +12,23 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from mnistcnn.data.synthetic import WAYS
-from tests.browser import answered, draw_strokes, expect_digit
+from tests.browser import answered, draw_strokes, expect_digit, expect_number
 
 LONG = "a picture about which there is a great deal to be said, " * 4
 ANSWERS = [
-    (200, answered(7, 0.98)),
-    (200, answered(1, 0.5, LONG)),
+    (200, answered("7", 0.98)),
+    (200, answered("1", 0.5, LONG)),
     (422, {"error": "No."}),
     (422, {"error": LONG}),
-    (200, answered(8, 0.4)),
-    (200, answered(0, 1, "several separate digits")),
+    (200, answered("12 345?\n8", 0.4)),
+    (200, answered("0", 1, "several separate digits")),
     (422, {"error": LONG.replace(" ", "")}),
-    (200, answered(4, 0.95)),
+    (200, answered("\n".join(["31415 92653"] * 9), 0.95)),
 ]
 
 
 class Finger:
-    """A finger on the paper of a page; places in the paper's own units, 0 … 280."""
+    """A finger on the paper of a page; places in the paper's own units, 640×320."""
 
     def __init__(self, page: Page) -> None:
         self._page, self._session = page, page.context.new_cdp_session(page)
@@ -38,7 +38,7 @@ class Finger:
 
     def touch(self, kind: str, *places: tuple[float, float]) -> None:
         """Send one touch event; its places are those on the paper as it lay at the beginning."""
-        scale = self.box["width"] / 280
+        scale = self.box["width"] / 640
         points = [{"x": self.box["x"] + scale * x, "y": self.box["y"] + scale * y} for x, y in places]
         self._session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
 
@@ -63,18 +63,18 @@ def test_no_answer_moves_the_paper_under_the_finger(chromium: Browser, address: 
             route.fulfill(status=status, json=content)
 
         page.route("**/read", answer)
-        finger, verdict = Finger(page), page.locator("#verdict")
+        finger, answer_shown = Finger(page), page.locator(".answer")
         for number in range(len(ANSWERS)):
-            before = verdict.inner_text()
+            before = answer_shown.inner_text()
             finger.touch("touchMove" if number else "touchStart", (60 + 20 * number, 50 + 25 * number))
-            expect(verdict).not_to_have_text(before)
-            assert page.locator("#paper").bounding_box() == finger.box, verdict.inner_text()
+            expect(answer_shown).not_to_have_text(before, use_inner_text=True)
+            assert page.locator("#paper").bounding_box() == finger.box, answer_shown.inner_text()
         finger.touch("touchEnd")
         # The ink is the straight stroke that the finger made: all of it there, and none beside it.
         inked = page.locator("#paper").evaluate(
             """paper => {
-                const pixels = paper.getContext("2d").getImageData(0, 0, 280, 280).data, inked = [];
-                for (let i = 0; i < 280 * 280; i++) if (pixels[4 * i] < 99) inked.push([i % 280, Math.floor(i / 280)]);
+                const pixels = paper.getContext("2d").getImageData(0, 0, 640, 320).data, inked = [];
+                for (let i = 0; i < 640 * 320; i++) if (pixels[4 * i] < 99) inked.push([i % 640, Math.floor(i / 640)]);
                 return inked;
             }"""
         )
@@ -82,8 +82,8 @@ def test_no_answer_moves_the_paper_under_the_finger(chromium: Browser, address: 
         length = math.dist((x0, y0), (x1, y1))
         beside = [abs((x1 - x0) * (y - y0) - (y1 - y0) * (x - x0)) / length for x, y in inked]
         along = [((x1 - x0) * (x - x0) + (y1 - y0) * (y - y0)) / length for x, y in inked]
-        assert max(beside) < 9 + 2
-        assert min(along) == pytest.approx(-9, abs=3) and max(along) == pytest.approx(length + 9, abs=3)
+        assert max(beside) < 7 + 2
+        assert min(along) == pytest.approx(-7, abs=3) and max(along) == pytest.approx(length + 7, abs=3)
 
 
 @pytest.mark.parametrize(("width", "height"), [(320, 568), (390, 664), (390, 844), (844, 390), (1280, 800)])
@@ -92,16 +92,31 @@ def test_paper_answer_and_probabilities_are_visible_without_scrolling(
 ) -> None:
     with phone(chromium, address, width, height) as page:
         finger = Finger(page)
-        finger.touch("touchStart", (140, 50))
-        for y in range(60, 240, 10):
-            finger.touch("touchMove", (140, y))
+        finger.touch("touchStart", (300, 50))
+        for y in range(60, 270, 10):
+            finger.touch("touchMove", (300, y))
         expect_digit(page, 1)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert page.evaluate("scrollY") == 0
-        for part in ("#paper", "#verdict", "#bars", "#clear"):
+        for part in ("#paper", "#headline", "#verdict", "#bars", "#clear"):
             box = page.locator(part).bounding_box()
             assert box is not None and box["x"] >= 0 and box["y"] >= 0, part
             assert box["x"] + box["width"] <= width and box["y"] + box["height"] <= height, part
+
+
+@pytest.mark.parametrize(("width", "height"), [(320, 568), (844, 390), (1280, 800)])
+@pytest.mark.parametrize("text", ["8", "0123456789", "12 34\n5?\n678"])
+def test_all_of_a_number_fits_its_place(chromium: Browser, address: str, width: int, height: int, text: str) -> None:
+    with phone(chromium, address, width, height) as page:
+        page.route("**/read", lambda route: route.fulfill(json=answered(text, 0.95)))
+        draw_strokes(page, WAYS[3][0])
+        expect_number(page, text)
+        place = page.locator("#headline").bounding_box()
+        assert place is not None
+        for label in page.locator("#number label").all():
+            box = label.bounding_box()
+            assert box is not None and box["x"] >= place["x"] and box["x"] + box["width"] <= place["x"] + place["width"]
+            assert box["y"] >= place["y"] and box["y"] + box["height"] <= place["y"] + place["height"]
 
 
 COLOURS = """() => {
@@ -115,6 +130,10 @@ COLOURS = """() => {
     return {
         text: written.map((element) => [element.innerText, getComputedStyle(element).color, behind(element)]),
         shape: [["bar", behind(bar), behind(bar.parentElement)]],
+        label: [...document.querySelectorAll("#boxes div")].map((box) => {
+            const { content, color, backgroundColor } = getComputedStyle(box, "::before");
+            return [content, color, backgroundColor];
+        }),
     };
 }"""
 
@@ -135,11 +154,11 @@ def contrast(first: str, second: str) -> float:
 @pytest.mark.parametrize("confidence", [0.5, 0.99])
 def test_what_is_written_stands_out(page: Page, scheme: Literal["light", "dark"], confidence: float) -> None:
     page.emulate_media(color_scheme=scheme)
-    page.route("**/read", lambda route: route.fulfill(json=answered(3, confidence)))
+    page.route("**/read", lambda route: route.fulfill(json=answered("23?", confidence)))
     draw_strokes(page, WAYS[3][0])
-    expect_digit(page, 3)
+    expect_number(page, "23?")
     found = page.evaluate(COLOURS)
-    assert len(found["text"]) > 25
-    for kind, least in (("text", 4.5), ("shape", 3.0)):
+    assert len(found["text"]) > 25 and len(found["label"]) == 3
+    for kind, least in (("text", 4.5), ("label", 4.5), ("shape", 3.0)):
         for name, colour, behind in found[kind]:
             assert contrast(colour, behind) >= least, f"{name}: {colour} on {behind}"

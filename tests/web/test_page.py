@@ -7,10 +7,11 @@ import re
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Page, Route, expect
 
 from mnistcnn.data.synthetic import WAYS
-from tests.browser import answered, draw_strokes, expect_digit
+from tests.browser import answered, draw_strokes, expect_chosen, expect_digit, expect_number
 
 PICTURES = sorted((Path(__file__).parents[1] / "pictures").iterdir())
 
@@ -50,7 +51,7 @@ def test_undo_clear_and_pen_width(page: Page) -> None:
     assert ink(page, "#paper") == one
     page.keyboard.press("Control+z")
     assert ink(page, "#paper") == 0
-    expect(page.locator("#verdict")).to_have_text(re.compile("^– Draw"))
+    expect(page.locator("#verdict")).to_have_text(re.compile("^– Write"))
     draw_strokes(page, WAYS[2][0])
     expect_digit(page, 2)
     clear.click()
@@ -75,7 +76,7 @@ def test_an_answer_about_a_sheet_that_was_cleared_is_not_shown(page: Page) -> No
     draw_strokes(page, WAYS[2][0])
     held[0].continue_()
     wait_for(2)
-    expect(page.locator("#verdict")).to_have_text(re.compile("^– Draw"))
+    expect(page.locator("#verdict")).to_have_text(re.compile("^– Write"))
     held[1].continue_()
     expect_digit(page, 2)
 
@@ -86,7 +87,7 @@ def test_clearing_the_paper_waits_for_no_answer(page: Page) -> None:
     page.route("**/read", lambda route: None)
     draw_strokes(page, WAYS[2][0])
     page.keyboard.press("Escape")
-    expect(page.locator("#verdict")).to_have_text(re.compile("^– Draw"))
+    expect(page.locator("#verdict")).to_have_text(re.compile("^– Write"))
 
 
 def test_a_digit_can_be_drawn_with_the_keyboard_alone(page: Page) -> None:
@@ -108,7 +109,7 @@ def test_a_digit_can_be_drawn_with_the_keyboard_alone(page: Page) -> None:
 
 
 def test_while_there_is_nothing_to_read_the_invitation_stays(page: Page) -> None:
-    page.route("**/read", lambda route: route.fulfill(json=answered(None, 0, "nothing but background")))
+    page.route("**/read", lambda route: route.fulfill(json=answered("", 0, "nothing but background")))
     invitation = page.locator("#verdict").inner_text()
     with page.expect_response("**/read"):
         draw_strokes(page, [[(0.5, 0.5), (0.5, 0.51)]])
@@ -129,16 +130,133 @@ def test_a_picture_with_nothing_on_it_has_no_digit(page: Page, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (answered(7, 0.998), "7 More than 99% sure."),
-        (answered(7, 0.973), "7 97% sure."),
-        (answered(7, 0.6), "7 60% sure. It could also be a 0."),
-        (answered(7, 0.95, "several separate digits"), "7 Careful: this looks like several separate digits."),
+        (answered("7", 0.998), "7 More than 99% sure."),
+        (answered("7", 0.973), "7 97% sure."),
+        (answered("8", 0.6), "8 60% sure. The 8 could also be a 0."),
+        (answered("71\n2", 0.973), "71, 2 97% sure."),
+        (answered("7", 0.95, "several separate digits"), "7 Careful: this looks like several separate digits."),
+        (answered("7", 0.95, "too many marks"), "7 Careful: too many marks."),
+        (answered("?", 0.95, "probably not a digit"), "? Probably not a digit; it would be read as a 7."),
+        (answered("1?", 0.95, "some of it may be no digits"), "1? Where there is a ?, there is probably no digit."),
     ],
 )
 def test_how_sure_the_network_is(page: Page, answer: dict[str, object], said: str) -> None:
     page.route("**/read", lambda route: route.fulfill(json=answer))
     draw_strokes(page, WAYS[7][0])
     expect(page.locator("#verdict")).to_have_text(said)
+
+
+def test_a_number_is_read_as_it_is_written(page: Page) -> None:
+    draw_strokes(page, WAYS[9][0], at=0.3)
+    expect_digit(page, 9)
+    draw_strokes(page, WAYS[0][0], at=0.6)
+    expect_number(page, "90")
+    expect_chosen(page, 0)  # the one written last
+    point(page, 0.3, 0.5)
+    expect_chosen(page, 9)
+
+
+@pytest.fixture
+def number(page: Page) -> Page:
+    """A stroke on the 2 of a paper that is read as 12 and 3?, whatever is drawn."""
+    page.route("**/read", lambda route: route.fulfill(json=answered("12\n3?", 0.95)))
+    draw_strokes(page, [[(0.5, 0.0), (0.5, 0.25)]], at=0.75)
+    expect_number(page, "12\n3?")
+    expect_chosen(page, 2)
+    return page
+
+
+def point(page: Page, x: float, y: float) -> None:
+    """Move the mouse to a place on the paper, 0 … 1."""
+    box = page.locator("#paper").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
+
+
+def test_a_digit_is_chosen_by_pointing_at_it_on_the_paper(number: Page) -> None:
+    point(number, 0.25, 0.25)
+    expect_chosen(number, 1)
+    point(number, 0.5, 0.5)  # between them
+    expect_chosen(number, 1)
+    point(number, 0.75, 0.75)
+    expect(number.locator("#boxes .chosen")).to_have_class(re.compile("doubted"))
+    expect(number.locator("#bars .best .digit")).to_have_text("7")
+    draw_strokes(number, [[(0.5, 0.6), (0.5, 0.9)]], at=0.25)
+    expect_chosen(number, 3)  # what was written later counts more
+
+
+def test_a_tap_on_a_digit_chooses_it_and_leaves_no_ink(number: Page) -> None:
+    before = ink(number, "#paper")
+    draw_strokes(number, [[(0.5, 0.1), (0.51, 0.1)]], at=0.25)
+    expect_chosen(number, 1)
+    assert ink(number, "#paper") == before
+    draw_strokes(number, [[(0.5, 0.5), (0.51, 0.5)]], at=0.5)  # no digit is there
+    dotted = ink(number, "#paper")
+    assert dotted > before
+    draw_strokes(number, [[(0.5, 0.1), (0.5, 0.4)]], at=0.25)  # more than a tap: the bar of a 7, perhaps
+    assert ink(number, "#paper") > dotted
+
+
+def test_a_digit_is_chosen_in_the_number_by_mouse_and_keyboard(number: Page) -> None:
+    number.locator("#number label").nth(2).click()
+    expect_chosen(number, 3)
+    expect(number.get_by_role("radio", name="3, 95% sure")).to_be_focused()
+    number.keyboard.press("ArrowLeft")
+    expect_chosen(number, 2)
+    number.keyboard.press("ArrowUp")
+    expect_chosen(number, 1)
+    number.keyboard.press("ArrowLeft")  # round to the last
+    expect(number.get_by_role("radio", name="Probably not a digit")).to_be_checked()
+    number.keyboard.press("Tab")
+    expect(number.locator("#paper")).to_be_focused()
+    number.keyboard.press("Shift+Tab")
+    expect(number.get_by_role("radio", name="Probably not a digit")).to_be_focused()
+
+
+def test_the_keyboard_keeps_its_place_when_the_number_changes(number: Page) -> None:
+    number.locator("#number label").first.click()
+    number.unroute("**/read")
+    number.route("**/read", lambda route: route.fulfill(json=answered("5", 0.95)))
+    number.evaluate("changed()")
+    expect_digit(number, 5)
+    expect(number.get_by_role("radio", name="5, 95% sure")).to_be_focused()
+    number.keyboard.press("Escape")
+    expect(number.locator("#paper")).to_be_focused()
+
+
+def test_only_what_is_new_is_spoken(number: Page) -> None:
+    number.evaluate(
+        """() => {
+            window.spoken = [];
+            new MutationObserver((changes) => spoken.push(...changes.map(({ target }) => target.textContent)))
+                .observe(document.querySelector("[role=status]"), { childList: true, subtree: true });
+        }"""
+    )
+    with number.expect_response("**/read"):
+        number.evaluate("changed()")
+    point(number, 0.25, 0.25)
+    expect_chosen(number, 1)
+    assert number.evaluate("spoken") == []
+    number.keyboard.press("Escape")
+    number.wait_for_function("spoken.length === 2")
+
+
+def test_boxes_lie_where_the_digits_of_a_picture_are(page: Page, tmp_path: Path) -> None:
+    page.route("**/read", lambda route: route.fulfill(json=answered("1\n2", 0.95)))
+    Image.new("L", (640, 1280)).save(tmp_path / "tall.png")
+    page.locator("#file").set_input_files(tmp_path / "tall.png")
+    expect_number(page, "1\n2")
+    expect_chosen(page, 2)
+    paper, box = page.locator("#paper").bounding_box(), page.locator("#boxes div").first.bounding_box()
+    assert paper is not None and box is not None
+    scale = paper["height"] / 1280  # the picture is as high as the paper, and in its middle; its box round (320, 80)
+    assert box["x"] + box["width"] / 2 == pytest.approx(paper["x"] + paper["width"] / 2, abs=1)
+    assert box["y"] + box["height"] / 2 == pytest.approx(paper["y"] + 80 * scale, abs=1)
+    assert box["height"] == pytest.approx(80 * scale + 10 * paper["height"] / 320, abs=1)
+    (tmp_path / "unshown.tif").write_bytes(b"a format that the browser can't show")
+    page.locator("#file").set_input_files(tmp_path / "unshown.tif")
+    expect_number(page, "1\n2")
+    expect(page.locator("#boxes")).to_be_hidden()
 
 
 @pytest.mark.parametrize("path", PICTURES, ids=lambda path: path.name)

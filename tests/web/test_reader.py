@@ -26,12 +26,14 @@ def reader() -> Reader:
 def test_a_picture_is_read_exactly_as_predict_reads_it(reader: Reader, path: Path) -> None:
     drawing = reader.read(path.read_bytes())
     (expected,) = predict([path], PACKAGED, device="cpu", top_k=10)
-    assert drawing.digit == expected.digit and drawing.warning == expected.warning
-    for candidate in expected.top:
-        assert drawing.probabilities[candidate.digit] == pytest.approx(candidate.confidence, abs=1e-6)
-    assert drawing.frame == preprocess_file(path).frame.tolist()
-    assert len(drawing.responses) == 25 and {len(row) for tile in drawing.responses for row in tile} == {9}
-    assert max(value for tile in drawing.responses for row in tile for value in row) == 255
+    assert (drawing.text, drawing.warning) == (expected.text, expected.warning)
+    (digit,), (same,) = drawing.digits, expected.digits
+    assert (digit.digit, digit.box, digit.doubted) == (same.digit, same.box, same.doubted)
+    for candidate in same.top:
+        assert digit.probabilities[candidate.digit] == pytest.approx(candidate.confidence, abs=1e-6)
+    assert digit.frame == preprocess_file(path).frame.tolist()
+    assert len(digit.responses) == 25 and {len(row) for tile in digit.responses for row in tile} == {9}
+    assert max(value for tile in digit.responses for row in tile for value in row) == 255
 
 
 def blank() -> bytes:
@@ -48,7 +50,7 @@ def noise() -> bytes:
 def test_where_there_is_nothing_there_is_no_digit(reader: Reader, content: bytes) -> None:
     drawing = reader.read(content)
     assert drawing.warning == NOTHING
-    assert (drawing.digit, drawing.confidence, drawing.probabilities) == (None, None, [])
+    assert (drawing.text, drawing.confidence, drawing.digits) == (None, None, [])
 
 
 def test_a_broken_file_is_refused(reader: Reader) -> None:

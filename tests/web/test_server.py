@@ -61,13 +61,15 @@ def test_the_page_comes_whole_and_needs_nothing_from_elsewhere(port: int) -> Non
 def test_a_picture_is_answered_with_all_that_the_page_shows(port: int) -> None:
     status, drawing = ask(port, "POST", "/read", DIGIT, Content_Type="image/png")
     assert status == 200
-    assert set(drawing) == {"digit", "confidence", "probabilities", "warning", "frame", "responses", "seconds"}
-    assert sum(drawing["probabilities"]) == pytest.approx(1)
+    assert set(drawing) == {"text", "confidence", "digits", "warning", "seconds"}
+    (digit,) = drawing["digits"]
+    assert set(digit) == {"digit", "confidence", "probabilities", "box", "doubted", "frame", "responses"}
+    assert sum(digit["probabilities"]) == pytest.approx(1) and len(digit["box"]) == 4
 
 
 def test_where_there_is_nothing_the_answer_has_no_digit(port: int) -> None:
     status, drawing = ask(port, "POST", "/read", b"P5 28 28 255\n" + bytes([255]) * 784, Content_Type="image/x")
-    assert (status, drawing["digit"], drawing["confidence"], drawing["probabilities"]) == (200, None, None, [])
+    assert (status, drawing["text"], drawing["confidence"], drawing["digits"]) == (200, None, None, [])
 
 
 @pytest.mark.parametrize(
@@ -169,7 +171,7 @@ def test_a_hundred_hostile_bodies_leave_the_served_page_standing() -> None:
             )
         started = time.perf_counter()
         status, drawing = ask(port, "POST", "/read", DIGIT, Content_Type="image/png")
-        assert (status, drawing["digit"]) == (200, 3) and time.perf_counter() - started < 10
+        assert (status, drawing["text"]) == (200, "3") and time.perf_counter() - started < 10
 
 
 def test_connections_refused_for_their_number_are_not_reported_one_by_one() -> None:

@@ -1,27 +1,28 @@
 "use strict";
 
-// The drawing: a picture below, perhaps, and strokes on it, each a list of points on a paper of 280×280.
-const SIDE = 280, STEP = 4, FAR = 16;
+// The drawing: a picture below, perhaps, and strokes on it, each a list of points on a paper of 640×320.
+const WIDTH = 640, HEIGHT = 320, STEP = 4, FAR = 16, TAP = 10, AIR = 5, SURE = 0.9;
 const find = (id) => document.getElementById(id);
-const paper = find("paper"), ink = paper.getContext("2d", { willReadFrequently: true }), cursor = find("cursor"), pen = find("pen");
+const [paper, boxes, cursor, pen, number] = ["paper", "boxes", "cursor", "pen", "number"].map(find);
+const ink = paper.getContext("2d", { willReadFrequently: true });
 let strokes = [], picture = null, drawn = null;
-let keyboard = { x: SIDE / 2, y: SIDE / 2, stroke: null };
+const keyboard = { x: WIDTH / 8, y: HEIGHT / 2, stroke: null };
 
-const bars = Array.from({ length: 10 }, (_, digit) => {
-  const row = document.createElement("li");
-  row.innerHTML = '<span class="digit"></span><span class="track" aria-hidden="true"><span class="bar"></span></span><span class="share"></span>';
-  row.querySelector(".digit").textContent = digit;
-  find("bars").append(row);
-  return row;
-});
+const BAR = '<span class="track" aria-hidden="true"><span class="bar"></span></span><span class="share"></span>';
+find("bars").innerHTML = Array.from("0123456789", (digit) => `<li><span class="digit">${digit}</span>${BAR}</li>`).join("");
+
+// Where a picture lies on the paper.
+function fit({ width, height }) {
+  const scale = Math.min(WIDTH / width, HEIGHT / height);
+  return { scale, left: (WIDTH - width * scale) / 2, top: (HEIGHT - height * scale) / 2 };
+}
 
 function redraw() {
   ink.fillStyle = "#fff";
-  ink.fillRect(0, 0, SIDE, SIDE);
-  if (picture) {
-    const scale = Math.min(SIDE / picture.image.width, SIDE / picture.image.height);
-    const width = picture.image.width * scale, height = picture.image.height * scale;
-    ink.drawImage(picture.image, (SIDE - width) / 2, (SIDE - height) / 2, width, height);
+  ink.fillRect(0, 0, WIDTH, HEIGHT);
+  if (picture?.image) {
+    const { image } = picture, { scale, left, top } = fit(image);
+    ink.drawImage(image, left, top, image.width * scale, image.height * scale);
   }
   ink.lineCap = ink.lineJoin = "round";
   ink.strokeStyle = "#000";
@@ -34,8 +35,7 @@ function redraw() {
       const a = points[i], b = points[i + 1];
       ink.quadraticCurveTo(a.x, a.y, (a.x + b.x) / 2, (a.y + b.y) / 2);
     }
-    const last = points[points.length - 1];
-    ink.lineTo(last.x, last.y);
+    ink.lineTo(points.at(-1).x, points.at(-1).y);
     ink.stroke();
   }
   paper.classList.toggle("picture", picture !== null);
@@ -44,8 +44,9 @@ function redraw() {
 
 function changed() {
   redraw();
-  if (strokes.length || picture) ask();
-  else forget();
+  if (strokes.length || picture) return ask();
+  sheets++;
+  display("–", INVITATION);
 }
 
 // Asking: one question at a time, the next one about the drawing as it is then.
@@ -63,59 +64,128 @@ async function ask() {
   asking = false;
 }
 
+// The picture that is sent: the very file, or the paper once it is drawn on. Boxes come back in its pixels.
 async function read() {
+  const sent = strokes.length ? null : picture;
   try {
-    const body = strokes.length ? await new Promise((done) => paper.toBlob(done, "image/png")) : picture.file;
+    const body = sent ? sent.file : await new Promise((done) => paper.toBlob(done, "image/png"));
     const type = body.type.startsWith("image/") ? body.type : "image/unknown";
-    return await (await fetch("read", { method: "POST", body, headers: { "Content-Type": type } })).json();
+    const answer = await (await fetch("read", { method: "POST", body, headers: { "Content-Type": type } })).json();
+    const { scale, left, top } = sent?.image ? fit(sent.image) : { scale: 1, left: 0, top: 0 };
+    for (const digit of answer.digits ?? []) {
+      digit.box = digit.box.map((edge, i) => edge * scale + (i % 2 ? top : left) + (i < 2 ? -AIR : AIR));
+    }
+    boxes.hidden = sent !== null && !sent.image;
+    return answer;
   } catch {
     return { error: "The server is not answering. Is “mnistcnn draw” still running?" };
   }
 }
 
-// Showing: what was read, as large as can be, a remark on it, and what the network saw.
-const INVITATION = "Draw with a finger, pen or mouse, or open a picture.";
-let begun = false; // whether a digit has been read on this paper
+// Showing: the number, as large as can be, and a remark on it.
+const INVITATION = "Write with a finger, pen or mouse, or open a picture.";
+let digits = []; // as they were read; their boxes in units of the paper
+let gaze = null; // the place that was pointed at; null: that of the last stroke
+let chosen; // the digit there
 
 function show(answer) {
   if (answer.error) return display("–", answer.error);
-  if (answer.digit === null) return display("–", begun || picture ? "No digit found here." : INVITATION);
-  begun = true;
-  display(String(answer.digit), judge(answer), answer);
+  if (!answer.digits.length) return display("–", strokes.length > 1 || picture ? "No digit found here." : INVITATION);
+  display(answer.text ?? answer.digits.map(() => "?").join(""), judge(answer), answer);
 }
 
-function forget() {
-  begun = false;
-  sheets++;
-  display("–", INVITATION);
-}
-
-function judge({ digit, confidence, probabilities, warning }) {
-  if (warning) return `Careful: this looks like ${warning}.`;
+function judge({ digits, confidence, warning }) {
+  const doubted = digits.find((digit) => digit.doubted);
+  if (doubted && digits.length > 1) return "Where there is a ?, there is probably no digit.";
+  const named = (digit) => `${digit === 8 ? "an" : "a"} ${digit}`;
+  if (doubted) return `Probably not a digit; it would be read as ${named(best(doubted))}.`;
+  if (warning) return `Careful: ${warning.startsWith("several") ? "this looks like " : ""}${warning}.`;
   if (confidence >= 0.99) return "More than 99% sure.";
   const sure = `${Math.round(100 * confidence)}% sure.`;
-  if (confidence >= 0.9) return sure;
-  const second = probabilities.indexOf(Math.max(...probabilities.filter((_, i) => i !== digit)));
-  return `${sure} It could also be ${second === 8 ? "an" : "a"} ${second}.`;
+  if (confidence >= SURE) return sure;
+  const weakest = digits.reduce((one, other) => (other.confidence < one.confidence ? other : one));
+  return `${sure} The ${weakest.digit} could also be ${named(best(weakest, weakest.digit))}.`;
 }
 
-function display(reading, remark, { digit, confidence, probabilities, warning, frame, responses } = {}) {
-  write(find("reading"), reading);
+// The most probable digit, one of them left out.
+function best({ probabilities }, except) {
+  return probabilities.indexOf(Math.max(...probabilities.filter((_, i) => i !== except)));
+}
+
+function display(text, remark, { confidence, warning, digits: read = [] } = {}) {
+  digits = read;
+  write(find("reading"), text.replaceAll("\n", ", "));
   write(find("remark"), remark);
-  find("reading").classList.toggle("doubtful", !(confidence >= 0.9) || Boolean(warning));
-  bars.forEach((row, i) => {
-    row.classList.toggle("best", i === digit);
-    row.querySelector(".bar").style.transform = `scaleY(${probabilities?.[i] ?? 0})`;
-    row.querySelector(".share").textContent = probabilities ? Math.round(1000 * probabilities[i]) / 10 : "–";
-  });
-  paint(find("frame"), frame && [frame], `The ${digit} as the network sees it, 28 by 28 pixels`);
-  paint(find("responses"), responses, "How strongly each of the 25 filters responded, place by place");
+  find("headline").classList.toggle("doubtful", !(confidence >= SURE) || Boolean(warning));
+  const held = number.contains(document.activeElement);
+  if (number.textContent !== text) spell(text);
+  look();
+  if (held && !number.contains(document.activeElement)) (number.querySelector(":checked") ?? paper).focus();
 }
 
 // Only what is new, so that a screen reader says nothing twice.
 function write(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
+
+// The number: radio buttons, one a digit, between spaces and new lines.
+function spell(text) {
+  const rows = text.split("\n").map((row) => row.length);
+  number.style.cssText = `--rows: ${rows.length}; --columns: ${Math.max(...rows)}`;
+  number.innerHTML = text.replace(/[\d?]/g, '<label><input type="radio" name="digit" class="unseen">$&</label>');
+}
+
+function frame({ digit, doubted, box: [left, top, right, bottom] }) {
+  const box = document.createElement("div");
+  box.classList.toggle("doubted", doubted);
+  box.dataset.digit = digit ?? "?";
+  box.classList.toggle("high", top < 40);
+  box.style.inset = [top / HEIGHT, 1 - right / WIDTH, 1 - bottom / HEIGHT, left / WIDTH].map((edge) => `${100 * edge}%`).join(" ");
+  return box;
+}
+
+// Choosing a digit: the one that was pointed at, or else the one written last.
+const middle = ({ box: [left, top, right, bottom] }) => ({ x: (left + right) / 2, y: (top + bottom) / 2 });
+const distance = (one, other) => Math.hypot(one.x - other.x, one.y - other.y);
+const nearest = (place, among) => [...among].sort((one, other) => distance(middle(one), place) - distance(middle(other), place))[0];
+
+const around = ({ x, y }, { box: [left, top, right, bottom] }) => left <= x && x <= right && top <= y && y <= bottom;
+const under = (place) => nearest(place, digits.filter((digit) => around(place, digit)));
+
+function choose(digit) {
+  if (!digit || digit === chosen) return;
+  gaze = middle(digit);
+  look();
+}
+
+function look() {
+  const points = strokes.at(-1)?.points, place = gaze ?? points?.[points.length >> 1];
+  chosen = place ? under(place) ?? nearest(place, digits) : digits.at(-1);
+  boxes.replaceChildren(...digits.map(frame));
+  digits.forEach((digit, i) => {
+    const label = number.children[i], input = label.firstChild, { confidence, doubted } = digit;
+    label.className = doubted ? "doubted" : confidence < SURE ? "unsure" : "";
+    input.ariaLabel = doubted ? "Probably not a digit" : `${digit.digit}, ${Math.round(100 * confidence)}% sure`;
+    input.checked = digit === chosen;
+    boxes.children[i].classList.toggle("chosen", digit === chosen);
+    if (digit === chosen) find("headline").scrollTop = label.offsetTop;
+  });
+  explain(chosen ?? {});
+}
+
+// What the network saw of a digit, and how probable it thought each of the ten.
+function explain({ digit, probabilities, frame, responses }) {
+  const likeliest = probabilities && best({ probabilities });
+  [...find("bars").children].forEach((row, i) => {
+    row.classList.toggle("best", i === likeliest);
+    row.querySelector(".bar").style.transform = `scaleY(${probabilities?.[i] ?? 0})`;
+    row.querySelector(".share").textContent = probabilities ? Math.round(1000 * probabilities[i]) / 10 : "–";
+  });
+  paint(find("frame"), frame && [frame], `The ${digit ?? "doubted mark"} as the network sees it, 28 by 28 pixels`);
+  paint(find("responses"), responses, "How strongly each of the 25 filters responded, place by place");
+}
+
+number.addEventListener("change", (event) => choose(digits[[...number.children].indexOf(event.target.parentElement)]));
 
 // Square tiles of grey levels, 0 to 255, in rows of five.
 function paint(canvas, tiles, label) {
@@ -129,10 +199,21 @@ function paint(canvas, tiles, label) {
   });
 }
 
-// Mouse, pen and finger.
+// Mouse, pen and finger. A tap on a digit chooses it; anything more, and anywhere else, draws.
 function place(event) {
-  const box = paper.getBoundingClientRect();
-  return { x: ((event.clientX - box.left) / box.width) * SIDE, y: ((event.clientY - box.top) / box.height) * SIDE };
+  const { left, top, width } = paper.getBoundingClientRect(), scale = WIDTH / width;
+  return { x: scale * (event.clientX - left), y: scale * (event.clientY - top) };
+}
+
+function begin(stroke) {
+  gaze = null;
+  strokes.push(stroke);
+  changed();
+}
+
+function extend(stroke, points) {
+  stroke.points.push(...points);
+  if (strokes.includes(stroke)) changed();
 }
 
 paper.addEventListener("pointerdown", (event) => {
@@ -140,21 +221,27 @@ paper.addEventListener("pointerdown", (event) => {
   liftPen();
   cursor.hidden = true;
   paper.setPointerCapture(event.pointerId);
-  drawn = { id: event.pointerId, stroke: { points: [place(event)], width: Number(pen.value) } };
-  strokes.push(drawn.stroke);
-  changed();
+  const start = place(event);
+  drawn = { id: event.pointerId, tapped: under(start), stroke: { points: [start], width: Number(pen.value) } };
+  if (!drawn.tapped) begin(drawn.stroke);
 });
 
 paper.addEventListener("pointermove", (event) => {
+  if (!drawn && event.pointerType === "mouse") choose(under(place(event)));
   if (drawn?.id !== event.pointerId) return;
-  const events = event.getCoalescedEvents?.() ?? [];
-  drawn.stroke.points.push(...(events.length ? events : [event]).map(place));
-  changed();
+  const events = event.getCoalescedEvents?.() ?? [], { stroke, tapped } = drawn;
+  extend(stroke, (events.length ? events : [event]).map(place));
+  if (tapped && distance(stroke.points[0], stroke.points.at(-1)) > TAP) {
+    drawn.tapped = null;
+    begin(stroke);
+  }
 });
 
 for (const name of ["pointerup", "pointercancel", "lostpointercapture"]) {
   paper.addEventListener(name, (event) => {
-    if (drawn?.id === event.pointerId) drawn = null;
+    if (drawn?.id !== event.pointerId) return;
+    choose(drawn.tapped);
+    drawn = null;
   });
 }
 
@@ -166,9 +253,9 @@ function liftPen() {
 
 function showCursor() {
   cursor.hidden = false;
-  cursor.style.left = `${(100 * keyboard.x) / SIDE}%`;
-  cursor.style.top = `${(100 * keyboard.y) / SIDE}%`;
-  cursor.style.width = cursor.style.height = `${(100 * Number(pen.value)) / SIDE}%`;
+  cursor.style.left = `${(100 * keyboard.x) / WIDTH}%`;
+  cursor.style.top = `${(100 * keyboard.y) / HEIGHT}%`;
+  cursor.style.width = `${(100 * Number(pen.value)) / WIDTH}%`;
   cursor.classList.toggle("down", keyboard.stroke !== null);
 }
 
@@ -178,23 +265,14 @@ paper.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key in ARROWS) {
     const [right, down] = ARROWS[event.key], step = event.shiftKey ? FAR : STEP;
-    keyboard.x = Math.min(SIDE, Math.max(0, keyboard.x + right * step));
-    keyboard.y = Math.min(SIDE, Math.max(0, keyboard.y + down * step));
-    if (keyboard.stroke) {
-      keyboard.stroke.points.push({ x: keyboard.x, y: keyboard.y });
-      changed();
-    }
-  } else if (event.key === " ") {
-    if (keyboard.stroke) {
-      liftPen();
-    } else {
-      keyboard.stroke = { points: [{ x: keyboard.x, y: keyboard.y }], width: Number(pen.value) };
-      strokes.push(keyboard.stroke);
-      changed();
-    }
-  } else {
+    keyboard.x = Math.min(WIDTH, Math.max(0, keyboard.x + right * step));
+    keyboard.y = Math.min(HEIGHT, Math.max(0, keyboard.y + down * step));
+    if (keyboard.stroke) extend(keyboard.stroke, [{ x: keyboard.x, y: keyboard.y }]);
+  } else if (event.key !== " ") {
     return;
-  }
+  } else if (keyboard.stroke) {
+    liftPen();
+  } else begin((keyboard.stroke = { points: [{ x: keyboard.x, y: keyboard.y }], width: Number(pen.value) }));
   showCursor();
   event.preventDefault();
 });
@@ -203,52 +281,33 @@ paper.addEventListener("blur", () => {
   liftPen();
   cursor.hidden = true;
 });
-
 document.addEventListener("keydown", (event) => {
-  if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "z") {
-    event.preventDefault();
-    undo();
-  } else if (event.key === "Escape") {
-    clear();
-  }
+  if (event.key === "Escape") return clear();
+  if (!(event.ctrlKey || event.metaKey) || event.key.toLowerCase() !== "z") return;
+  event.preventDefault();
+  undo();
 });
 
 // Buttons.
-function undo() {
+function restart(kept, below) {
   liftPen();
-  drawn = null;
-  if (strokes.length) strokes.pop();
-  else picture = null;
+  drawn = gaze = null;
+  [strokes, picture] = [kept, below];
   changed();
 }
 
-function clear() {
-  liftPen();
-  drawn = picture = null;
-  strokes = [];
-  changed();
-}
-
+const clear = () => restart([], null);
+const undo = () => restart(strokes.slice(0, -1), strokes.length ? picture : null);
 find("undo").addEventListener("click", undo);
 find("clear").addEventListener("click", clear);
-pen.addEventListener("input", () => {
-  if (!cursor.hidden) showCursor();
-});
+pen.addEventListener("input", () => cursor.hidden || showCursor());
 
 // Pictures: shown as the browser can, read from the very bytes of the file.
 async function take(file) {
   if (!file) return;
   clear();
-  let image;
-  try {
-    image = await createImageBitmap(file);
-  } catch {
-    // A format that this browser can't show may still be one that is read.
-    image = document.createElement("canvas");
-    image.width = image.height = 1;
-  }
-  picture = { file, image };
-  changed();
+  // A format that this browser can't show may still be one that is read.
+  restart([], { file, image: await createImageBitmap(file).catch(() => null) });
 }
 
 for (const id of ["file", "camera"]) {
@@ -258,16 +317,12 @@ for (const id of ["file", "camera"]) {
   });
 }
 document.addEventListener("paste", (event) => take(event.clipboardData?.files[0]));
-document.addEventListener("dragover", (event) => {
-  event.preventDefault();
-  find("sheet").classList.add("over");
-});
-document.addEventListener("dragleave", () => find("sheet").classList.remove("over"));
-document.addEventListener("drop", (event) => {
-  event.preventDefault();
-  find("sheet").classList.remove("over");
-  take(event.dataTransfer?.files[0]);
-});
+for (const name of ["dragover", "dragleave", "drop"]) {
+  document.addEventListener(name, (event) => {
+    event.preventDefault();
+    find("sheet").classList.toggle("over", name === "dragover");
+    if (name === "drop") take(event.dataTransfer?.files[0]);
+  });
+}
 
-redraw();
-forget();
+changed();
