@@ -27,10 +27,12 @@ _FARTHEST = 0.25  # heights between the strokes of one digit
 _LOW, _HIGH = 0.42, 2.2  # heights that digits of one row have, in that of most
 _SIZE_COST = 4.0  # for a factor of two beyond that
 _TAIL, _HEAD = 1.5, 0.7  # heights; of taller digits what is below the head becomes as tall as the head
-_DIGIT_COST = 0.15  # of each digit, so that fewer explain the same ink
+DIGIT_COST = 0.15  # of each digit, so that fewer explain the same ink
 _CUT_COST = 0.25  # of a cut through one stroke
 _SHARED_COST = 0.2  # of ink that two digits share
-_JOIN_COST = 1.0  # of strokes that lie beside each other
+JOIN_COST = 1.0  # of strokes that lie beside each other
+_SHAPE, _UPRIGHT = 0.7, 0.25  # width by height, of most digits and of a 1
+_MOST_STRETCH = 1.5
 _LOOSE = 0.4  # of the row's height; less extended marks may belong to no digit
 _LOOSE_COST = 7.0  # for a loose mark of that extent
 _LEAST = -12.0  # the log probability of what can't be a digit
@@ -44,6 +46,7 @@ class Segment:
     last: int
     mark: Mark
     height: float  # of the row's digits, in pixels
+    stretch: float  # times; the hand's digits are so much narrower than MNIST's
     cuts: float  # strokes that were cut through at its sides; each cut counts for the segments on both sides of it
     joins: float  # strokes that lie beside each other: how many, and how far apart
     size: float  # factors of two that it is too small or too large
@@ -52,12 +55,15 @@ class Segment:
     @property
     def cost(self) -> float:
         """What its log probability loses by that."""
-        own = _DIGIT_COST + _SHARED_COST * self.shared
-        return own + _CUT_COST * self.cuts + _JOIN_COST * self.joins + _SIZE_COST * self.size
+        own = DIGIT_COST + _SHARED_COST * self.shared
+        return own + _CUT_COST * self.cuts + JOIN_COST * self.joins + _SIZE_COST * self.size
 
     def frame(self) -> Frame:
-        """As MNIST shows it, with a long tail shortened."""
-        return center_digit(adjust_strokes(_shortened(self.mark.ink, self.height)))
+        """As MNIST shows it, with a long tail shortened, and as wide as MNIST's hands write."""
+        ink = _shortened(self.mark.ink, self.height)
+        if self.stretch > 1:
+            ink = cv2.resize(ink, (round(self.stretch * ink.shape[1]), len(ink)), interpolation=cv2.INTER_LINEAR)
+        return center_digit(adjust_strokes(ink))
 
 
 def _shortened(ink: Ink, height: float) -> Ink:
@@ -87,6 +93,7 @@ def build_lattice(row: Row, whole: Sequence[bool] | None = None) -> Lattice:
             pieces.append(piece)
             costs.append(cost)
     costs.append(0.0)
+    stretch = _stretch(row.marks)
     pen = max((stroke_width(mark.ink) for mark in row.marks), default=1.0)
     segments = []
     for first in range(len(pieces)):
@@ -103,12 +110,19 @@ def build_lattice(row: Row, whole: Sequence[bool] | None = None) -> Lattice:
             ):
                 continue  # more pieces make a digit only where they are whole marks
             cuts, joins = (costs[first] + costs[last]) / 2, _joins(within, costs[first + 1 : last])
-            segment = Segment(first, last, mark, row.height, cuts, joins, _misfit(mark, row.height))
+            segment = Segment(first, last, mark, row.height, stretch, cuts, joins, _misfit(mark, row.height))
             segments.append(segment)
             beside = [pieces[i] for i, c in ((first - 1, costs[first]), (last, costs[last])) if c > 0]
             if beside:
                 segments.append(replace(segment, mark=_sharing(mark, beside, pen), shared=True))
     return Lattice(pieces, segments, row.height)
+
+
+def _stretch(marks: Sequence[Mark]) -> float:
+    """How much wider a row's digits must be to be as wide as MNIST's; 1 where they are, or are too few to tell."""
+    shapes = [mark.width / mark.height for mark in marks]
+    digits = [shape for shape in shapes if _UPRIGHT < shape < 1]  # neither a 1 nor several digits that touch
+    return float(np.clip(_SHAPE / np.median(digits), 1, _MOST_STRETCH)) if len(digits) >= 3 else 1.0
 
 
 def _sharing(mark: Mark, beside: Sequence[Mark], pen: float) -> Mark:
@@ -127,14 +141,20 @@ def _gap(pieces: Sequence[Mark]) -> int:
 
 
 def _joins(pieces: Sequence[Mark], costs: Sequence[float]) -> float:
-    """Strokes of one digit that were not cut apart lie over each other, mostly."""
-    total = 0.0
-    for i, cut_cost in enumerate(costs, start=1):
-        if cut_cost == 0:
-            right = max(piece.right for piece in pieces[:i])
-            shared = (right - pieces[i].left) / max(min(pieces[i].width, right - pieces[0].left), 1)
-            total += min(max(1 - shared, 0.0), 1.0)
-    return total
+    """How far apart strokes lie that were not cut apart: those of one digit lie over each other, mostly."""
+    return sum(_apart(pieces[:i], pieces[i]) for i, cost in enumerate(costs, start=1) if cost == 0)
+
+
+def separation(marks: Sequence[Mark]) -> float:
+    """How many of some marks, from left to right, lie beside those before them, and not over them."""
+    return sum(_apart(marks[:i], marks[i]) for i in range(1, len(marks)))
+
+
+def _apart(before: Sequence[Mark], mark: Mark) -> float:
+    """0 where a mark lies over or under those before it, 1 where it lies beside them."""
+    right = max(other.right for other in before)
+    shared = (right - mark.left) / max(min(mark.width, right - before[0].left), 1)
+    return min(max(1 - shared, 0.0), 1.0)
 
 
 def _misfit(mark: Mark, height: float) -> float:

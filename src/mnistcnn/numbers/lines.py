@@ -17,19 +17,23 @@ Mask = NDArray[np.bool_]
 def remove_lines(ink: Ink) -> Ink:
     """Ink (height, width) in 0 … 1 without the lines that are much longer than its digits are tall."""
     ink = np.where(_frames(ink > SURE), np.float32(0), ink)
-    mask = ink > FAINT
-    span = max(24, min(ink.shape) // 2, max(ink.shape) // 4)
-    lines = [_runs(mask, span), _runs(mask.T, span).T]
-    if any(found.any() for found in lines):
-        rest = mask & ~(lines[0] | lines[1])
-        height = _typical_height(rest)
-        if height:
-            lines = [_runs(mask, round(2.2 * height)), _runs(mask.T, round(2.2 * height)).T]
-            lines = [lines[0], lines[1] | _sides(mask, lines[0], round(0.5 * height))]
-    for across, line in ((True, lines[0]), (False, lines[1])):
-        if line.any():
-            ink = _without(ink, line) if across else np.ascontiguousarray(_without(ink.T, line.T).T)
-    return ink
+    for level in (SURE, FAINT):
+        across, down = _find_lines(ink > level)
+        ink = _without(_without(ink, across).T, down.T).T
+    return np.ascontiguousarray(ink)
+
+
+def _find_lines(mask: Mask) -> tuple[Mask, Mask]:
+    """Where a mask has long lines, across and down."""
+    span = max(24, min(mask.shape) // 2, max(mask.shape) // 4)
+    across, down = _runs(mask, span), _runs(mask.T, span).T
+    if not (across.any() or down.any()):
+        return across, down
+    height = _typical_height(mask & ~(across | down))
+    if height:
+        across, down = _runs(mask, round(2.2 * height)), _runs(mask.T, round(2.2 * height)).T
+        down |= _sides(mask, across, round(0.5 * height))
+    return across, down
 
 
 def _frames(mask: Mask) -> Mask:
@@ -98,6 +102,8 @@ def _sides(mask: Mask, lines: Mask, least: int) -> Mask:
 
 def _without(ink: Ink, line: Mask) -> Ink:
     """Ink without level lines; where there is much more ink up and down than a line has, a stroke is kept."""
+    if not line.any():
+        return ink
     thickness = _thickness(line)
     strokes = cv2.morphologyEx((ink > SURE).astype(np.uint8), cv2.MORPH_OPEN, np.ones((2 * thickness + 2, 1), np.uint8))
     margin = cv2.dilate(line.astype(np.uint8), np.ones((5, 1), np.uint8)) > 0  # the soft edges of lines go too

@@ -12,6 +12,7 @@ from mnistcnn.preprocessing.centering import Ink, ink_box
 from mnistcnn.preprocessing.segmentation import find_components
 
 SURE, FAINT = 0.4, 0.15  # ink above this is a stroke; fainter ink is, where it goes on from one
+_FAINTEST = 0.45  # the mean ink of a mark; less is dirt
 MOST_MARKS = 600  # on a page; the largest are kept
 
 
@@ -61,7 +62,8 @@ def find_marks(ink: Ink) -> tuple[list[Mark], bool]:
     mask = faint.mask(sure >= 0.2 * faint.areas)
     parts = find_components(cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)) > 0)
     extents = np.maximum(parts.heights, parts.widths)
-    chosen = np.flatnonzero((extents >= max(4, max(ink.shape) // 300)) & (parts.areas >= 6))
+    strength = np.bincount(parts.labels[mask], ink[mask], len(parts.areas) + 1)[1:] / np.maximum(parts.areas, 1)
+    chosen = np.flatnonzero((extents >= max(4, max(ink.shape) // 300)) & (parts.areas >= 6) & (strength > _FAINTEST))
     too_many = len(chosen) > MOST_MARKS
     if too_many:
         chosen = np.sort(chosen[np.argsort(-extents[chosen], kind="stable")[:MOST_MARKS]])

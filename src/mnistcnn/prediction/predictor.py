@@ -19,6 +19,7 @@ from mnistcnn.device import resolve_device
 from mnistcnn.errors import PictureError
 from mnistcnn.metrics import predict_activations
 from mnistcnn.numbers import Layout, PixelBox, find_layout
+from mnistcnn.numbers.lattice import DIGIT_COST, JOIN_COST, separation
 from mnistcnn.numbers.reading import RowReading, Scores, read_rows
 from mnistcnn.prediction.sources import Source
 from mnistcnn.preprocessing import PreprocessedImage, preprocess
@@ -26,8 +27,10 @@ from mnistcnn.preprocessing.centering import Frame
 
 _BATCH = 256  # images preprocessed before they are read
 _WIDE = 1.15  # heights; a digit is hardly wider
-_LEAST_ROW = math.log(0.15)  # the mean log probability; a row of less is no row of digits
+_LEAST_ROW = math.log(0.35)  # the mean log probability; a row of less is no row of digits
 _CLEAR, _SEVERAL = math.log(0.7), 3  # so many clear digits are several, however much like one they look together
+_LEAST_SHORT = math.log(0.6)  # of one or two digits beside a longer row
+_UNLIKE = 1.8  # times; rows of one or two digits differ less from the others in height
 _GAP, _WIDER = 0.9, 2.2  # between words: in heights, and in usual gaps
 TOO_MANY = "too many marks; only the largest were looked at"
 
@@ -173,13 +176,29 @@ def read_number(seen: Seen, rows: Sequence[RowReading]) -> Reading | None:
     return Reading(seen.image, digits, confidence, TOO_MANY if seen.layout.too_many else None)
 
 
+def plausible(rows: Sequence[RowReading]) -> list[RowReading]:
+    """Those of the rows found that are digits, most likely; short ones only if they are much like the longest."""
+    longest = max((len(row.segments) for row in rows), default=0)
+    height = next((row.height for row in rows if len(row.segments) == longest), 0.0)
+    kept = []
+    for row in rows:
+        likely = float(row.scores.log_probabilities.mean()) if row.segments else -math.inf
+        short = len(row.segments) <= min(2, longest // 2)
+        if likely >= (_LEAST_SHORT if short else _LEAST_ROW) and not (
+            short and not 1 / _UNLIKE <= row.height / height <= _UNLIKE
+        ):
+            kept.append(row)
+    return kept
+
+
 def number_wins(seen: Seen, rows: Sequence[RowReading], scores: Scores) -> bool:
     """Whether several digits explain an image better than one does, whose `scores` are given."""
     likely = np.concatenate([row.scores.log_probabilities for row in rows])
     whole = np.array([segment.cuts == 0 for row in rows for segment in row.segments])
-    one = float(scores.log_probabilities[0])
     if seen.image.box is None or (whole & (likely > _CLEAR)).sum() >= _SEVERAL:
         return True
+    apart = sum(separation([segment.mark for segment in row.segments]) for row in rows) + len(rows) - 1
+    one = float(scores.log_probabilities[0]) - DIGIT_COST - JOIN_COST * apart
     return bool((scores.doubted[0] and likely.mean() > one) or sum(row.value for row in rows) > one)
 
 

@@ -55,7 +55,7 @@ class Reader:
     def read(self, content: bytes) -> Drawing:
         """Read an image file's content exactly as `predict` reads the file. Raises `PictureError`."""
         started = time.perf_counter()
-        ((source, reading),) = self._predictor.read([Source("The picture", content)])
+        ((source, reading),) = self._predictor.read([Source("The file", content)])
         if isinstance(reading, PictureError):
             raise reading
         prediction = summarise_reading(source.name, reading, Options(top_k=10))
