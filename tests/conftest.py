@@ -69,10 +69,6 @@ def precision(request: pytest.FixtureRequest) -> Precision:
     return Precision(request.param)
 
 
-# For what holds in float32 only.
-float32_only = pytest.mark.parametrize("precision", [Precision.FLOAT32], indirect=True, ids=str)
-
-
 @pytest.fixture(scope="session")
 def config(precision: Precision) -> TrainConfig:
     """The settings of a training of a second."""

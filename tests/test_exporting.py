@@ -92,9 +92,10 @@ def test_a_suffix_that_says_nothing_is_refused(trained: Path, tmp_path: Path) ->
 
 
 def test_the_command_prints_what_it_wrote(trained: Path, tmp_path: Path) -> None:
-    result = invoke("export", tmp_path / "net.safetensors", "-c", trained, "--json")
-    assert result.exit_code == 0
-    assert json.loads(result.stdout)["size"] == (tmp_path / "net.safetensors").stat().st_size
+    for name in ("net.safetensors", "net.onnx"):
+        result = invoke("export", tmp_path / name, "-c", trained, "--json")
+        assert result.exit_code == 0
+        assert json.loads(result.stdout)["size"] == (tmp_path / name).stat().st_size
     shown = invoke("export", tmp_path / "net.safetensors", "-c", trained)
     assert "safetensors" in shown.stdout and not shown.stderr
     assert invoke("export", tmp_path, "-c", trained, "--format", "safetensors").exit_code == 1

@@ -142,8 +142,8 @@ def test_a_loopback_mirror_fills_the_cache_and_a_flipped_byte_is_repaired(networ
     assert len(accuracies) == 1
 
 
-def test_synthetic_digits_alone_teach_to_read_most_of_mnist(network: Path) -> None:
-    assert invoke("train", "--dataset", "synthetic", "--epochs", "3").exit_code == 0
+def test_synthetic_digits_alone_teach_to_read_most_of_mnist(precision: Precision) -> None:
+    assert invoke("train", "--dataset", "synthetic", "--epochs", "3", "--precision", precision).exit_code == 0
     result = invoke("evaluate", "--dataset", "mnist", "--data-dir", REAL_MNIST, "--min-accuracy", "0.85", "--json")
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["trained_on"] == "synthetic"

@@ -1,6 +1,7 @@
 """The trained network for other programs: ONNX with all that it needs inside the graph, or bare safetensors."""
 
 import json
+import warnings
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -12,6 +13,7 @@ from torch.nn import functional as F
 from mnistcnn.checkpoint import Checkpoint, build_model, find_checkpoint, load_checkpoint
 from mnistcnn.config import ExportFormat, InputType
 from mnistcnn.data.synthetic import render_digits
+from mnistcnn.device import strict_float32
 from mnistcnn.errors import OutputError, UsageError
 from mnistcnn.events import Observer, ignore
 from mnistcnn.extras import require
@@ -125,16 +127,17 @@ def _onnx(checkpoint: Checkpoint, input_type: InputType) -> tuple[bytes, float]:
 
     network = ExportModule(build_model(checkpoint.weights), checkpoint.temperature).eval()
     dtype = getattr(torch, str(input_type))
-    program = torch.onnx.export(
-        network,
-        (torch.zeros(2, 1, SIDE, SIDE, dtype=dtype),),
-        dynamo=True,
-        opset_version=OPSET,
-        input_names=[INPUT],
-        output_names=[OUTPUT],
-        dynamic_shapes={"images": {0: torch.export.Dim("batch")}},
-        verbose=False,
-    )
+    with warnings.catch_warnings(action="ignore", category=FutureWarning):  # torch 2.11 warns of itself
+        program = torch.onnx.export(
+            network,
+            (torch.zeros(2, 1, SIDE, SIDE, dtype=dtype),),
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=[INPUT],
+            output_names=[OUTPUT],
+            dynamic_shapes={"images": {0: torch.export.Dim("batch")}},
+            verbose=False,
+        )
     assert program is not None
     model = program.model_proto
     graph = model.graph
@@ -156,7 +159,7 @@ def _compare(content: bytes, network: ExportModule, dtype: torch.dtype) -> float
     inputs = torch.from_numpy(images).view(-1, 1, SIDE, SIDE).to(dtype)
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     (found,) = session.run([OUTPUT], {INPUT: inputs.numpy()})
-    with torch.inference_mode():
+    with torch.inference_mode(), strict_float32():
         difference = float((torch.from_numpy(found) - network(inputs)).abs().max())
     if not difference <= TOLERANCE:
         raise OutputError(f"The exported network differs from the original by {difference:g}; nothing was written.")
