@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from mnistcnn.archive import check_tensors
 from mnistcnn.counterexamples import draw_counterexamples, jitter_frames, vary_digits
+from mnistcnn.counterexamples.segments import draw_segments
 from mnistcnn.device import strict_float32
 from mnistcnn.metrics import Activations, predict_activations
 from mnistcnn.model import CLASSES, HIDDEN, MnistCNN
@@ -23,7 +24,7 @@ from mnistcnn.model import CLASSES, HIDDEN, MnistCNN
 DOUBTED = 0.01  # of the validation images
 COMPONENTS = 192  # principal components of each layer
 UNITS = 96  # of the classifier
-_DIGITS = 14_000  # training images: three tenths varied, the others as they are; half as many counterexamples
+_DIGITS = 12_000  # training images: three tenths varied; half as many counterexamples, and segments
 _EPOCHS, _BATCH, _RATE, _DECAY = 5, 200, 3e-3, 1e-3
 _NOISE = 0.1  # added to what the classifier sees when it is fitted, in standard deviations
 _FAR = 8.0  # standard deviations; what lies farther away counts as this far
@@ -97,15 +98,26 @@ def fit_outlier_detector(
     digits = Activations(both.pooled[part:], both.hidden[part:], both.logits[part:])
     varied = vary_digits(images[:part], labels[:part], rng)
     drawn = draw_counterexamples(images, labels, len(images) // 2, rng)
+    segments, whole = draw_segments(images, len(images) // 2, rng)
+    frames = [np.concatenate([x, jitter_frames(x, rng)]) for x in (varied, drawn)] + [segments]
     with strict_float32():
         basis = _fit_components(digits)
-        others = [torch.from_numpy(np.concatenate([x, jitter_frames(x, rng)]))[:, None] for x in (varied, drawn)]
-        seen = [digits, *(predict_activations(model, frames) for frames in others)]
-        inputs = [_inputs(*basis, activations) for activations in seen]
-        classifier = _fit_classifier(torch.cat(inputs[:2]), inputs[2], generator)
+        seen = [digits, *(predict_activations(model, torch.from_numpy(x)[:, None]) for x in frames)]
+        of_digits, of_varied, of_drawn, of_segments = (_inputs(*basis, activations) for activations in seen)
+        ones = torch.from_numpy(whole)
+        classifier = _fit_classifier(
+            torch.cat([of_digits, of_varied, of_segments[ones]]),
+            torch.cat([of_drawn, of_segments[~ones & ~_are_strokes(seen[3].logits)]]),
+            generator,
+        )
     detector = OutlierDetector(*basis, *classifier, torch.zeros(()))
     log_odds = detector.score(predict_activations(model, validation_images)).log_odds
     return replace(detector, threshold=log_odds.quantile(DOUBTED))
+
+
+def _are_strokes(logits: torch.Tensor) -> torch.Tensor:
+    """Which parts of digits look like a 1, (N,): it would be 1 that is doubted, had they been counterexamples."""
+    return (logits.argmax(dim=1) == 1) & (logits.softmax(dim=1)[:, 1] > 0.9)
 
 
 def _fit_components(digits: Activations) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -24,17 +24,17 @@ _MOST_PIECES = 7  # in one digit that is cut out of its surroundings
 _MOST_MARKS = 6  # in one digit
 _WIDEST = 1.6  # heights of the row; no digit is wider
 _FARTHEST = 0.25  # heights between the strokes of one digit
+_WIDE = 1.1  # heights; each height beyond that costs one
 _LOW, _HIGH = 0.42, 2.2  # heights that digits of one row have, in that of most
 _SIZE_COST = 4.0  # for a factor of two beyond that
 _TAIL, _HEAD = 1.5, 0.7  # heights; of taller digits what is below the head becomes as tall as the head
 DIGIT_COST = 0.15  # of each digit, so that fewer explain the same ink
-_CUT_COST = 0.25  # of a cut through one stroke
-_SHARED_COST = 0.2  # of ink that two digits share
-JOIN_COST = 1.0  # of strokes that lie beside each other
+_CUT_COST = 0.5  # of a cut through one stroke
+JOIN_COST = 1.5  # of strokes that lie beside each other
 _SHAPE, _UPRIGHT = 0.7, 0.25  # width by height, of most digits and of a 1
 _MOST_STRETCH = 1.5
 _LOOSE = 0.4  # of the row's height; less extended marks may belong to no digit
-_LOOSE_COST = 7.0  # for a loose mark of that extent
+_LOOSE_COST = 4.0  # for a loose mark of that extent
 _LEAST = -12.0  # the log probability of what can't be a digit
 
 
@@ -50,13 +50,12 @@ class Segment:
     cuts: float  # strokes that were cut through at its sides; each cut counts for the segments on both sides of it
     joins: float  # strokes that lie beside each other: how many, and how far apart
     size: float  # factors of two that it is too small or too large
-    shared: bool = False  # it keeps ink beyond the cuts, where its neighbours may lie over it
 
     @property
     def cost(self) -> float:
         """What its log probability loses by that."""
-        own = DIGIT_COST + _SHARED_COST * self.shared
-        return own + _CUT_COST * self.cuts + JOIN_COST * self.joins + _SIZE_COST * self.size
+        wide = max(self.mark.width / self.height - _WIDE, 0.0)
+        return DIGIT_COST + _CUT_COST * self.cuts + JOIN_COST * self.joins + _SIZE_COST * self.size + wide
 
     def frame(self) -> Frame:
         """As MNIST shows it, with a long tail shortened, and as wide as MNIST's hands write."""
@@ -114,7 +113,7 @@ def build_lattice(row: Row, whole: Sequence[bool] | None = None) -> Lattice:
             segments.append(segment)
             beside = [pieces[i] for i, c in ((first - 1, costs[first]), (last, costs[last])) if c > 0]
             if beside:
-                segments.append(replace(segment, mark=_sharing(mark, beside, pen), shared=True))
+                segments.append(replace(segment, mark=_sharing(mark, beside, pen)))
     return Lattice(pieces, segments, row.height)
 
 

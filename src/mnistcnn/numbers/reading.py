@@ -17,7 +17,7 @@ _LIKELY = math.log(0.8)  # a mark that is more likely one digit than not is left
 _WHOLE = 1.05  # heights of the row; wider marks are cut all the same
 
 # What the log probability of a digit, and the log odds that it is one at all, count for in a path; fitted.
-_DIGIT_SHARE, _ODDS_SHARE, _ODDS_MORE = 0.7, 0.7, 1.0
+_DIGIT_SHARE, _ODDS_SHARE, _ODDS_MORE = 1.5, 0.5, 1.0
 
 Score = Callable[[Sequence[Frame]], "Scores"]
 
