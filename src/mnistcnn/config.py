@@ -1,13 +1,15 @@
 """Every setting of a training run, in one place. Imports nothing heavy."""
 
 import math
-from dataclasses import asdict, dataclass, fields
+from contextlib import suppress
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Self, get_args
 from urllib.parse import urlsplit
 
 from mnistcnn.errors import UsageError
+from mnistcnn.results import Result
 
 DEFAULT_CHECKPOINT = Path("models/mnist_cnn.pth")
 DEFAULT_OUTPUT_DIR = Path("output")
@@ -77,14 +79,11 @@ def check_mirror(url: str | None) -> str | None:
     """`url` with a slash at its end if it is an http(s) address or None; else `UsageError`."""
     if url is None:
         return None
-    try:
+    with suppress(ValueError):  # a bracket that isn't closed, a port that is no number
         parts = urlsplit(url)
-        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # a bracket that isn't closed, a port that is no number
-        valid = False
-    if not valid:
-        raise UsageError(f"--mirror {url!r} is not an http:// or https:// address.")
-    return url if url.endswith("/") else f"{url}/"
+        if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0:
+            return url if url.endswith("/") else f"{url}/"
+    raise UsageError(f"--mirror {url!r} is not an http:// or https:// address.")
 
 
 def flag(name: str) -> str:
@@ -107,7 +106,7 @@ AUGMENTATION, MACHINE, DATA = "Augmentation", "Machine", "Data"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrainConfig:
+class TrainConfig(Result):
     """All that decides which weights a run ends with, beside the machine; `UsageError` for a number out of bounds.
 
     Each field has its type, its `Setting` and its default; all else that is known of it follows from these.
@@ -151,10 +150,6 @@ class TrainConfig:
                 bounds = f"{'more than' if excluded else 'at least'} {least} and at most {setting.max}"
                 raise UsageError(f"{name} must be {bounds}, not {value}.", setting=name)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain types only, for JSON and checkpoints."""
-        return {name: str(v) if isinstance(v, StrEnum) else v for name, v in asdict(self).items()}
-
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
         """The inverse of `to_dict`. Raises `ValueError`, `TypeError` or `UsageError` on anything else."""
@@ -163,8 +158,7 @@ class TrainConfig:
         if set(values) != set(settings):
             raise ValueError(f"settings {sorted(set(values) ^ set(settings))} missing or unknown")
         for name, (kind, _) in settings.items():
-            text, found = issubclass(kind, str), type(values[name])
-            if found not in ((str,) if text else (int, kind)):
+            found = type(values[name])
+            if found not in ((str,) if issubclass(kind, str) else (int, kind)):
                 raise TypeError(f"setting {name} is {found.__name__}")
-            values[name] = kind(values[name]) if text else values[name]
         return cls(**values)

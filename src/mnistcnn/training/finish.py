@@ -61,20 +61,12 @@ def finish(trainer: Trainer, data: DataSplits, files: Files, started: float, obs
     if not trainer.world.is_main:
         return result
     metrics = {key: result.to_dict()[key] for key in ("train", "validation", "test", "best_epoch")}
-    checkpoint = Checkpoint(
-        files.checkpoint,
-        trainer.best_weights,
-        result.temperature,
-        trainer.config,
-        result.data,
-        metrics,
-        result.environment,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-    )
+    created = datetime.now(UTC).isoformat(timespec="seconds")
+    about = (result.temperature, trainer.config, result.data, metrics, result.environment, created)
     safe = files.unfinished
     try:
-        _keep_previous(files, checkpoint, observer)
-        save_checkpoint(checkpoint)
+        _keep_previous(files, trainer.best_weights, observer)
+        save_checkpoint(Checkpoint(files.checkpoint, trainer.best_weights, *about))
         safe = files.checkpoint
         steps = (i * (trainer.all_steps - 1) // (_RATE_POINTS - 1) for i in range(_RATE_POINTS))
         rates = [learning_rate(step, trainer.all_steps, trainer.config.lr) for step in steps]
@@ -116,13 +108,13 @@ def _test(trainer: Trainer, data: DataSplits, files: Files) -> tuple[TrainResult
     return result, test
 
 
-def _keep_previous(files: Files, checkpoint: Checkpoint, observer: Observer) -> None:
+def _keep_previous(files: Files, weights: dict[str, torch.Tensor], observer: Observer) -> None:
     """Copy the network that is about to be replaced, unless this very run has written it before it was resumed."""
     if not files.checkpoint.exists():
         return
     with suppress(CheckpointError):
-        old, new = load_checkpoint(files.checkpoint).weights, checkpoint.weights
-        if all(torch.equal(old[name], new[name]) for name in new):
+        previous = load_checkpoint(files.checkpoint).weights
+        if all(torch.equal(previous[name], weights[name]) for name in weights):
             return
     write_atomically(files.previous, files.checkpoint.read_bytes())
     observer(Note(f"The previous network is kept in {files.previous}."))

@@ -1,6 +1,7 @@
 """The file of an unfinished run: all that resuming needs, beside the checkpoint that it is going to become."""
 
 from dataclasses import asdict, astuple, dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -62,24 +63,17 @@ def _read_state(content: object) -> TrainerState:
     if not isinstance(content, dict):
         raise ValueError("it holds no state")
     weights, optimizer = check_weights(content.get("weights")), content["optimizer"]
-    _check_moments(optimizer, weights)
+    for (number, (name, weight)), key in product(enumerate(weights.items()), ("exp_avg", "exp_avg_sq")):
+        moment = optimizer.get(number, {}).get(key)
+        if moment is not None and (moment.shape != weight.shape or not torch.isfinite(moment).all()):
+            raise ValueError(f"the optimizer's {key} of {name} makes no sense")
     plain = check_plain({key: content[key] for key in ("history", "tally", "epoch", "step")}, "progress")
-    history = [_read_epoch(record) for record in plain["history"]]
+    history = [
+        EpochResult(**{**record, **{split: Metrics(**record[split]) for split in ("train", "validation")}})
+        for record in plain["history"]
+    ]
     step, best_weights = int(plain["step"]), check_weights(content["best_weights"]) if history else {}
     if plain["epoch"] != len(history) + 1 or step < 0:
         raise ValueError("its epochs don't add up")
     running, sampler = RunningMetrics(*plain["tally"]), {"losses": content["losses"]}
     return TrainerState(weights, optimizer, sampler, step, running, history, best_weights)
-
-
-def _check_moments(optimizer: Any, weights: dict[str, torch.Tensor]) -> None:
-    for number, (name, weight) in enumerate(weights.items()):
-        for key in ("exp_avg", "exp_avg_sq"):
-            moment = optimizer.get(number, {}).get(key)
-            if moment is not None and (moment.shape != weight.shape or not bool(torch.isfinite(moment).all())):
-                raise ValueError(f"the optimizer's {key} of {name} makes no sense")
-
-
-def _read_epoch(record: dict[str, Any]) -> EpochResult:
-    train, validation = Metrics(**record["train"]), Metrics(**record["validation"])
-    return EpochResult(**{**record, "train": train, "validation": validation})

@@ -1,8 +1,8 @@
 """One training run from settings to written files: what is resumed, trained, saved on the way, and kept."""
 
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import replace
 
 from mnistcnn.config import Files, Split, TrainConfig, flag
@@ -42,9 +42,12 @@ def train(
     world = World.from_environment()
     if config.batch_size < world.size:
         raise UsageError(f"--batch-size {config.batch_size} is smaller than the number of processes, {world.size}.")
-    with _reserved(files, world), process_group(world):
-        started = time.perf_counter()
-        unfinished = _find_unfinished(files, resume=resume, restart=restart) if world.is_main else None
+    with held(files.checkpoint) if world.is_main else nullcontext(), process_group(world):
+        started, unfinished = time.perf_counter(), None
+        if world.is_main:
+            for path in (files.checkpoint, files.previous, files.unfinished, *output_paths(files)):
+                check_writable(path)
+            unfinished = _find_unfinished(files, resume=resume, restart=restart)
         if unfinished is not None:
             config = merge_settings(unfinished.config, config, given, observer)
             started -= unfinished.seconds
@@ -61,25 +64,12 @@ def train(
             return finish(trainer, data, files, started, observer)
 
 
-@contextmanager
-def _reserved(files: Files, world: World) -> Iterator[None]:
-    """The first process checks before the training what is written after it, and holds it meanwhile."""
-    if not world.is_main:
-        yield
-        return
-    with held(files.checkpoint):
-        for path in (files.checkpoint, files.previous, files.unfinished, *output_paths(files)):
-            check_writable(path)
-        yield
-
-
 def _find_unfinished(files: Files, *, resume: bool, restart: bool) -> UnfinishedRun | None:
     if resume and restart:
         raise UsageError("--resume and --restart cannot be used together.")
     found = files.unfinished.exists()
     if resume and not found:
-        hint = "Start one with `mnistcnn train`."
-        raise TrainingError(f"There is no unfinished run {files.unfinished}.", hint)
+        raise TrainingError(f"There is no unfinished run {files.unfinished}.", "Start one with `mnistcnn train`.")
     if found and not resume and not restart:
         hint = "Continue it with `mnistcnn train --resume`, or discard it with `mnistcnn train --restart`."
         raise TrainingError(f"There is an unfinished run: {files.unfinished}.", hint)
@@ -94,11 +84,8 @@ def merge_settings(stored: TrainConfig, wanted: TrainConfig, given: Iterable[str
             told = f"The unfinished run was started with {flag(name)} {getattr(stored, name)}, not {value}."
             raise UsageError(told, f"Leave out {flag(name)} to continue, or start again with --restart.")
     if "epochs" in changed:
-        told = (
-            f"The learning rate, planned for {stored.epochs} epochs, is now planned for {wanted.epochs}: the "
-            f"weights will differ from those of a run started with {wanted.epochs} epochs."
-        )
-        observer(Note(told, warning=True))
+        told = f"The learning rate, planned for {stored.epochs} epochs, is now planned for {wanted.epochs}: the weights"
+        observer(Note(f"{told} will differ from those of a run started with {wanted.epochs} epochs.", warning=True))
     return replace(stored, **changed)
 
 
@@ -154,9 +141,8 @@ def _train(
         if trainer.epoch > trainer.config.epochs and not stop():
             return
         _save(trainer, data, files, started)
-    where = f"after epoch {trainer.epoch - 1}"
-    if trainer.step:
-        where = f"in epoch {trainer.epoch} at step {trainer.step:,} of {trainer.steps(trainer.epoch):,}"
+    within = f"in epoch {trainer.epoch} at step {trainer.step:,} of {trainer.steps(trainer.epoch):,}"
+    where = within if trainer.step else f"after epoch {trainer.epoch - 1}"
     told = f"Interrupted {where}; the state is saved in {files.unfinished}"
     raise stop.interrupted(told, "Continue with `mnistcnn train --resume`.")
 
