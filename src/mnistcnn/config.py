@@ -18,41 +18,12 @@ DEVICE_SPELLING = r"auto|cpu|mps|(cuda|xpu)(:\d{1,3})?"  # a regular expression
 TRAIN_PICTURES = 60_000  # MNIST's training pictures, train and validation together
 
 
-class DatasetName(StrEnum):
-    """The data sets that can be trained on."""
-
-    MNIST = "mnist"
-    SYNTHETIC = "synthetic"
-
-
-class Precision(StrEnum):
-    """The number format of the matrix products; weights are always float32."""
-
-    AUTO = "auto"
-    FLOAT32 = "float32"
-    BFLOAT16 = "bfloat16"
-
-
-class ExportFormat(StrEnum):
-    """The files that `export` writes; each is the suffix of its name too."""
-
-    ONNX = "onnx"
-    SAFETENSORS = "safetensors"
-
-
-class InputType(StrEnum):
-    """The number format of the images, 0 … 255, that an exported network takes."""
-
-    UINT8 = "uint8"
-    FLOAT32 = "float32"
-
-
-class Split(StrEnum):
-    """The three parts of a data set."""
-
-    TRAIN = "train"
-    VALIDATION = "validation"
-    TEST = "test"
+# The names to choose from; a value is its name in lower case, as in `Split.TEST == "test"`.
+DatasetName = StrEnum("DatasetName", ["MNIST", "SYNTHETIC"])
+Split = StrEnum("Split", ["TRAIN", "VALIDATION", "TEST"])
+Precision = StrEnum("Precision", ["AUTO", "FLOAT32", "BFLOAT16"])  # of matrix products; weights are always float32
+ExportFormat = StrEnum("ExportFormat", ["ONNX", "SAFETENSORS"])  # each is the suffix of its files too
+InputType = StrEnum("InputType", ["UINT8", "FLOAT32"])  # of the images, 0 … 255, that an exported network takes
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,8 +79,7 @@ def show_evaluation(result: "Evaluation") -> None:
         ]
     )
     low, high = map(percent, result.accuracy_interval)
-    accuracy = f"accuracy    {percent(result.accuracy)}   (95 % interval {low} to {high})"
-    print_line(stdout(), accuracy, style="bold")
+    print_line(stdout(), f"accuracy    {percent(result.accuracy)}   (95 % interval {low} to {high})", style="bold")
 
 
 def _confusion_table(confusion: list[list[int]]) -> Table:

@@ -17,7 +17,7 @@ from mnistcnn.errors import CheckpointError, OutputError
 from mnistcnn.evaluation import confusion_matrix
 from mnistcnn.events import EpochResult, Note, Observer
 from mnistcnn.metrics import compute_metrics, predict_logits
-from mnistcnn.plots import CONFUSION, CURVES, MISTAKES, plot_evaluation, plot_training
+from mnistcnn.plots import CONFUSION, CURVES, MISTAKES, plot_confusion, plot_mistakes, plot_training
 from mnistcnn.results import Environment, Metrics, Result, to_json
 from mnistcnn.storage import write_atomically
 from mnistcnn.training.trainer import Trainer, best_of, learning_rate
@@ -71,8 +71,8 @@ def finish(trainer: Trainer, data: DataSplits, files: Files, started: float, obs
         steps = (i * (trainer.all_steps - 1) // (_RATE_POINTS - 1) for i in range(_RATE_POINTS))
         rates = [learning_rate(step, trainer.all_steps, trainer.config.lr) for step in steps]
         plot_training(files.output_dir, result.epochs, result.best_epoch, rates)
-        confusion = confusion_matrix(logits, data.test.labels)
-        plot_evaluation(files.output_dir, data.test, probabilities(logits, result.temperature), confusion)
+        plot_confusion(files.output_dir, confusion_matrix(logits, data.test.labels))
+        plot_mistakes(files.output_dir, data.test, probabilities(logits, result.temperature))
         result = replace(result, seconds=time.perf_counter() - started)
         write_atomically(files.output_dir / HISTORY, to_json(result.to_dict()).encode() + b"\n")
     except OutputError as error:

@@ -5,17 +5,17 @@ from collections.abc import Iterable
 from contextlib import nullcontext
 from dataclasses import replace
 
-from mnistcnn.config import Files, Split, TrainConfig, flag
+from mnistcnn.config import Files, TrainConfig
 from mnistcnn.data import DataSplits, load_dataset
 from mnistcnn.device import cpu_threads, resolve_device
 from mnistcnn.distributed import barrier, broadcast, local_device, process_group
-from mnistcnn.errors import OutputError, TrainingError, UsageError, first_line
-from mnistcnn.events import EpochResult, Note, Observer, StepResult, TrainStart, ignore
+from mnistcnn.errors import OutputError, UsageError
+from mnistcnn.events import EpochResult, Observer, StepResult, TrainStart, ignore
 from mnistcnn.signals import Stop
 from mnistcnn.storage import check_writable, held
 from mnistcnn.training.contention import ContentionWatch
 from mnistcnn.training.finish import TrainResult, finish, output_paths
-from mnistcnn.training.resume import UnfinishedRun, load_unfinished, save_unfinished
+from mnistcnn.training.resume import UnfinishedRun, find_unfinished, merge_settings, save_unfinished, take_up
 from mnistcnn.training.trainer import Trainer
 from mnistcnn.world import World
 
@@ -47,7 +47,7 @@ def train(
         if world.is_main:
             for path in (files.checkpoint, files.previous, files.unfinished, *output_paths(files)):
                 check_writable(path)
-            unfinished = _find_unfinished(files, resume=resume, restart=restart)
+            unfinished = find_unfinished(files, resume=resume, restart=restart)
         if unfinished is not None:
             config = merge_settings(unfinished.config, config, given, observer)
             started -= unfinished.seconds
@@ -57,36 +57,11 @@ def train(
             data = _load_data(config, files, world, observer)
             trainer = Trainer(replace(config, threads=threads), compute, data.train, data.validation, world)
             if unfinished is not None:
-                _go_on(trainer, unfinished, data, files)
+                take_up(trainer, unfinished, data, files)
             elif restart and world.is_main:
                 files.unfinished.unlink(missing_ok=True)
             _train(trainer, data, files, started, save_every, observer, stop)
             return finish(trainer, data, files, started, observer)
-
-
-def _find_unfinished(files: Files, *, resume: bool, restart: bool) -> UnfinishedRun | None:
-    if resume and restart:
-        raise UsageError("--resume and --restart cannot be used together.")
-    found = files.unfinished.exists()
-    if resume and not found:
-        raise TrainingError(f"There is no unfinished run {files.unfinished}.", "Start one with `mnistcnn train`.")
-    if found and not resume and not restart:
-        hint = "Continue it with `mnistcnn train --resume`, or discard it with `mnistcnn train --restart`."
-        raise TrainingError(f"There is an unfinished run: {files.unfinished}.", hint)
-    return load_unfinished(files.unfinished) if resume else None
-
-
-def merge_settings(stored: TrainConfig, wanted: TrainConfig, given: Iterable[str], observer: Observer) -> TrainConfig:
-    """The stored settings, with `epochs` and `device` from `wanted` if given; `UsageError` for other differences."""
-    changed = {name: getattr(wanted, name) for name in given if getattr(stored, name) != getattr(wanted, name)}
-    for name, value in changed.items():
-        if name not in ("epochs", "device"):
-            told = f"The unfinished run was started with {flag(name)} {getattr(stored, name)}, not {value}."
-            raise UsageError(told, f"Leave out {flag(name)} to continue, or start again with --restart.")
-    if "epochs" in changed:
-        told = f"The learning rate, planned for {stored.epochs} epochs, is now planned for {wanted.epochs}: the weights"
-        observer(Note(f"{told} will differ from those of a run started with {wanted.epochs} epochs.", warning=True))
-    return replace(stored, **changed)
 
 
 def _load_data(config: TrainConfig, files: Files, world: World, observer: Observer) -> DataSplits:
@@ -104,22 +79,6 @@ def _load_data(config: TrainConfig, files: Files, world: World, observer: Observ
     if world.local_rank == 0:
         barrier(world)
     return data
-
-
-def _go_on(trainer: Trainer, unfinished: UnfinishedRun, data: DataSplits, files: Files) -> None:
-    state, epochs = unfinished.state, trainer.config.epochs
-    done = len(state.history) + (state.step > 0)
-    if epochs < done:
-        raise UsageError(f"The unfinished run is already in epoch {done}; --epochs {epochs} is too few.")
-    now = data.describe()
-    if any(now[split] != unfinished.data.get(split) for split in Split):
-        told = f"{data.folder} does not hold the pictures that the unfinished run was trained on."
-        raise UsageError(told, "Give the same --data-dir as at its start.")
-    try:
-        trainer.load_state_dict(state)
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        told = f"{files.unfinished} can't be resumed: {first_line(error)}."
-        raise TrainingError(told, "Start again with --restart.") from error
 
 
 def _train(

@@ -19,15 +19,14 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mnistcnn.errors import Interrupted, PictureError, ServerError
 from mnistcnn.web.reader import Reader
 
 PAGE = Path(__file__).parent / "page"
-FILES = {"/": "index.html", "/draw.css": "draw.css", "/draw.js": "draw.js"}
-TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
 MOST_BYTES = 20 << 20  # of a picture; photographs of phones have up to ten megabytes
 MOST_SECONDS = 30.0  # for a picture to arrive
 MOST_CONNECTIONS = 64
@@ -42,21 +41,14 @@ HEADERS = {
 }
 
 
-class Guard:
-    """Answers only who asks for this server by its own name, and puts `HEADERS` on every answer.
+def guard(app: ASGIApp, *, public: bool) -> ASGIApp:
+    """`app` for those only who ask for this server by its own name, with `HEADERS` on every answer.
 
     A page elsewhere can have its own name lead to this machine (DNS rebinding), but then that name stands in
     the Host header; and a page elsewhere that sends a form here is given away by its Origin.
     """
 
-    def __init__(self, app: ASGIApp, public: bool) -> None:
-        self._app, self._public = app, public
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or refuse it."""
-        if scope["type"] != "http":
-            return
-
+    async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
         async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
                 MutableHeaders(scope=message).update(HEADERS)
@@ -64,9 +56,11 @@ class Guard:
 
         headers = Headers(scope=scope)
         host, origin = headers.get("host", ""), headers.get("origin")
-        known = is_own_name(host, public=self._public) and (origin is None or origin.partition("//")[2] == host)
-        answer = self._app if known else _failure(403, "This server answers only to its own address.")
+        known = is_own_name(host, public=public) and (origin is None or origin.partition("//")[2] == host)
+        answer = app if known else _failure(403, "This server answers only to its own address.")
         await answer(scope, receive, send_guarded)
+
+    return guarded
 
 
 def is_own_name(host: str, *, public: bool) -> bool:
@@ -92,17 +86,13 @@ def build_app(reader: Reader, *, public: bool = False) -> ASGIApp:
         # Plain types already; `to_dict` would copy three thousand numbers one by one.
         return JSONResponse({field.name: getattr(drawing, field.name) for field in fields(drawing)})
 
-    async def show(request: Request) -> Response:
-        path = PAGE / FILES[request.url.path]
-        return Response(path.read_bytes(), media_type=TYPES[path.suffix])
-
     async def refuse(_request: Request, error: Exception) -> Response:
         if isinstance(error, HTTPException):
             return _failure(error.status_code, error.detail)
         return _failure(500, "Something went wrong on the server.")
 
-    routes = [*(Route(path, show) for path in FILES), Route("/read", read, methods=["POST"])]
-    return Guard(Starlette(routes=routes, exception_handlers={HTTPException: refuse, 500: refuse}), public)
+    routes = [Route("/read", read, methods=["POST"]), Mount("/", StaticFiles(directory=PAGE, html=True))]
+    return guard(Starlette(routes=routes, exception_handlers={HTTPException: refuse, 500: refuse}), public=public)
 
 
 async def _body(request: Request) -> bytes:
@@ -182,8 +172,6 @@ def _listen(host: str, port: int) -> socket.socket:
             listener.close()
             raise
     except OSError as error:
-        raise ServerError(
-            f"{host}, port {port}, can't be used: {error.strerror or error}.",
-            "`mnistcnn draw --port 0` takes a free one.",
-        ) from error
+        told = f"{host}, port {port}, can't be used: {error.strerror or error}."
+        raise ServerError(told, "`mnistcnn draw --port 0` takes a free one.") from error
     return listener
