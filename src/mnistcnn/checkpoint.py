@@ -14,7 +14,7 @@ A checkpoint file is a `torch.save` archive of one dict:
 """
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from mnistcnn.device import Compute
 from mnistcnn.errors import CheckpointError
 from mnistcnn.events import Note, Observer, ignore
 from mnistcnn.model import MnistCNN
-from mnistcnn.results import Environment
+from mnistcnn.results import Environment, Result
 
 FORMAT = 1
 KIND = "mnistcnn checkpoint"
@@ -34,7 +34,7 @@ PACKAGED = Path(__file__).parent / "weights" / "mnist_cnn.pth"  # written by `py
 
 
 @dataclass(frozen=True, slots=True)
-class Checkpoint:
+class Checkpoint(Result):
     """A trained network. Those of a bare `state_dict` have no `config` and know nothing about themselves."""
 
     path: Path
@@ -60,15 +60,9 @@ class Checkpoint:
 
     def describe(self) -> dict[str, Any]:
         """All but the weights, in plain types."""
-        return {
-            "path": str(self.path),
-            "created": self.created,
-            "temperature": self.temperature,
-            "config": self.config.to_dict() if self.config else None,
-            "data": self.data,
-            "metrics": self.metrics,
-            "environment": self.environment.to_dict(),
-        }
+        about = replace(self, weights={}).to_dict()
+        del about["weights"]
+        return about
 
 
 def save_checkpoint(checkpoint: Checkpoint) -> None:

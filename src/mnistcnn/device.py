@@ -32,8 +32,9 @@ class Compute:
 
     def autocast(self) -> AbstractContextManager[Any]:
         """The context for forward passes in training: bfloat16 autocast on this device, or nothing."""
-        bfloat16 = self.precision is Precision.BFLOAT16
-        return torch.autocast(self.device.type, torch.bfloat16) if bfloat16 else nullcontext()
+        return (
+            torch.autocast(self.device.type, torch.bfloat16) if self.precision is Precision.BFLOAT16 else nullcontext()
+        )
 
     def environment(self) -> Environment:
         """What a report needs so that a run can be repeated."""

@@ -23,7 +23,6 @@ from mnistcnn.storage import write_atomically
 from mnistcnn.training.trainer import Trainer, best_of, learning_rate
 
 HISTORY = "history.json"
-_RATE_POINTS = 400  # of the learning rate's curve
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +67,7 @@ def finish(trainer: Trainer, data: DataSplits, files: Files, started: float, obs
         _keep_previous(files, trainer.best_weights, observer)
         save_checkpoint(Checkpoint(files.checkpoint, trainer.best_weights, *about))
         safe = files.checkpoint
-        steps = (i * (trainer.all_steps - 1) // (_RATE_POINTS - 1) for i in range(_RATE_POINTS))
+        steps = (i * (trainer.all_steps - 1) // 399 for i in range(400))  # of the learning rate's curve
         rates = [learning_rate(step, trainer.all_steps, trainer.config.lr) for step in steps]
         plot_training(files.output_dir, result.epochs, result.best_epoch, rates)
         plot_confusion(files.output_dir, confusion_matrix(logits, data.test.labels))

@@ -11,7 +11,7 @@ import torch
 from mnistcnn.archive import check_config, check_plain, check_weights, load_archive, save_archive
 from mnistcnn.config import Files, Split, TrainConfig, flag
 from mnistcnn.data import DataSplits
-from mnistcnn.errors import CheckpointError, TrainingError, UsageError, first_line
+from mnistcnn.errors import CheckpointError, OutputError, TrainingError, UsageError, first_line
 from mnistcnn.events import EpochResult, Note, Observer
 from mnistcnn.results import Metrics
 from mnistcnn.training.trainer import RunningMetrics, Trainer, TrainerState, best_of
@@ -74,7 +74,7 @@ def take_up(trainer: Trainer, unfinished: UnfinishedRun, data: DataSplits, files
 
 
 def save_unfinished(path: Path, run: UnfinishedRun) -> None:
-    """Write it atomically. Raises `OutputError`."""
+    """Write it atomically. Raises `OutputError`; what was saved before is still there then."""
     about = {"config": run.config.to_dict(), "data": run.data, "seconds": run.seconds}
     state, history = run.state, run.state.history
     content = {
@@ -88,7 +88,11 @@ def save_unfinished(path: Path, run: UnfinishedRun) -> None:
         "best_epoch": best_of(history).epoch if history else 0,
         "best_weights": state.best_weights,
     }
-    save_archive(path, {"format": FORMAT, "kind": KIND, **about, "state": content})
+    try:
+        save_archive(path, {"format": FORMAT, "kind": KIND, **about, "state": content})
+    except OutputError as error:
+        kept = f"What was saved before is in {path}." if path.exists() else "Nothing was saved before."
+        raise OutputError(f"{error.message} {kept}", "Free some space; `mnistcnn train --resume` continues.") from error
 
 
 def load_unfinished(path: Path) -> UnfinishedRun:

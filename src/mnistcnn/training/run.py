@@ -9,7 +9,7 @@ from mnistcnn.config import Files, TrainConfig
 from mnistcnn.data import DataSplits, load_dataset
 from mnistcnn.device import cpu_threads, resolve_device
 from mnistcnn.distributed import barrier, broadcast, local_device, process_group
-from mnistcnn.errors import OutputError, UsageError
+from mnistcnn.errors import UsageError
 from mnistcnn.events import EpochResult, Observer, StepResult, TrainStart, ignore
 from mnistcnn.signals import Stop
 from mnistcnn.storage import check_writable, held
@@ -68,13 +68,9 @@ def _load_data(config: TrainConfig, files: Files, world: World, observer: Observ
     """The data; of several processes on a machine the first one downloads it while the others wait."""
     if world.local_rank > 0:
         barrier(world)
+    seed, size = config.seed, config.validation_size
     data = load_dataset(
-        config.dataset,
-        data_dir=files.data_dir,
-        mirror=files.mirror,
-        seed=config.seed,
-        validation_size=config.validation_size,
-        observer=observer,
+        config.dataset, data_dir=files.data_dir, mirror=files.mirror, seed=seed, validation_size=size, observer=observer
     )
     if world.local_rank == 0:
         barrier(world)
@@ -107,13 +103,8 @@ def _train(
 
 
 def _save(trainer: Trainer, data: DataSplits, files: Files, started: float) -> None:
-    """Save the state now. Raises `OutputError`; what was saved before is still there then."""
-    if not trainer.world.is_main:
-        return
-    trainer.check_finite()
-    path, seconds = files.unfinished, time.perf_counter() - started
-    try:
-        save_unfinished(path, UnfinishedRun(trainer.config, data.describe(), seconds, trainer.state_dict()))
-    except OutputError as error:
-        kept = f"What was saved before is in {path}." if path.exists() else "Nothing was saved before."
-        raise OutputError(f"{error.message} {kept}", "Free some space; `mnistcnn train --resume` continues.") from error
+    """Save the state of the first process now, if it is finite."""
+    if trainer.world.is_main:
+        trainer.check_finite()
+        about = (trainer.config, data.describe(), time.perf_counter() - started)
+        save_unfinished(files.unfinished, UnfinishedRun(*about, trainer.state_dict()))

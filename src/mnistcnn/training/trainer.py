@@ -127,8 +127,7 @@ class Trainer:
     def _train_chunk(self, loader: EpochLoader, stop: Callable[[], bool]) -> bool:
         """Train from the present step to the end of its chunk, or to where `stop` is true; whether it was."""
         started = time.perf_counter()
-        first, size = self.step, loader.batch_size
-        stopped = False
+        first, size, stopped = self.step, loader.batch_size, False
         figures = torch.zeros(2, loader.chunk_steps * size, device=self.compute.device)
         number, done = divmod(first, loader.chunk_steps)
         for batch in loader.chunk(number)[done:]:
@@ -155,8 +154,7 @@ class Trainer:
 
     def _train_step(self, batch: Batch) -> torch.Tensor:
         """One update; the cross-entropies and hits of this process's images, (2, n) float32, still on the device."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(self.done_steps, self.all_steps, self.config.lr)
+        self.optimizer.param_groups[0]["lr"] = learning_rate(self.done_steps, self.all_steps, self.config.lr)
         with self.compute.autocast():
             logits = self._network(batch.inputs, batch.dropout)
         log_probabilities = F.log_softmax(logits.float(), dim=1)
@@ -168,8 +166,7 @@ class Trainer:
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
-        hits = logits.argmax(1) == batch.labels
-        return torch.stack([cross_entropy.detach(), hits.float()])
+        return torch.stack([cross_entropy.detach(), (logits.argmax(1) == batch.labels).float()])
 
     def _diverged(self, what: str, step: int) -> TrainingError:
         place = f"at step {step:,} of {self.steps(self.epoch):,} in epoch {self.epoch}"
