@@ -32,9 +32,8 @@ class Compute:
 
     def autocast(self) -> AbstractContextManager[Any]:
         """The context for forward passes in training: bfloat16 autocast on this device, or nothing."""
-        return (
-            torch.autocast(self.device.type, torch.bfloat16) if self.precision is Precision.BFLOAT16 else nullcontext()
-        )
+        bfloat16 = self.precision is Precision.BFLOAT16
+        return torch.autocast(self.device.type, torch.bfloat16) if bfloat16 else nullcontext()
 
     def environment(self) -> Environment:
         """What a report needs so that a run can be repeated."""
@@ -168,5 +167,4 @@ def _device_name(device: torch.device) -> str:
 
 def derive_seed(seed: int, purpose: str, number: int = 0) -> int:
     """A seed in [0, 2⁶³) of its own for each purpose, so that no two share their random numbers."""
-    digest = hashlib.sha256(f"{seed}/{purpose}/{number}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") >> 1
+    return int.from_bytes(hashlib.sha256(f"{seed}/{purpose}/{number}".encode()).digest()[:8], "big") >> 1
