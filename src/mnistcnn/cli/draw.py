@@ -3,6 +3,7 @@
 import sys
 from typing import Annotated
 
+import mnistcnn
 from mnistcnn.cli import options as o
 from mnistcnn.cli.output import show_note
 
@@ -23,11 +24,10 @@ def draw(
     from mnistcnn.extras import require
 
     require("`mnistcnn draw`", "draw", "starlette", "uvicorn")
-    from mnistcnn.cli.progress import progress_bar
     from mnistcnn.web.reader import Reader
     from mnistcnn.web.server import open_browser, serve
 
-    with progress_bar(quiet=quiet) as observer:
+    with mnistcnn.progress_bar(quiet=quiet) as observer:
         reader = Reader(checkpoint, device=device, observer=observer)
 
     def ready(address: str) -> None:

@@ -7,6 +7,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+import mnistcnn
 from mnistcnn.cli import options as o
 from mnistcnn.cli.output import data_name, new_table, percent, print_line, show_json, show_pairs, stdout, written
 from mnistcnn.config import DatasetName, Split
@@ -37,12 +38,8 @@ def evaluate(
     quiet: o.QuietOption = False,
 ) -> None:
     """Measure a trained network: accuracy, confusion, scores per digit, calibration."""
-    from mnistcnn.cli.progress import progress_bar
-
-    with progress_bar(quiet=quiet) as observer:
-        from mnistcnn import evaluation
-
-        result = evaluation.evaluate(
+    with mnistcnn.progress_bar(quiet=quiet) as observer:
+        result = mnistcnn.evaluate(
             checkpoint,
             split=split,
             dataset=dataset,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+import mnistcnn
 from mnistcnn.cli import options as o
 from mnistcnn.cli.output import data_name, new_table, percent, show_json, show_pairs, stdout, written
 from mnistcnn.results import Environment
@@ -22,12 +23,8 @@ def summary(
     quiet: o.QuietOption = False,
 ) -> None:
     """Explain the network layer by layer, and what training made of it."""
-    from mnistcnn.cli.progress import progress_bar
-
-    with progress_bar(quiet=quiet) as observer:
-        from mnistcnn.summary import summarise
-
-        result = summarise(checkpoint, batch_size=batch_size, plot=plot, observer=observer)
+    with mnistcnn.progress_bar(quiet=quiet) as observer:
+        result = mnistcnn.summarise(checkpoint, batch_size=batch_size, plot=plot, observer=observer)
     show_json(result.to_dict()) if json else show_summary(result)
 
 

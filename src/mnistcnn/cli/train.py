@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+import mnistcnn
 from mnistcnn.cli import options as o
 from mnistcnn.cli.output import data_name, new_table, percent, show_json, show_pairs, stdout, written
 from mnistcnn.config import DEFAULT_CHECKPOINT, DEFAULT_OUTPUT_DIR, Files, TrainConfig
@@ -47,14 +48,10 @@ def train(
     **settings: Any,
 ) -> None:
     """Train the network, test it, and write it with plots of the training."""
-    from mnistcnn.cli.progress import progress_bar
-
     config, sources = TrainConfig(**settings), {name: ctx.get_parameter_source(name) for name in settings}
     given = [name for name, source in sources.items() if source is not None and source.name != "DEFAULT"]
-    with progress_bar(quiet=quiet or not World.from_environment().is_main) as observer:
-        from mnistcnn.training import run
-
-        result = run.train(
+    with mnistcnn.progress_bar(quiet=quiet or not World.from_environment().is_main) as observer:
+        result = mnistcnn.train(
             config,
             Files(checkpoint, output_dir, data_dir, mirror),
             resume=resume,
