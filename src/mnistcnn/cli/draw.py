@@ -7,15 +7,13 @@ import mnistcnn
 from mnistcnn.cli import options as o
 from mnistcnn.cli.output import show_note
 
-PORT = 8028
-
 
 def draw(
     checkpoint: o.CheckpointOption = None,
     host: Annotated[
         str, o.page(help="Address to serve on; 0.0.0.0 admits other machines, such as a phone.")
     ] = "127.0.0.1",
-    port: Annotated[int, o.page(min=0, max=65535, help="Port to serve on; 0 takes a free one.")] = PORT,
+    port: Annotated[int, o.page(min=0, max=65535, help="Port to serve on; 0 takes a free one.")] = 8028,
     open_page: Annotated[bool, o.page("--open/--no-open", help="Open the page in the browser.")] = True,
     device: o.DeviceOption = "auto",
     quiet: o.QuietOption = False,
