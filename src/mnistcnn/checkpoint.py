@@ -55,8 +55,9 @@ class Checkpoint(Result):
         """The network with a copy of these weights, in evaluation mode, on the device of `compute` or the CPU."""
         model = MnistCNN(torch.Generator())
         model.load_state_dict(self.weights)
-        device = compute.device if compute else torch.device("cpu")
-        return model.to(device=device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload, no-any-return]
+        if compute is not None:
+            model.to(device=compute.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return model.eval()
 
     def describe(self) -> dict[str, Any]:
         """All but the weights, in plain types."""
