@@ -19,14 +19,15 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Mount, Route
-from starlette.staticfiles import StaticFiles
+from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mnistcnn.errors import Interrupted, PictureError, ServerError
 from mnistcnn.web.reader import Reader
 
 PAGE = Path(__file__).parent / "page"
+FILES = {"/": "index.html", "/draw.css": "draw.css", "/draw.js": "draw.js"}
+TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
 MOST_BYTES = 20 << 20  # of a picture; photographs of phones have up to ten megabytes
 MOST_SECONDS = 30.0  # for a picture to arrive
 MOST_CONNECTIONS = 64
@@ -86,12 +87,16 @@ def build_app(reader: Reader, *, public: bool = False) -> ASGIApp:
         # Plain types already; `to_dict` would copy three thousand numbers one by one.
         return JSONResponse({field.name: getattr(drawing, field.name) for field in fields(drawing)})
 
+    async def show(request: Request) -> Response:
+        path = PAGE / FILES[request.url.path]
+        return Response(path.read_bytes(), media_type=TYPES[path.suffix])
+
     async def refuse(_request: Request, error: Exception) -> Response:
         if isinstance(error, HTTPException):
             return _failure(error.status_code, error.detail)
         return _failure(500, "Something went wrong on the server.")
 
-    routes = [Route("/read", read, methods=["POST"]), Mount("/", StaticFiles(directory=PAGE, html=True))]
+    routes = [*(Route(path, show) for path in FILES), Route("/read", read, methods=["POST"])]
     return guard(Starlette(routes=routes, exception_handlers={HTTPException: refuse, 500: refuse}), public=public)
 
 
