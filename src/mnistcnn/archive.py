@@ -36,8 +36,7 @@ def load_archive(path: Path) -> dict[Any, Any]:
     """
     content = _read_zip(path)
     try:
-        with warnings.catch_warnings():  # torch's advice about odd content is not for users
-            warnings.simplefilter("ignore")
+        with warnings.catch_warnings(action="ignore"):  # torch's advice about odd content is not for users
             loaded = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise CheckpointError(f"{path} holds more than tensors and plain types; it was not opened.") from error

@@ -15,8 +15,7 @@ A checkpoint file is a `torch.save` archive of one dict:
 """
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +28,7 @@ from mnistcnn.errors import CheckpointError
 from mnistcnn.events import Note, Observer, ignore
 from mnistcnn.model import MnistCNN
 from mnistcnn.outliers import OutlierDetector
-from mnistcnn.results import Environment
+from mnistcnn.results import Environment, Result
 
 FORMAT = 1
 KIND = "mnistcnn checkpoint"
@@ -37,7 +36,7 @@ PACKAGED = Path(__file__).parent / "weights" / "mnist_cnn.pth"  # written by `py
 
 
 @dataclass(frozen=True, slots=True)
-class Checkpoint:
+class Checkpoint(Result):
     """A trained network. Those of a bare `state_dict` have no `config` and know nothing about themselves."""
 
     path: Path
@@ -55,28 +54,19 @@ class Checkpoint:
         """The name of the data set, where it is known."""
         return str(self.config.dataset) if self.config else None
 
-    def build_model(self, compute: Compute) -> MnistCNN:
-        """The network with these weights on the device of `compute`, in evaluation mode."""
-        return build_model(self.weights).to(device=compute.device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+    def build_model(self, compute: Compute | None = None) -> MnistCNN:
+        """The network with a copy of these weights, in evaluation mode, on the device of `compute` or the CPU."""
+        model = MnistCNN(torch.Generator())
+        model.load_state_dict(self.weights)
+        if compute is not None:
+            model.to(device=compute.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return model.eval()
 
     def describe(self) -> dict[str, Any]:
         """All but the tensors, in plain types."""
-        return {
-            "path": str(self.path),
-            "created": self.created,
-            "temperature": self.temperature,
-            "config": self.config.to_dict() if self.config else None,
-            "data": self.data,
-            "metrics": self.metrics,
-            "environment": self.environment.to_dict(),
-        }
-
-
-def build_model(weights: Mapping[str, torch.Tensor]) -> MnistCNN:
-    """The network with a copy of `weights`, on the CPU, in evaluation mode."""
-    model = MnistCNN(torch.Generator())
-    model.load_state_dict(dict(weights))
-    return model.eval()
+        about = replace(self, weights={}, outliers=None).to_dict()
+        del about["weights"], about["outliers"]
+        return about
 
 
 def save_checkpoint(checkpoint: Checkpoint) -> None:
@@ -110,23 +100,17 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         number = content.get("format")
         if content.get("kind") != KIND:
             raise ValueError(f"it is not a {KIND}")
-        if not isinstance(number, int) or isinstance(number, bool) or number < 1:
+        if type(number) is not int or number < 1:
             raise ValueError("its format number is invalid")
         if number > FORMAT:
             raise ValueError(f"it has format {number}, but this mnistcnn reads formats up to {FORMAT}; upgrade it")
         weights, temperature = check_weights(content.get("weights")), content.get("temperature")
-        if not isinstance(temperature, float) or not math.isfinite(temperature) or temperature <= 0:
+        if not isinstance(temperature, float) or not 0 < temperature < math.inf:
             raise ValueError("its temperature is invalid")
-        return Checkpoint(
-            path,
-            weights,
-            temperature,
-            check_config(content.get("config")),
-            check_plain(content.get("data"), "data"),
-            check_plain(content.get("metrics"), "metrics"),
-            Environment.from_dict(check_plain(content.get("environment"), "environment")),
-            created=str(content.get("created", ""))[:40],
-            outliers=OutlierDetector.from_dict(content["outliers"]) if "outliers" in content else None,
-        )
+        config = check_config(content.get("config"))
+        data, metrics, about = (check_plain(content.get(key), key) for key in ("data", "metrics", "environment"))
+        environment, created = Environment.from_dict(about), str(content.get("created", ""))[:40]
+        outliers = OutlierDetector.from_dict(content["outliers"]) if "outliers" in content else None
+        return Checkpoint(path, weights, temperature, config, data, metrics, environment, created, outliers)
     except ValueError as error:
         raise CheckpointError(f"{path} is not a checkpoint of this network: {error}.") from error

@@ -1,13 +1,15 @@
 """Every setting of a training run, in one place. Imports nothing heavy."""
 
 import math
-from dataclasses import asdict, dataclass, fields
+from contextlib import suppress
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Self, get_args
 from urllib.parse import urlsplit
 
 from mnistcnn.errors import UsageError
+from mnistcnn.results import Result
 
 DEFAULT_CHECKPOINT = Path("models/mnist_cnn.pth")
 DEFAULT_OUTPUT_DIR = Path("output")
@@ -16,41 +18,12 @@ DEVICE_SPELLING = r"auto|cpu|mps|(cuda|xpu)(:\d{1,3})?"  # a regular expression
 TRAIN_PICTURES = 60_000  # MNIST's training pictures, train and validation together
 
 
-class DatasetName(StrEnum):
-    """The data sets that can be trained on."""
-
-    MNIST = "mnist"
-    SYNTHETIC = "synthetic"
-
-
-class Precision(StrEnum):
-    """The number format of the matrix products; weights are always float32."""
-
-    AUTO = "auto"
-    FLOAT32 = "float32"
-    BFLOAT16 = "bfloat16"
-
-
-class ExportFormat(StrEnum):
-    """The files that `export` writes; each is the suffix of its name too."""
-
-    ONNX = "onnx"
-    SAFETENSORS = "safetensors"
-
-
-class InputType(StrEnum):
-    """The number format of the images, 0 … 255, that an exported network takes."""
-
-    UINT8 = "uint8"
-    FLOAT32 = "float32"
-
-
-class Split(StrEnum):
-    """The three parts of a data set."""
-
-    TRAIN = "train"
-    VALIDATION = "validation"
-    TEST = "test"
+# The names to choose from; a value is its name in lower case, as in `Split.TEST == "test"`.
+DatasetName = StrEnum("DatasetName", ["MNIST", "SYNTHETIC"])
+Split = StrEnum("Split", ["TRAIN", "VALIDATION", "TEST"])
+Precision = StrEnum("Precision", ["AUTO", "FLOAT32", "BFLOAT16"])  # of matrix products; weights are always float32
+ExportFormat = StrEnum("ExportFormat", ["ONNX", "SAFETENSORS"])  # each is the suffix of its files too
+InputType = StrEnum("InputType", ["UINT8", "FLOAT32"])  # of the images, 0 … 255, that an exported network takes
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +50,11 @@ def check_mirror(url: str | None) -> str | None:
     """`url` with a slash at its end if it is an http(s) address or None; else `UsageError`."""
     if url is None:
         return None
-    try:
+    with suppress(ValueError):  # a bracket that isn't closed, a port that is no number
         parts = urlsplit(url)
-        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # a bracket that isn't closed, a port that is no number
-        valid = False
-    if not valid:
-        raise UsageError(f"--mirror {url!r} is not an http:// or https:// address.")
-    return url if url.endswith("/") else f"{url}/"
+        if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0:
+            return url if url.endswith("/") else f"{url}/"
+    raise UsageError(f"--mirror {url!r} is not an http:// or https:// address.")
 
 
 def flag(name: str) -> str:
@@ -107,7 +77,7 @@ AUGMENTATION, MACHINE, DATA = "Augmentation", "Machine", "Data"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrainConfig:
+class TrainConfig(Result):
     """All that decides which weights a run ends with, beside the machine; `UsageError` for a number out of bounds.
 
     Each field has its type, its `Setting` and its default; all else that is known of it follows from these.
@@ -116,8 +86,7 @@ class TrainConfig:
     epochs: Annotated[int, Setting("Passes over the training pictures.", 1, 100_000)] = 5
     batch_size: Annotated[int, Setting("Pictures in each step.", 1, TRAIN_PICTURES)] = 50
     lr: Annotated[float, Setting("Peak of the one-cycle learning rate.", 0.0, 1000.0, min_excluded=True)] = 3e-3
-    # Decoupled, per step and unit of learning rate.
-    weight_decay: Annotated[float, Setting("AdamW's weight decay.", 0.0, 1000.0)] = 0.15
+    weight_decay: Annotated[float, Setting("AdamW's weight decay.", 0.0, 1000.0)] = 0.15  # per step, times the rate
     label_smoothing: Annotated[float, Setting("Probability spread evenly over all digits.", 0.0, 0.99)] = 0.1
     # The split, the first weights, the order, the augmentation and the dropout.
     seed: Annotated[int, Setting("Seed of all random numbers.", 0, 2**63 - 1)] = 0
@@ -151,10 +120,6 @@ class TrainConfig:
                 bounds = f"{'more than' if excluded else 'at least'} {least} and at most {setting.max}"
                 raise UsageError(f"{name} must be {bounds}, not {value}.", setting=name)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain types only, for JSON and checkpoints."""
-        return {name: str(v) if isinstance(v, StrEnum) else v for name, v in asdict(self).items()}
-
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
         """The inverse of `to_dict`. Raises `ValueError`, `TypeError` or `UsageError` on anything else."""
@@ -163,8 +128,7 @@ class TrainConfig:
         if set(values) != set(settings):
             raise ValueError(f"settings {sorted(set(values) ^ set(settings))} missing or unknown")
         for name, (kind, _) in settings.items():
-            text, found = issubclass(kind, str), type(values[name])
-            if found not in ((str,) if text else (int, kind)):
+            found = type(values[name])
+            if found not in ((str,) if issubclass(kind, str) else (int, kind)):
                 raise TypeError(f"setting {name} is {found.__name__}")
-            values[name] = kind(values[name]) if text else values[name]
         return cls(**values)

@@ -4,7 +4,6 @@ import hashlib
 import os
 import platform
 import re
-import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -89,21 +88,16 @@ def resolve_device(name: str = "auto", precision: Precision = Precision.FLOAT32)
     if not re.fullmatch(DEVICE_SPELLING, name):
         raise UsageError(f"--device {name!r} is not a known device.", f"Use {DEVICES}.")
     present = available_devices()
-    if name == "auto":
-        taken = present[0]
-        others = [f"no {kind.upper()}" for kind in KINDS[: KINDS.index(taken.partition(":")[0])]]
-        reason = f"auto: {', '.join(others) or 'best available'}"
-    else:
-        taken = f"{name}:0" if name in ("cuda", "xpu") else name
-        reason = f"--device {name}"
+    taken = present[0] if name == "auto" else f"{name}:0" if name in ("cuda", "xpu") else name
     if taken not in present:
-        raise DeviceError(
-            f"Device {name} is not available here; available: {', '.join(reversed(present))}."
-            + (f" {_why_no_cuda()}" if taken.startswith("cuda") and "cuda:0" not in present else ""),
-            "Leave out --device to use the best available.",
-        )
+        told = f"Device {name} is not available here; available: {', '.join(reversed(present))}."
+        if taken.startswith("cuda") and "cuda:0" not in present:
+            told += f" {_why_no_cuda()}"
+        raise DeviceError(told, "Leave out --device to use the best available.")
     device = torch.device(taken)
     _try_out(device)
+    better = ", ".join(f"no {kind.upper()}" for kind in KINDS[: KINDS.index(device.type)])
+    reason = f"auto: {better or 'best available'}" if name == "auto" else f"--device {name}"
     if precision is Precision.AUTO:
         precision = Precision.BFLOAT16 if _native_bfloat16(device) else Precision.FLOAT32
     return Compute(device, _device_name(device), precision, reason)
@@ -112,13 +106,11 @@ def resolve_device(name: str = "auto", precision: Precision = Precision.FLOAT32)
 def available_devices() -> list[str]:
     """The devices of this machine, best first, such as `["cuda:0", "cuda:1", "cpu"]`."""
     found = []
-    for kind in KINDS[:-1]:
-        backend = getattr(torch, kind, None)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of a driver that is too old; see `_why_no_cuda`
-            count = backend.device_count() if backend is not None and backend.is_available() else 0
-        if count:
-            found += [kind] if kind == "mps" else [f"{kind}:{i}" for i in range(count)]
+    with warnings.catch_warnings(action="ignore"):  # of a driver that is too old; see `_why_no_cuda`
+        for kind in KINDS[:-1]:
+            backend = getattr(torch, kind)
+            count = backend.device_count() if backend.is_available() else 0
+            found += [kind] * count if kind == "mps" else [f"{kind}:{i}" for i in range(count)]
     return [*found, "cpu"]
 
 
@@ -126,14 +118,12 @@ def _why_no_cuda() -> str:
     """Why no CUDA device can be used, in a sentence: the build, the driver, its age, what hides the cards, no card."""
     if not torch.backends.cuda.is_built():
         return f"This torch, {torch.__version__}, is built without CUDA."
+    reason = "No CUDA GPUs are available"
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with warnings.catch_warnings(action="ignore"):
             torch.cuda.init()
     except (RuntimeError, AssertionError) as error:
-        reason = str(error).partition("\n")[0]
-    else:
-        reason = "No CUDA GPUs are available"
+        reason = first_line(error)
     if "no NVIDIA driver" in reason:
         return "No NVIDIA driver was found."
     if "too old" in reason:
@@ -169,14 +159,12 @@ def _device_name(device: torch.device) -> str:
         return str(getattr(torch, device.type).get_device_name(device))
     if device.type == "mps":
         return f"Apple {platform.machine()}"
-    if sys.platform == "linux":
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+    about = Path("/proc/cpuinfo")  # of Linux
+    text = about.read_text(encoding="utf-8", errors="replace") if about.exists() else ""
+    named = re.search(r"^model name\s*:(.*)", text, re.MULTILINE)
+    return named[1].strip() if named else platform.processor() or platform.machine()
 
 
 def derive_seed(seed: int, purpose: str, number: int = 0) -> int:
     """A seed in [0, 2⁶³) of its own for each purpose, so that no two share their random numbers."""
-    digest = hashlib.sha256(f"{seed}/{purpose}/{number}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") >> 1
+    return int.from_bytes(hashlib.sha256(f"{seed}/{purpose}/{number}".encode()).digest()[:8], "big") >> 1

@@ -78,9 +78,7 @@ class GateError(MnistCnnError):
 class Interrupted(MnistCnnError):
     """Ctrl-C (SIGINT) or SIGTERM ended the command; `message` says what was kept."""
 
-    def __init__(self, message: str, hint: str | None = None, *, terminated: bool = False) -> None:
-        super().__init__(message, hint)
-        self.exit_code = ExitCode.TERMINATED if terminated else ExitCode.INTERRUPTED
+    exit_code = ExitCode.INTERRUPTED
 
 
 def first_line(error: Exception) -> str:

@@ -17,7 +17,7 @@ from mnistcnn.errors import UsageError
 from mnistcnn.events import Observer, ignore
 from mnistcnn.metrics import BATCH_SIZE, compute_metrics, predict_logits
 from mnistcnn.model import CLASSES
-from mnistcnn.plots import plot_evaluation
+from mnistcnn.plots import plot_confusion, plot_mistakes
 from mnistcnn.results import Environment, Result
 
 
@@ -97,7 +97,9 @@ def _evaluate(
     seconds = time.perf_counter() - started
     metrics, confusion = compute_metrics(logits, images.labels), confusion_matrix(logits, images.labels)
     probability = probabilities(logits, checkpoint.temperature)
-    files = [] if output_dir is None else plot_evaluation(output_dir, images, probability, confusion)
+    files = []
+    if output_dir is not None:
+        files = [plot_confusion(output_dir, confusion), plot_mistakes(output_dir, images, probability)]
     return Evaluation(
         checkpoint=str(checkpoint.path),
         dataset=str(data.name),

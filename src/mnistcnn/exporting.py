@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from mnistcnn.checkpoint import Checkpoint, build_model, find_checkpoint, load_checkpoint
+from mnistcnn.checkpoint import Checkpoint, find_checkpoint, load_checkpoint
 from mnistcnn.config import ExportFormat, InputType
 from mnistcnn.data.synthetic import render_digits
 from mnistcnn.device import strict_float32
@@ -26,8 +26,8 @@ INPUT, OUTPUT = "pictures", "probabilities"
 TOLERANCE = 1e-5  # between the probabilities of the exported and of the original network
 _CHECKED = 100  # images on which the two are compared
 _REQUIRED = {
-    ExportFormat.ONNX: ("Writing ONNX", "onnx", "onnx", "onnxscript", "onnxruntime"),
-    ExportFormat.SAFETENSORS: ("Writing safetensors", "safetensors", "safetensors"),
+    "onnx": ("Writing ONNX", "onnx", "onnx", "onnxscript", "onnxruntime"),
+    "safetensors": ("Writing safetensors", "safetensors", "safetensors"),
 }
 
 
@@ -73,32 +73,24 @@ def export(
     Raises `UsageError`, `MissingPackageError`, `CheckpointError` and `OutputError`.
     """
     target = Path(target)
-    chosen = format or _format_of(target)
+    chosen = format or target.suffix.lower().removeprefix(".")
+    if chosen not in list(ExportFormat):
+        hint = "Choose one with --format onnx or --format safetensors."
+        raise UsageError(f"{target} ends neither in .onnx nor in .safetensors.", hint)
     check_writable(target)
     require(*_REQUIRED[chosen])
     loaded = load_checkpoint(find_checkpoint(checkpoint, observer))
-    content, difference = _safetensors(loaded) if chosen is ExportFormat.SAFETENSORS else _onnx(loaded, input_type)
+    about, what = describe(loaded), (str(target), str(chosen), str(loaded.path))
+    if chosen == ExportFormat.ONNX:
+        content, difference = _onnx(loaded, about, input_type)
+        result = Export(*what, len(content), str(input_type), OPSET, difference, about)
+    else:
+        from safetensors.torch import save
+
+        content = save(loaded.weights, about)
+        result = Export(*what, len(content), None, None, None, about)
     write_atomically(target, content)
-    return Export(
-        path=str(target),
-        format=str(chosen),
-        checkpoint=str(loaded.path),
-        size=len(content),
-        input_type=None if difference is None else str(input_type),
-        opset=None if difference is None else OPSET,
-        largest_difference=difference,
-        metadata=describe(loaded),
-    )
-
-
-def _format_of(target: Path) -> ExportFormat:
-    try:
-        return ExportFormat(target.suffix.lower().removeprefix("."))
-    except ValueError:
-        raise UsageError(
-            f"{target} ends neither in .onnx nor in .safetensors.",
-            "Choose one with --format onnx or --format safetensors.",
-        ) from None
+    return result
 
 
 def describe(checkpoint: Checkpoint) -> dict[str, str]:
@@ -115,17 +107,11 @@ def describe(checkpoint: Checkpoint) -> dict[str, str]:
     return {key: value for key, value in known.items() if value}
 
 
-def _safetensors(checkpoint: Checkpoint) -> tuple[bytes, None]:
-    from safetensors.torch import save
-
-    return bytes(save(checkpoint.weights, describe(checkpoint))), None
-
-
-def _onnx(checkpoint: Checkpoint, input_type: InputType) -> tuple[bytes, float]:
+def _onnx(checkpoint: Checkpoint, about: dict[str, str], input_type: InputType) -> tuple[bytes, float]:
     """The ONNX file, and how far its probabilities are from those of the original at most."""
     import onnx
 
-    network = ExportModule(build_model(checkpoint.weights), checkpoint.temperature).eval()
+    network = ExportModule(checkpoint.build_model(), checkpoint.temperature).eval()
     dtype = getattr(torch, str(input_type))
     with warnings.catch_warnings(action="ignore", category=FutureWarning):  # torch 2.11 warns of itself
         program = torch.onnx.export(
@@ -144,7 +130,7 @@ def _onnx(checkpoint: Checkpoint, input_type: InputType) -> tuple[bytes, float]:
     for item in (graph, *graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer):
         item.ClearField("metadata_props")  # the source of each node: places on this machine
         item.ClearField("doc_string")
-    onnx.helper.set_model_props(model, describe(checkpoint))
+    onnx.helper.set_model_props(model, about)
     model.doc_string = f"Digits: {INPUT} (N, 1, 28, 28) in 0 … 255, 0 paper, 255 ink → {OUTPUT} (N, 10)."
     onnx.checker.check_model(model, full_check=True)
     content = model.SerializeToString()

@@ -12,19 +12,18 @@ from mnistcnn.device import Compute, strict_float32
 from mnistcnn.distributed import all_gather
 from mnistcnn.model import CLASSES, MnistCNN, normalise
 from mnistcnn.results import Metrics
-from mnistcnn.world import World
+from mnistcnn.world import ALONE, World
 
 BATCH_SIZE = 1_000  # images at a time
 
 
 def predict_logits(
-    model: MnistCNN, images: torch.Tensor, compute: Compute, batch_size: int = BATCH_SIZE, world: World | None = None
+    model: MnistCNN, images: torch.Tensor, compute: Compute, batch_size: int = BATCH_SIZE, world: World = ALONE
 ) -> torch.Tensor:
     """Logits, (N, 10) float32 on the CPU, of images (N, 1, 28, 28) uint8; the model's mode is put back.
 
     The processes of `world` take a shard of the images each, and each gets all the logits.
     """
-    world = world or World()
     shard = images[world.shard(len(images))]
     training = model.training
     model.eval()

@@ -15,8 +15,6 @@ from mnistcnn.events import EpochResult
 from mnistcnn.storage import write_atomically
 
 if TYPE_CHECKING:
-    from matplotlib.artist import Artist
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 # M. Okabe, K. Ito, "Color universal design": apart for every kind of colour vision.
@@ -24,7 +22,6 @@ TRAIN_COLOUR, VALIDATION_COLOUR, KEPT_COLOUR = "#0072B2", "#D55E00", "#009E73"
 CURVES, CONFUSION, MISTAKES = "training_curves.png", "confusion_matrix.png", "mistakes.png"
 _MOST_MISTAKES = 24
 _STYLE: dict[Any, Any] = {
-    "font.size": 10,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.titlesize": 11,
@@ -50,30 +47,16 @@ def plot_training(folder: Path, history: Sequence[EpochResult], best_epoch: int,
         axes.set(title=title, xlabel="epoch", ylabel=unit, xlim=(0, epochs[-1] + 0.25))
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.25)
-        shade = _plot_rates(axes, rates, epochs[-1])
+        behind = axes.twinx()  # the learning rate, lightly, behind the curves
+        places, label = np.linspace(0, epochs[-1], len(rates)), f"learning rate (peak {max(rates):.2g})"
+        shade = behind.fill_between(places, rates, color="0.5", alpha=0.15, linewidth=0, label=label)
+        behind.set(ylim=(0, 1.05 * max(rates)), yticks=[])
+        axes.set_zorder(behind.get_zorder() + 1)
+        axes.patch.set_visible(False)
     left.set_ylim(bottom=0)
     handles, _ = left.get_legend_handles_labels()
     figure.legend(handles=[*handles, shade], loc="outside lower center", ncols=4)
     return _save(figure, folder / CURVES)
-
-
-def _plot_rates(axes: Axes, rates: Sequence[float], epochs: int) -> Artist:
-    """The learning rate, lightly, behind the curves; what stands for it in the legend."""
-    behind = axes.twinx()
-    label = f"learning rate (peak {max(rates):.2g})"
-    places = np.linspace(0, epochs, len(rates))
-    shade = behind.fill_between(places, rates, color="0.5", alpha=0.15, linewidth=0, label=label)
-    behind.set(ylim=(0, 1.05 * max(rates)), yticks=[])
-    axes.set_zorder(behind.get_zorder() + 1)
-    axes.patch.set_visible(False)
-    return shade
-
-
-def plot_evaluation(
-    folder: Path, pictures: ImageDataset, probability: torch.Tensor, confusion: Sequence[Sequence[int]]
-) -> list[Path]:
-    """Draw the confusion matrix and the most confident mistakes; `probability` is (N, 10)."""
-    return [plot_confusion(folder, confusion), plot_mistakes(folder, pictures, probability)]
 
 
 def plot_confusion(folder: Path, confusion: Sequence[Sequence[int]]) -> Path:
@@ -134,15 +117,12 @@ def plot_filters(path: Path, weights: torch.Tensor) -> Path:
 
 
 def _figure(width: float, height: float) -> Figure:
-    """A figure of its own, in inches, on the Agg canvas: no pyplot, no global state."""
+    """A figure of its own, in inches; without pyplot it never asks for a window."""
     import matplotlib as mpl  # noqa: PLC0415 - 0.5 s, and most commands draw nothing
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
     from matplotlib.figure import Figure  # noqa: PLC0415
 
     mpl.rcParams.update(_STYLE)
-    figure = Figure(figsize=(width, height), dpi=130, layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
+    return Figure(figsize=(width, height), dpi=130, layout="constrained")
 
 
 def _save(figure: Figure, path: Path) -> Path:

@@ -15,14 +15,14 @@ SCHEMA = 1  # of every JSON document; raised when a key changes its meaning or g
 
 
 def plain(value: Any) -> Any:
-    """Plain JSON types only: paths become strings, tuples lists, numbers that aren't finite None."""
+    """Plain JSON types only: paths and enumerations become strings, tuples lists, numbers that aren't finite None."""
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
-    return str(value) if isinstance(value, PurePath) else value
+    return str(value) if isinstance(value, str | PurePath) else value
 
 
 def to_json(document: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from mnistcnn.errors import Interrupted
+from mnistcnn.errors import ExitCode, Interrupted
 
 
 class Stop:
@@ -30,7 +30,10 @@ class Stop:
 
     def interrupted(self, message: str, hint: str | None = None) -> Interrupted:
         """The error to raise for the signal that came."""
-        return Interrupted(message, hint, terminated=self.signal == signal.SIGTERM)
+        error = Interrupted(message, hint)
+        if self.signal == signal.SIGTERM:
+            error.exit_code = ExitCode.TERMINATED
+        return error
 
     def receive(self, number: int, frame: FrameType | None = None) -> None:
         """The signal handler."""

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -15,8 +15,8 @@ def write_atomically(path: Path, content: bytes) -> None:
 
     Written to `.NAME.tmp` beside it, flushed to disk, renamed. Raises `OutputError` naming path and reason.
     """
-    temporary = _beside(path, f".{path.name}.tmp")
-    try:
+    with _writing(path):
+        temporary = path.with_name(f".{path.name}.tmp")
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with temporary.open("wb") as stream:
@@ -27,8 +27,6 @@ def write_atomically(path: Path, content: bytes) -> None:
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
-    except OSError as error:
-        raise _unwritable(path, error) from error
     with suppress(OSError):  # the rename itself is flushed where the system lets folders be opened
         folder = os.open(path.parent, os.O_RDONLY)
         try:
@@ -37,24 +35,22 @@ def write_atomically(path: Path, content: bytes) -> None:
             os.close(folder)
 
 
-def _beside(path: Path, name: str) -> Path:
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """What the system says against writing `path` as an `OutputError`."""
     if path.name in ("", ".."):
         raise OutputError(f"{path} can't be written: it names no file.")
-    return path.with_name(name)
-
-
-def _unwritable(path: Path, error: OSError) -> OutputError:
-    return OutputError(f"{path} can't be written: {error.strerror or error}.")
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(f"{path} can't be written: {error.strerror or error}.") from error
 
 
 @contextmanager
 def _folder_of(path: Path) -> Iterator[None]:
     """The folder that `path` lies in, made where it is missing; what was made and is still empty goes away again."""
-    try:
-        missing = [folder for folder in path.parents if not folder.exists()]
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise _unwritable(path, error) from error
+    missing = [folder for folder in path.parents if not folder.exists()]
+    path.parent.mkdir(parents=True, exist_ok=True)
     try:
         yield
     finally:
@@ -68,15 +64,12 @@ def check_writable(path: Path) -> None:
 
     The trial file also replaces what a process that was killed while it wrote `path` has left.
     """
-    trial = _beside(path, f".{path.name}.tmp")
-    with _folder_of(path):
-        try:
-            if path.exists() and not path.is_file():
-                raise OutputError(f"{path} can't be written: something that is not a file is in the way.")
-            trial.write_bytes(b"trial")
-            trial.unlink()
-        except OSError as error:
-            raise _unwritable(path, error) from error
+    with _writing(path), _folder_of(path):
+        if path.exists() and not path.is_file():
+            raise OutputError(f"{path} can't be written: something that is not a file is in the way.")
+        trial = path.with_name(f".{path.name}.tmp")
+        trial.write_bytes(b"trial")
+        trial.unlink()
 
 
 @contextmanager
@@ -85,19 +78,18 @@ def held(path: Path) -> Iterator[None]:
 
     The lock file `NAME.lock` lies beside `path`; the system frees the lock when its holder dies.
     """
-    lock_path = _beside(path, f"{path.name}.lock")
-    lock = FileLock(lock_path)
-    with _folder_of(path):
-        try:
-            lock.acquire(blocking=False)
-        except Timeout as error:
-            hint = "Choose another file with --checkpoint."
-            raise TrainingError(f"Another training run is writing {path}.", hint) from error
-        except OSError as error:
-            raise _unwritable(path, error) from error
+    with ExitStack() as stack:
+        with _writing(path):
+            stack.enter_context(_folder_of(path))
+            lock = FileLock(path.with_name(f"{path.name}.lock"))
+            try:
+                lock.acquire(blocking=False)
+            except Timeout as error:
+                hint = "Choose another file with --checkpoint."
+                raise TrainingError(f"Another training run is writing {path}.", hint) from error
         try:
             yield
         finally:
             with suppress(OSError):
-                lock_path.unlink()  # while it is still held: nobody else can have it open and locked
+                Path(lock.lock_file).unlink()  # while it is still held: nobody else can have it open and locked
             lock.release()

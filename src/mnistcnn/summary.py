@@ -9,15 +9,24 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from mnistcnn.checkpoint import build_model, find_checkpoint, load_checkpoint
+from mnistcnn.checkpoint import find_checkpoint, load_checkpoint
 from mnistcnn.device import derive_seed
 from mnistcnn.events import Observer, ignore
-from mnistcnn.model import BIAS, SIDE, WEIGHT_STD, MnistCNN
+from mnistcnn.model import BIAS, DROPOUT, SIDE, WEIGHT_STD, MnistCNN
 from mnistcnn.plots import plot_filters
 from mnistcnn.results import Result
 
 INITIALISATION = f"weights from N(0, {WEIGHT_STD}²), biases {BIAS}"
 _FLOAT = 4  # bytes
+LAYERS = {  # the kind of each, and its constants in words
+    "conv1": ("convolution", "12×12, stride 2, no padding, ReLU"),
+    "conv2": ("convolution", "5×5, stride 1, padding same, ReLU"),
+    "pool": ("max pooling", "2×2"),
+    "flatten": ("flatten", ""),
+    "fc1": ("linear", "1,024 → 1,024, ReLU"),
+    "dropout": ("dropout", f"{DROPOUT:g} in training"),
+    "fc2": ("linear", "1,024 → 10"),
+}
 _COPIES = 4  # of each parameter in training: itself, its gradient, AdamW's two moments
 
 
@@ -66,8 +75,11 @@ def summarise(
     """
     loaded = load_checkpoint(find_checkpoint(checkpoint, observer))
     seed = derive_seed(loaded.config.seed if loaded.config else 0, "weights")
-    began, now = MnistCNN(torch.Generator().manual_seed(seed)), build_model(loaded.weights)
-    layers = [_layer(name, began, now, *traced) for name, traced in _trace(now).items()]
+    began, now = MnistCNN(torch.Generator().manual_seed(seed)), loaded.build_model()
+    layers = [
+        _summarise_layer(name, getattr(began, name), getattr(now, name), *traced)
+        for name, traced in _trace(now).items()
+    ]
     parameters = sum(layer.parameters for layer in layers)
     activations = SIDE * SIDE + sum(math.prod(layer.output) for layer in layers)
     return ModelSummary(
@@ -95,27 +107,8 @@ def _trace(model: MnistCNN) -> dict[str, tuple[tuple[int, ...], int]]:
     return {name: (shape, flops.get(name, 0) // 2) for name, shape in shapes.items()}
 
 
-def _layer(name: str, began: MnistCNN, now: MnistCNN, output: tuple[int, ...], multiply_adds: int) -> LayerSummary:
-    layer = getattr(now, name)
-    parameters = sum(p.numel() for p in layer.parameters())
-    weights = [layer.weight, getattr(began, name).weight] if parameters else []
+def _summarise_layer(name: str, began: nn.Module, now: nn.Module, output: tuple[int, ...], adds: int) -> LayerSummary:
+    parameters = sum(p.numel() for p in now.parameters())
+    weights = [layer.get_parameter("weight") for layer in (now, began)] if parameters else []
     means_and_stds = [measure(weight).item() for weight in weights for measure in (torch.mean, torch.std)]
-    return LayerSummary(name, *_describe(name, layer), output, parameters, multiply_adds, *means_and_stds)
-
-
-def _describe(name: str, layer: nn.Module) -> tuple[str, str]:
-    """A layer's kind, and its constants in words."""
-    activation = {"conv1": ", ReLU", "conv2": ", ReLU", "fc1": ", ReLU"}.get(name, "")
-    match layer:
-        case nn.Conv2d():
-            height, width = layer.kernel_size
-            padding = f"padding {layer.padding}" if isinstance(layer.padding, str) else "no padding"
-            return "convolution", f"{height}×{width}, stride {layer.stride[0]}, {padding}{activation}"
-        case nn.Linear():
-            return "linear", f"{layer.in_features:,} → {layer.out_features:,}{activation}"
-        case nn.MaxPool2d():
-            return "max pooling", f"{layer.kernel_size}×{layer.kernel_size}"
-        case nn.Dropout():
-            return "dropout", f"{layer.p:g} in training"
-        case _:
-            return "flatten", ""
+    return LayerSummary(name, *LAYERS[name], output, parameters, adds, *means_and_stds)

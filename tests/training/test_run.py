@@ -17,8 +17,8 @@ from mnistcnn.plots import CONFUSION, CURVES, MISTAKES
 from mnistcnn.signals import Stop
 from mnistcnn.training import run as run_module
 from mnistcnn.training.finish import HISTORY, TrainResult
-from mnistcnn.training.resume import load_unfinished
-from mnistcnn.training.run import merge_settings, train
+from mnistcnn.training.resume import load_unfinished, merge_settings
+from mnistcnn.training.run import train
 from tests.conftest import TINY_CONFIG, write_tiny
 
 

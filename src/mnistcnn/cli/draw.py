@@ -3,10 +3,9 @@
 import sys
 from typing import Annotated
 
+import mnistcnn
 from mnistcnn.cli import options as o
 from mnistcnn.cli.output import show_note
-
-PORT = 8028
 
 
 def draw(
@@ -14,7 +13,7 @@ def draw(
     host: Annotated[
         str, o.page(help="Address to serve on; 0.0.0.0 admits other machines, such as a phone.")
     ] = "127.0.0.1",
-    port: Annotated[int, o.page(min=0, max=65535, help="Port to serve on; 0 takes a free one.")] = PORT,
+    port: Annotated[int, o.page(min=0, max=65535, help="Port to serve on; 0 takes a free one.")] = 8028,
     open_page: Annotated[bool, o.page("--open/--no-open", help="Open the page in the browser.")] = True,
     device: o.DeviceOption = "auto",
     quiet: o.QuietOption = False,
@@ -23,11 +22,10 @@ def draw(
     from mnistcnn.extras import require
 
     require("`mnistcnn draw`", "draw", "starlette", "uvicorn")
-    from mnistcnn.cli.progress import progress_bar
     from mnistcnn.web.reader import Reader
     from mnistcnn.web.server import open_browser, serve
 
-    with progress_bar(quiet=quiet) as observer:
+    with mnistcnn.progress_bar(quiet=quiet) as observer:
         reader = Reader(checkpoint, device=device, observer=observer)
 
     def ready(address: str) -> None:

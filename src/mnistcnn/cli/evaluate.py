@@ -7,6 +7,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+import mnistcnn
 from mnistcnn.cli import options as o
 from mnistcnn.cli.output import data_name, new_table, percent, print_line, show_json, show_pairs, stdout, written
 from mnistcnn.config import DatasetName, Split
@@ -37,12 +38,8 @@ def evaluate(
     quiet: o.QuietOption = False,
 ) -> None:
     """Measure a trained network: accuracy, confusion, scores per digit, calibration."""
-    from mnistcnn.cli.progress import progress_bar
-
-    with progress_bar(quiet=quiet) as observer:
-        from mnistcnn import evaluation
-
-        result = evaluation.evaluate(
+    with mnistcnn.progress_bar(quiet=quiet) as observer:
+        result = mnistcnn.evaluate(
             checkpoint,
             split=split,
             dataset=dataset,
@@ -79,8 +76,7 @@ def show_evaluation(result: "Evaluation") -> None:
         ]
     )
     low, high = map(percent, result.accuracy_interval)
-    accuracy = f"accuracy    {percent(result.accuracy)}   (95 % interval {low} to {high})"
-    print_line(stdout(), accuracy, style="bold")
+    print_line(stdout(), f"accuracy    {percent(result.accuracy)}   (95 % interval {low} to {high})", style="bold")
 
 
 def _confusion_table(confusion: list[list[int]]) -> Table:

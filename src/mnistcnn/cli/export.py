@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+import mnistcnn
 from mnistcnn.cli import options as o
 from mnistcnn.cli.output import show_json, show_pairs
 from mnistcnn.config import ExportFormat, InputType
@@ -22,25 +23,19 @@ def export(
     quiet: o.QuietOption = False,
 ) -> None:
     """Write the network for other programs: ONNX or safetensors. Needs the extra onnx or safetensors."""
-    from mnistcnn.cli.progress import progress_bar
-
-    with progress_bar(quiet=quiet) as observer:
-        from mnistcnn import exporting
-
-        result = exporting.export(target, checkpoint, format=format, input_type=input_type, observer=observer)
+    with mnistcnn.progress_bar(quiet=quiet) as observer:
+        result = mnistcnn.export(target, checkpoint, format=format, input_type=input_type, observer=observer)
     show_json(result.to_dict()) if json else show_export(result)
 
 
 def show_export(result: "Export") -> None:
     """What `export` has written."""
-    pairs = [
-        ("written", f"{result.path} ({result.format}, {result.size:,} bytes)"),
-        ("checkpoint", result.checkpoint),
-        *((name.replace("_", " "), value) for name, value in result.metadata.items()),
-    ]
+    pairs = {
+        "written": f"{result.path} ({result.format}, {result.size:,} bytes)",
+        "checkpoint": result.checkpoint,
+        **{name.replace("_", " "): value for name, value in result.metadata.items()},
+    }
     if result.largest_difference is not None:
-        pairs += [
-            ("takes", f"pictures (N, 1, 28, 28) {result.input_type}, 0 paper to 255 ink; opset {result.opset}"),
-            ("gives", f"probabilities (N, 10); from the original's at most {result.largest_difference:.1e}"),
-        ]
-    show_pairs(pairs)
+        pairs["takes"] = f"pictures (N, 1, 28, 28) {result.input_type}, 0 paper to 255 ink; opset {result.opset}"
+        pairs["gives"] = f"probabilities (N, 10); from the original's at most {result.largest_difference:.1e}"
+    show_pairs(pairs.items())

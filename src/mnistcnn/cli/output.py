@@ -70,7 +70,7 @@ def percent(fraction: float, digits: int = 2) -> str:
 def show_pairs(pairs: Iterable[tuple[str, str]]) -> None:
     """Lines of a name and a value on stdout."""
     pairs = list(pairs)
-    indent = max(12, *(len(name) + 1 for name, _ in pairs)) if pairs else 0
+    indent = max([12, *(len(name) + 1 for name, _ in pairs)])
     for name, value in pairs:
         print_line(stdout(), value, f"{name:<{indent}}", "bold", indent)
 

@@ -41,8 +41,11 @@ class Lines:
                 self._epochs = event.epochs
                 print_line(self._console, _start_line(event))
             case EpochResult():
+                line = f"epoch {event.epoch}/{self._epochs}  "
                 wide = not self._console.is_terminal or self._console.width >= 100
-                print_line(self._console, _epoch_line(event, self._epochs, "accuracy " if wide else ""))
+                for name, metrics in (("train", event.train), ("validation", event.validation)):
+                    line += f"{name} loss {metrics.loss:.4f} {'accuracy ' * wide}{percent(metrics.accuracy)}  "
+                print_line(self._console, f"{line}{event.seconds:.1f} s")
 
 
 class _Progress(Progress):
@@ -101,21 +104,10 @@ class Bars(Lines):
 
 
 def _start_line(event: TrainStart) -> str:
-    data = event.data
-    epochs = f"{event.epochs} epoch{'s' * (event.epochs > 1)}"
-    line = (
-        f"Training on {data['dataset']}: {data['train']:,} pictures, {data['validation']:,} held out; "
-        f"{epochs}, {event.steps:,} steps, on {event.environment} ({event.environment.device_reason})."
-    )
-    if event.first_step or event.first_epoch > 1:
+    data, environment = event.data, event.environment
+    line = f"Training on {data['dataset']}: {data['train']:,} pictures, {data['validation']:,} held out; "
+    line += f"{event.epochs} epoch{'s' * (event.epochs > 1)}, {event.steps:,} steps, "
+    line += f"on {environment} ({environment.device_reason})."
+    if event.done_steps:
         line += f" Going on in epoch {event.first_epoch} at step {event.first_step:,}."
     return line
-
-
-def _epoch_line(event: EpochResult, epochs: int, accuracy: str) -> str:
-    return (
-        f"epoch {event.epoch}/{epochs}  "
-        f"train loss {event.train.loss:.4f} {accuracy}{percent(event.train.accuracy)}  "
-        f"validation loss {event.validation.loss:.4f} {accuracy}{percent(event.validation.accuracy)}  "
-        f"{event.seconds:.1f} s"
-    )

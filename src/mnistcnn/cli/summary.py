@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+import mnistcnn
 from mnistcnn.cli import options as o
 from mnistcnn.cli.output import data_name, new_table, percent, show_json, show_pairs, stdout, written
-from mnistcnn.config import TrainConfig
 from mnistcnn.results import Environment
 
 if TYPE_CHECKING:
@@ -17,20 +17,14 @@ if TYPE_CHECKING:
 
 def summary(
     checkpoint: o.CheckpointArgument = None,
-    batch_size: Annotated[
-        int, typer.Option(min=1, help="Batch size for the memory estimate.")
-    ] = TrainConfig().batch_size,
+    batch_size: Annotated[int, typer.Option(min=1, help="Batch size for the memory estimate.")] = 50,
     plot: Annotated[Path | None, o.output(metavar="FILE", help="Plot the first layer's filters there.")] = None,
     json: o.JsonOption = False,
     quiet: o.QuietOption = False,
 ) -> None:
     """Explain the network layer by layer, and what training made of it."""
-    from mnistcnn.cli.progress import progress_bar
-
-    with progress_bar(quiet=quiet) as observer:
-        from mnistcnn.summary import summarise
-
-        result = summarise(checkpoint, batch_size=batch_size, plot=plot, observer=observer)
+    with mnistcnn.progress_bar(quiet=quiet) as observer:
+        result = mnistcnn.summarise(checkpoint, batch_size=batch_size, plot=plot, observer=observer)
     show_json(result.to_dict()) if json else show_summary(result)
 
 
@@ -49,19 +43,11 @@ def show_summary(result: "ModelSummary") -> None:
     table.add_section()
     table.add_row("total", "", "", f"{result.parameters:,}", f"{result.multiply_adds:,}", style="bold")
     stdout().print(table)
-    megabyte = 1024 * 1024
-    forward, training = result.forward_bytes / megabyte, result.training_bytes / megabyte
-    pictures = f"at {result.batch_size:,} pictures in float32"
-    show_pairs(
-        [
-            ("memory", f"{forward:.1f} MB forward, {training:.1f} MB in training, {pictures}"),
-            ("initialised", result.initialisation),
-            *_training(result.checkpoint),
-        ]
-    )
-    table = new_table(
-        "Weights now and before training", "layer", "mean", "deviation", "mean at start", "deviation at start"
-    )
+    forward, training = (f"{number / 2**20:.1f} MB" for number in (result.forward_bytes, result.training_bytes))
+    memory = f"{forward} forward, {training} in training, at {result.batch_size:,} pictures in float32"
+    show_pairs([("memory", memory), ("initialised", result.initialisation), *_training(result.checkpoint)])
+    headings = ("layer", "mean", "deviation", "mean at start", "deviation at start")
+    table = new_table("Weights now and before training", *headings)
     for layer in result.layers:
         if layer.weight_mean is not None:
             now = f"{layer.weight_mean:+.4f}", f"{layer.weight_std:.4f}"
@@ -78,10 +64,8 @@ def _training(about: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "trained on", "unknown: a bare state_dict"
         return
     yield "trained on", f"{data_name(config['dataset'])}, {about['created']}"
-    yield (
-        "settings",
-        ", ".join(f"{name} {value}" for name, value in config.items() if name not in ("dataset", "device")),
-    )
+    settings = (f"{name} {value}" for name, value in config.items() if name not in ("dataset", "device"))
+    yield "settings", ", ".join(settings)
     if about["environment"]["device"]:
         yield "device", str(Environment.from_dict(about["environment"]))
     for split in ("train", "validation", "test"):

@@ -2,12 +2,12 @@
 
 import inspect
 from collections.abc import Callable
-from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+import mnistcnn
 from mnistcnn.cli import options as o
 from mnistcnn.cli.output import data_name, new_table, percent, show_json, show_pairs, stdout, written
 from mnistcnn.config import DEFAULT_CHECKPOINT, DEFAULT_OUTPUT_DIR, Files, TrainConfig
@@ -19,16 +19,13 @@ if TYPE_CHECKING:
 
 def _with_settings(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command an option for each field of `TrainConfig` in the place of its `**settings`."""
-    signature = inspect.signature(command)
+    signature, default = inspect.signature(command), TrainConfig()
     context, *own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
     options = []
-    for field in fields(TrainConfig):
-        kind, setting = get_args(field.type)
+    for name, (kind, setting) in TrainConfig.settings().items():
         option = Annotated[kind, typer.Option(help=setting.help, rich_help_panel=setting.panel)]  # type: ignore[valid-type]
-        annotation = o.DeviceOption if field.name == "device" else option
-        options.append(
-            inspect.Parameter(field.name, context.KEYWORD_ONLY, default=field.default, annotation=annotation)
-        )
+        annotation = o.DeviceOption if name == "device" else option
+        options.append(context.replace(name=name, default=getattr(default, name), annotation=annotation))
     command.__signature__ = signature.replace(parameters=[context, *options, *own])  # type: ignore[attr-defined]
     return command
 
@@ -51,18 +48,15 @@ def train(
     **settings: Any,
 ) -> None:
     """Train the network, test it, and write it with plots of the training."""
-    from mnistcnn.cli.progress import progress_bar
-
-    config = TrainConfig(**settings)
-    with progress_bar(quiet=quiet or not World.from_environment().is_main) as observer:
-        from mnistcnn.training import run
-
-        result = run.train(
+    config, sources = TrainConfig(**settings), {name: ctx.get_parameter_source(name) for name in settings}
+    given = [name for name, source in sources.items() if source is not None and source.name != "DEFAULT"]
+    with mnistcnn.progress_bar(quiet=quiet or not World.from_environment().is_main) as observer:
+        result = mnistcnn.train(
             config,
             Files(checkpoint, output_dir, data_dir, mirror),
             resume=resume,
             restart=restart,
-            given=[name for name in settings if _was_given(ctx, name)],
+            given=given,
             save_every=save_every,
             observer=observer,
             stop=ctx.obj,
@@ -71,18 +65,13 @@ def train(
         show_json(result.to_dict()) if json else show_training(result)
 
 
-def _was_given(ctx: typer.Context, name: str) -> bool:
-    source = ctx.get_parameter_source(name)
-    return source is not None and source.name != "DEFAULT"
-
-
 def show_training(result: "TrainResult") -> None:
     """The table at the end of `train`."""
     table = new_table(f"Trained on {data_name(result.data['dataset'])}", "split", "pictures", "accuracy", "loss")
     splits = {"train (on the way)": result.train, "validation": result.validation, "test": result.test}
     for name, metrics in splits.items():
-        bold = "bold" if name == "test" else ""
-        table.add_row(name, f"{metrics.count:,}", percent(metrics.accuracy), f"{metrics.loss:.4f}", style=bold)
+        table.add_row(name, f"{metrics.count:,}", percent(metrics.accuracy), f"{metrics.loss:.4f}")
+    table.rows[-1].style = "bold"
     stdout().print(table)
     show_pairs(
         [

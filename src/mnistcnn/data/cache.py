@@ -40,10 +40,9 @@ def read_files(
         return _read(dataset, home, names)
     except (FileNotFoundError, NotADirectoryError) as error:
         if data_dir and not _may_fill(home):
-            raise DataError(
-                f"{home} has no {Path(error.filename).name} (raw or .gz, in it or in its MNIST/raw).",
-                "Give a folder with the four files, an empty one to fetch them into, or no --data-dir.",
-            ) from error
+            told = f"{home} has no {Path(error.filename).name} (raw or .gz, in it or in its MNIST/raw)."
+            hint = "Give a folder with the four files, an empty one to fetch them into, or no --data-dir."
+            raise DataError(told, hint) from error
     except files.DamagedError as error:
         if data_dir:
             raise DataError(f"{error}.", "Replace that file, or leave out --data-dir.") from error
@@ -58,10 +57,8 @@ def read_files(
             _fill(dataset, home, mirror, observer)
             return _read(dataset, home, names)
     except OSError as error:
-        raise DataError(
-            f"The data can't be written to {home}: {error.strerror or error}.",
-            f"Choose another folder with --data-dir or {CACHE_VARIABLE}.",
-        ) from error
+        hint = f"Choose another folder with --data-dir or {CACHE_VARIABLE}."
+        raise DataError(f"The data can't be written to {home}: {error.strerror or error}.", hint) from error
 
 
 def _read(dataset: DatasetName, home: Path, names: tuple[str, ...]) -> tuple[dict[str, bytes], Path]:

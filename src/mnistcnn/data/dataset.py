@@ -9,7 +9,7 @@ import torch
 from mnistcnn.config import DatasetName, Split, check_mirror
 from mnistcnn.data import files
 from mnistcnn.data.cache import read_files
-from mnistcnn.errors import DataError, UsageError
+from mnistcnn.errors import UsageError
 from mnistcnn.events import Observer, ignore
 
 
@@ -85,10 +85,5 @@ def load_dataset(
 
 
 def _decode(contents: dict[str, bytes], names: tuple[str, str]) -> ImageDataset:
-    try:
-        images, labels = (files.decode_idx(bytearray(contents.pop(name))) for name in names)
-    except ValueError as error:
-        raise DataError(f"{names[0]} or {names[1]}: {error}.") from error
-    if images.shape[1:] != (28, 28) or labels.shape != images.shape[:1] or labels.max(initial=0) > 9:
-        raise DataError(f"{names[0]} and {names[1]} do not hold 28×28 pictures with a digit each.")
+    images, labels = files.decode_pair(contents, names)
     return ImageDataset(torch.from_numpy(images)[:, None], torch.from_numpy(labels).long())

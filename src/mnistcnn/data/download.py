@@ -36,11 +36,9 @@ def download_mnist(mirror: str | None, observer: Observer) -> tuple[dict[str, by
         except (DataError, OSError) as error:
             reasons.append(f"{source}: {error}")
             observer(Note(f"Failed: {error}", warning=True))
-    raise DataError(
-        f"MNIST could not be downloaded from any of {len(reasons)} sources: {'; '.join(reasons)}.",
-        "Give a folder that has the files with --data-dir, another mirror with --mirror, or train on digits "
-        "drawn by this program with --dataset synthetic.",
-    )
+    told = f"MNIST could not be downloaded from any of {len(reasons)} sources: {'; '.join(reasons)}."
+    hint = "Give a folder that has the files with --data-dir, another mirror with --mirror, or train on digits drawn"
+    raise DataError(told, f"{hint} by this program with --dataset synthetic.")
 
 
 def download_archives(url: str, observer: Observer) -> dict[str, bytes]:

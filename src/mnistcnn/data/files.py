@@ -103,6 +103,17 @@ def decode_idx(content: bytes | bytearray) -> NDArray[np.uint8]:
     return np.frombuffer(content, dtype=np.uint8, offset=header).reshape(shape)
 
 
+def decode_pair(contents: dict[str, bytes], names: tuple[str, str]) -> list[NDArray[np.uint8]]:
+    """Images (n, 28, 28) and labels (n,) of the files `names`, taken out of `contents`. Raises `DataError`."""
+    try:
+        images, labels = (decode_idx(bytearray(contents.pop(name))) for name in names)
+    except ValueError as error:
+        raise DataError(f"{names[0]} or {names[1]}: {error}.") from error
+    if images.shape[1:] != (28, 28) or labels.shape != images.shape[:1] or labels.max(initial=0) > 9:
+        raise DataError(f"{names[0]} and {names[1]} do not hold 28×28 pictures with a digit each.")
+    return [images, labels]
+
+
 def encode_idx(array: NDArray[np.uint8]) -> bytes:
     """The IDX file of a uint8 array of 1 to 3 dimensions."""
     if array.dtype != np.uint8 or not 1 <= array.ndim <= 3:

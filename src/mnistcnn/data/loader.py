@@ -69,11 +69,9 @@ class EpochLoader:
         images, labels = self._dataset.images[indices], self._dataset.labels[indices]
         inputs = normalise(images if self._warps is None else augment(images, self._warps[own]))
         sizes = [rows.stop - rows.start for rows in shards]
-        dropouts = self._dropout(number, stop - start).split(self.batch_size)
+        # The noise of all images of the chunk, so that the processes use rows of what a single one would.
+        generator = torch.Generator(self._device).manual_seed(derive_seed(self._seed, f"dropout {self._epoch}", number))
+        noise = torch.rand(stop - start, HIDDEN, generator=generator, device=self._device)
+        dropouts = noise.ge_(DROPOUT).div_(1 - DROPOUT).split(self.batch_size)
         parts = zip(inputs.split(sizes), labels.split(sizes), dropouts, shards, strict=True)
         return [Batch(x, y, dropout[rows], len(dropout), rows) for x, y, dropout, rows in parts]
-
-    def _dropout(self, chunk: int, count: int) -> torch.Tensor:
-        """The noise of all `count` images of a chunk, so that the processes use rows of what a single one would."""
-        generator = torch.Generator(self._device).manual_seed(derive_seed(self._seed, f"dropout {self._epoch}", chunk))
-        return torch.rand(count, HIDDEN, generator=generator, device=self._device).ge_(DROPOUT).div_(1 - DROPOUT)

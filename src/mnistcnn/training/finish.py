@@ -19,13 +19,12 @@ from mnistcnn.evaluation import confusion_matrix
 from mnistcnn.events import EpochResult, Note, Observer
 from mnistcnn.metrics import compute_metrics, predict_logits
 from mnistcnn.outliers import fit_outlier_detector
-from mnistcnn.plots import CONFUSION, CURVES, MISTAKES, plot_evaluation, plot_training
+from mnistcnn.plots import CONFUSION, CURVES, MISTAKES, plot_confusion, plot_mistakes, plot_training
 from mnistcnn.results import Environment, Metrics, Result, to_json
 from mnistcnn.storage import write_atomically
 from mnistcnn.training.trainer import Trainer, best_of, learning_rate
 
 HISTORY = "history.json"
-_RATE_POINTS = 400  # of the learning rate's curve
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,29 +62,21 @@ def finish(trainer: Trainer, data: DataSplits, files: Files, started: float, obs
     if not trainer.world.is_main:
         return result
     metrics = {key: result.to_dict()[key] for key in ("train", "validation", "test", "best_epoch")}
-    checkpoint = Checkpoint(
-        files.checkpoint,
-        trainer.best_weights,
-        result.temperature,
-        trainer.config,
-        result.data,
-        metrics,
-        result.environment,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-    )
+    created = datetime.now(UTC).isoformat(timespec="seconds")
+    about = (result.temperature, trainer.config, result.data, metrics, result.environment, created)
+    checkpoint = Checkpoint(files.checkpoint, trainer.best_weights, *about)
     model, seed = checkpoint.build_model(trainer.compute), derive_seed(trainer.config.seed, "outliers")
     outliers = fit_outlier_detector(model, data.train.images, data.validation.images, seed)
-    checkpoint = replace(checkpoint, outliers=outliers)
     safe = files.unfinished
     try:
-        _keep_previous(files, checkpoint, observer)
-        save_checkpoint(checkpoint)
+        _keep_previous(files, trainer.best_weights, observer)
+        save_checkpoint(replace(checkpoint, outliers=outliers))
         safe = files.checkpoint
-        steps = (i * (trainer.all_steps - 1) // (_RATE_POINTS - 1) for i in range(_RATE_POINTS))
+        steps = (i * (trainer.all_steps - 1) // 399 for i in range(400))  # of the learning rate's curve
         rates = [learning_rate(step, trainer.all_steps, trainer.config.lr) for step in steps]
         plot_training(files.output_dir, result.epochs, result.best_epoch, rates)
-        confusion = confusion_matrix(logits, data.test.labels)
-        plot_evaluation(files.output_dir, data.test, probabilities(logits, result.temperature), confusion)
+        plot_confusion(files.output_dir, confusion_matrix(logits, data.test.labels))
+        plot_mistakes(files.output_dir, data.test, probabilities(logits, result.temperature))
         result = replace(result, seconds=time.perf_counter() - started)
         write_atomically(files.output_dir / HISTORY, to_json(result.to_dict()).encode() + b"\n")
     except OutputError as error:
@@ -121,13 +112,13 @@ def _test(trainer: Trainer, data: DataSplits, files: Files) -> tuple[TrainResult
     return result, test
 
 
-def _keep_previous(files: Files, checkpoint: Checkpoint, observer: Observer) -> None:
+def _keep_previous(files: Files, weights: dict[str, torch.Tensor], observer: Observer) -> None:
     """Copy the network that is about to be replaced, unless this very run has written it before it was resumed."""
     if not files.checkpoint.exists():
         return
     with suppress(CheckpointError):
-        old, new = load_checkpoint(files.checkpoint).weights, checkpoint.weights
-        if all(torch.equal(old[name], new[name]) for name in new):
+        previous = load_checkpoint(files.checkpoint).weights
+        if all(torch.equal(previous[name], weights[name]) for name in weights):
             return
     write_atomically(files.previous, files.checkpoint.read_bytes())
     observer(Note(f"The previous network is kept in {files.previous}."))

@@ -1,21 +1,21 @@
 """One training run from settings to written files: what is resumed, trained, saved on the way, and kept."""
 
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import replace
 
-from mnistcnn.config import Files, Split, TrainConfig, flag
+from mnistcnn.config import Files, TrainConfig
 from mnistcnn.data import DataSplits, load_dataset
 from mnistcnn.device import cpu_threads, resolve_device
 from mnistcnn.distributed import barrier, broadcast, local_device, process_group
-from mnistcnn.errors import OutputError, TrainingError, UsageError, first_line
-from mnistcnn.events import EpochResult, Note, Observer, StepResult, TrainStart, ignore
+from mnistcnn.errors import UsageError
+from mnistcnn.events import EpochResult, Observer, StepResult, TrainStart, ignore
 from mnistcnn.signals import Stop
 from mnistcnn.storage import check_writable, held
 from mnistcnn.training.contention import ContentionWatch
 from mnistcnn.training.finish import TrainResult, finish, output_paths
-from mnistcnn.training.resume import UnfinishedRun, load_unfinished, save_unfinished
+from mnistcnn.training.resume import UnfinishedRun, find_unfinished, merge_settings, save_unfinished, take_up
 from mnistcnn.training.trainer import Trainer
 from mnistcnn.world import World
 
@@ -42,9 +42,12 @@ def train(
     world = World.from_environment()
     if config.batch_size < world.size:
         raise UsageError(f"--batch-size {config.batch_size} is smaller than the number of processes, {world.size}.")
-    with _reserved(files, world), process_group(world):
-        started = time.perf_counter()
-        unfinished = _find_unfinished(files, resume=resume, restart=restart) if world.is_main else None
+    with held(files.checkpoint) if world.is_main else nullcontext(), process_group(world):
+        started, unfinished = time.perf_counter(), None
+        if world.is_main:
+            for path in (files.checkpoint, files.previous, files.unfinished, *output_paths(files)):
+                check_writable(path)
+            unfinished = find_unfinished(files, resume=resume, restart=restart)
         if unfinished is not None:
             config = merge_settings(unfinished.config, config, given, observer)
             started -= unfinished.seconds
@@ -54,85 +57,24 @@ def train(
             data = _load_data(config, files, world, observer)
             trainer = Trainer(replace(config, threads=threads), compute, data.train, data.validation, world)
             if unfinished is not None:
-                _go_on(trainer, unfinished, data, files)
+                take_up(trainer, unfinished, data, files)
             elif restart and world.is_main:
                 files.unfinished.unlink(missing_ok=True)
             _train(trainer, data, files, started, save_every, observer, stop)
             return finish(trainer, data, files, started, observer)
 
 
-@contextmanager
-def _reserved(files: Files, world: World) -> Iterator[None]:
-    """The first process checks before the training what is written after it, and holds it meanwhile."""
-    if not world.is_main:
-        yield
-        return
-    with held(files.checkpoint):
-        for path in (files.checkpoint, files.previous, files.unfinished, *output_paths(files)):
-            check_writable(path)
-        yield
-
-
-def _find_unfinished(files: Files, *, resume: bool, restart: bool) -> UnfinishedRun | None:
-    if resume and restart:
-        raise UsageError("--resume and --restart cannot be used together.")
-    found = files.unfinished.exists()
-    if resume and not found:
-        hint = "Start one with `mnistcnn train`."
-        raise TrainingError(f"There is no unfinished run {files.unfinished}.", hint)
-    if found and not resume and not restart:
-        hint = "Continue it with `mnistcnn train --resume`, or discard it with `mnistcnn train --restart`."
-        raise TrainingError(f"There is an unfinished run: {files.unfinished}.", hint)
-    return load_unfinished(files.unfinished) if resume else None
-
-
-def merge_settings(stored: TrainConfig, wanted: TrainConfig, given: Iterable[str], observer: Observer) -> TrainConfig:
-    """The stored settings, with `epochs` and `device` from `wanted` if given; `UsageError` for other differences."""
-    changed = {name: getattr(wanted, name) for name in given if getattr(stored, name) != getattr(wanted, name)}
-    for name, value in changed.items():
-        if name not in ("epochs", "device"):
-            told = f"The unfinished run was started with {flag(name)} {getattr(stored, name)}, not {value}."
-            raise UsageError(told, f"Leave out {flag(name)} to continue, or start again with --restart.")
-    if "epochs" in changed:
-        told = (
-            f"The learning rate, planned for {stored.epochs} epochs, is now planned for {wanted.epochs}: the "
-            f"weights will differ from those of a run started with {wanted.epochs} epochs."
-        )
-        observer(Note(told, warning=True))
-    return replace(stored, **changed)
-
-
 def _load_data(config: TrainConfig, files: Files, world: World, observer: Observer) -> DataSplits:
     """The data; of several processes on a machine the first one downloads it while the others wait."""
     if world.local_rank > 0:
         barrier(world)
+    seed, size = config.seed, config.validation_size
     data = load_dataset(
-        config.dataset,
-        data_dir=files.data_dir,
-        mirror=files.mirror,
-        seed=config.seed,
-        validation_size=config.validation_size,
-        observer=observer,
+        config.dataset, data_dir=files.data_dir, mirror=files.mirror, seed=seed, validation_size=size, observer=observer
     )
     if world.local_rank == 0:
         barrier(world)
     return data
-
-
-def _go_on(trainer: Trainer, unfinished: UnfinishedRun, data: DataSplits, files: Files) -> None:
-    state, epochs = unfinished.state, trainer.config.epochs
-    done = len(state.history) + (state.step > 0)
-    if epochs < done:
-        raise UsageError(f"The unfinished run is already in epoch {done}; --epochs {epochs} is too few.")
-    now = data.describe()
-    if any(now[split] != unfinished.data.get(split) for split in Split):
-        told = f"{data.folder} does not hold the pictures that the unfinished run was trained on."
-        raise UsageError(told, "Give the same --data-dir as at its start.")
-    try:
-        trainer.load_state_dict(state)
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        told = f"{files.unfinished} can't be resumed: {first_line(error)}."
-        raise TrainingError(told, "Start again with --restart.") from error
 
 
 def _train(
@@ -154,21 +96,15 @@ def _train(
         if trainer.epoch > trainer.config.epochs and not stop():
             return
         _save(trainer, data, files, started)
-    where = f"after epoch {trainer.epoch - 1}"
-    if trainer.step:
-        where = f"in epoch {trainer.epoch} at step {trainer.step:,} of {trainer.steps(trainer.epoch):,}"
+    within = f"in epoch {trainer.epoch} at step {trainer.step:,} of {trainer.steps(trainer.epoch):,}"
+    where = within if trainer.step else f"after epoch {trainer.epoch - 1}"
     told = f"Interrupted {where}; the state is saved in {files.unfinished}"
     raise stop.interrupted(told, "Continue with `mnistcnn train --resume`.")
 
 
 def _save(trainer: Trainer, data: DataSplits, files: Files, started: float) -> None:
-    """Save the state now. Raises `OutputError`; what was saved before is still there then."""
-    if not trainer.world.is_main:
-        return
-    trainer.check_finite()
-    path, seconds = files.unfinished, time.perf_counter() - started
-    try:
-        save_unfinished(path, UnfinishedRun(trainer.config, data.describe(), seconds, trainer.state_dict()))
-    except OutputError as error:
-        kept = f"What was saved before is in {path}." if path.exists() else "Nothing was saved before."
-        raise OutputError(f"{error.message} {kept}", "Free some space; `mnistcnn train --resume` continues.") from error
+    """Save the state of the first process now, if it is finite."""
+    if trainer.world.is_main:
+        trainer.check_finite()
+        about = (trainer.config, data.describe(), time.perf_counter() - started)
+        save_unfinished(files.unfinished, UnfinishedRun(*about, trainer.state_dict()))

@@ -5,7 +5,6 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch.nn import functional as F
@@ -21,7 +20,7 @@ from mnistcnn.events import EpochResult, StepResult
 from mnistcnn.metrics import compute_metrics, predict_logits
 from mnistcnn.model import MnistCNN
 from mnistcnn.results import Metrics
-from mnistcnn.world import World
+from mnistcnn.world import ALONE, World
 
 WARM_UP = 0.2  # of all steps the learning rate rises, then it falls
 
@@ -76,15 +75,10 @@ class Trainer:
     """
 
     def __init__(
-        self,
-        config: TrainConfig,
-        compute: Compute,
-        train: ImageDataset,
-        validation: ImageDataset,
-        world: World | None = None,
+        self, config: TrainConfig, compute: Compute, train: ImageDataset, validation: ImageDataset, world: World = ALONE
     ) -> None:
         weights = torch.Generator().manual_seed(derive_seed(config.seed, "weights"))
-        self.config, self.compute, self.world = config, compute, world or World()
+        self.config, self.compute, self.world = config, compute, world
         self.model = MnistCNN(weights).to(device=compute.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._network = data_parallel(self.model, self.world, compute.device)
         self.optimizer = torch.optim.AdamW(self.model.parameters(), weight_decay=config.weight_decay, fused=True)
@@ -133,8 +127,7 @@ class Trainer:
     def _train_chunk(self, loader: EpochLoader, stop: Callable[[], bool]) -> bool:
         """Train from the present step to the end of its chunk, or to where `stop` is true; whether it was."""
         started = time.perf_counter()
-        first, size = self.step, loader.batch_size
-        stopped = False
+        first, size, stopped = self.step, loader.batch_size, False
         figures = torch.zeros(2, loader.chunk_steps * size, device=self.compute.device)
         number, done = divmod(first, loader.chunk_steps)
         for batch in loader.chunk(number)[done:]:
@@ -148,13 +141,20 @@ class Trainer:
         figures = all_reduce(self.world, figures).cpu()
         stopped = bool(all_reduce(self.world, torch.tensor(float(stopped))))
         indices = loader.order[first * size : self.step * size]
-        self._record(indices, figures[:, : len(indices)], time.perf_counter() - started)
+        losses, hits = figures[:, : len(indices)]
+        before, loss = self._running, self._running.loss
+        for step, batch_losses in enumerate(losses.double().split(size), first + 1):
+            loss += float(batch_losses.sum())
+            if not math.isfinite(loss):
+                raise self._diverged("loss", step)
+        self._sampler.record(indices, losses)
+        correct, count = before.correct + int(hits.sum()), before.count + len(indices)
+        self._running = RunningMetrics(loss, correct, count, before.seconds + time.perf_counter() - started)
         return stopped
 
     def _train_step(self, batch: Batch) -> torch.Tensor:
         """One update; the cross-entropies and hits of this process's images, (2, n) float32, still on the device."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(self.done_steps, self.all_steps, self.config.lr)
+        self.optimizer.param_groups[0]["lr"] = learning_rate(self.done_steps, self.all_steps, self.config.lr)
         with self.compute.autocast():
             logits = self._network(batch.inputs, batch.dropout)
         log_probabilities = F.log_softmax(logits.float(), dim=1)
@@ -166,28 +166,12 @@ class Trainer:
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
-        hits = logits.argmax(1) == batch.labels
-        return torch.stack([cross_entropy.detach(), hits.float()])
-
-    def _record(self, indices: torch.Tensor, figures: torch.Tensor, seconds: float) -> None:
-        """Add up the last steps: `figures` (2, n) are loss and hit of the images `indices` (n,)."""
-        losses, hits = figures
-        running, loss = self._running, self._running.loss
-        batches = losses.double().split(self.config.batch_size)
-        for step, batch in enumerate(batches, self.step - len(batches) + 1):
-            loss += float(batch.sum())
-            if not math.isfinite(loss):
-                raise self._diverged("loss", step)
-        self._sampler.record(indices, losses)
-        self._running = RunningMetrics(
-            loss, running.correct + int(hits.sum()), running.count + len(indices), running.seconds + seconds
-        )
+        return torch.stack([cross_entropy.detach(), (logits.argmax(1) == batch.labels).float()])
 
     def _diverged(self, what: str, step: int) -> TrainingError:
         place = f"at step {step:,} of {self.steps(self.epoch):,} in epoch {self.epoch}"
-        default = TrainConfig().lr
-        smaller = default if self.config.lr > default else self.config.lr / 10
-        hint = f"Try a smaller learning rate, such as --lr {smaller:g}."
+        default, used = TrainConfig().lr, self.config.lr
+        hint = f"Try a smaller learning rate, such as --lr {default if used > default else used / 10:g}."
         return TrainingError(f"Training diverged: the {what} stopped being finite {place}.", hint)
 
     def check_finite(self) -> None:
@@ -200,12 +184,11 @@ class Trainer:
         self.check_finite()
         logits = predict_logits(self.model, self._validation.images, self.compute, world=self.world)
         validation = compute_metrics(logits, self._validation.labels)
-        running, self._running = self._running, RunningMetrics()
+        running, rate = self._running, learning_rate(self.done_steps - 1, self.all_steps, self.config.lr)
         seconds = running.seconds + time.perf_counter() - started
-        rate = learning_rate(self.done_steps - 1, self.all_steps, self.config.lr)
         result = EpochResult(self.epoch, rate, running.mean(), validation, seconds, running.speed())
         self.history.append(result)
-        self.step = 0
+        self.step, self._running = 0, RunningMetrics()
         if best_of(self.history) is result:
             self.best_weights = {n: t.detach().cpu().clone() for n, t in self.model.state_dict().items()}
         self._sampler.finish_epoch()
@@ -220,8 +203,7 @@ class Trainer:
     def load_state_dict(self, state: TrainerState) -> None:
         """Go on from `state`, on this device. `ValueError` or `RuntimeError` where it is of another run."""
         self.model.load_state_dict(state.weights)
-        optimizer: dict[str, Any] = self.optimizer.state_dict()
-        self.optimizer.load_state_dict({**optimizer, "state": copy.deepcopy(state.optimizer)})
+        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": copy.deepcopy(state.optimizer)})
         self._sampler.load_state_dict(state.sampler)
         self.step, self._running = state.step, state.running
         self.history, self.best_weights = list(state.history), dict(state.best_weights)

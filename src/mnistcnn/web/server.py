@@ -44,21 +44,14 @@ HEADERS = {
 }
 
 
-class Guard:
-    """Answers only who asks for this server by its own name, and puts `HEADERS` on every answer.
+def guard(app: ASGIApp, *, public: bool) -> ASGIApp:
+    """`app` for those only who ask for this server by its own name, with `HEADERS` on every answer.
 
     A page elsewhere can have its own name lead to this machine (DNS rebinding), but then that name stands in
     the Host header; and a page elsewhere that sends a form here is given away by its Origin.
     """
 
-    def __init__(self, app: ASGIApp, public: bool) -> None:
-        self._app, self._public = app, public
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or refuse it."""
-        if scope["type"] != "http":
-            return
-
+    async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
         async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
                 MutableHeaders(scope=message).update(HEADERS)
@@ -66,9 +59,11 @@ class Guard:
 
         headers = Headers(scope=scope)
         host, origin = headers.get("host", ""), headers.get("origin")
-        known = is_own_name(host, public=self._public) and (origin is None or origin.partition("//")[2] == host)
-        answer = self._app if known else _failure(403, "This server answers only to its own address.")
+        known = is_own_name(host, public=public) and (origin is None or origin.partition("//")[2] == host)
+        answer = app if known else _failure(403, "This server answers only to its own address.")
         await answer(scope, receive, send_guarded)
+
+    return guarded
 
 
 def is_own_name(host: str, *, public: bool) -> bool:
@@ -103,7 +98,7 @@ def build_app(reader: Reader, *, public: bool = False) -> ASGIApp:
         return _failure(500, "Something went wrong on the server.")
 
     routes = [*(Route(path, show) for path in FILES), Route("/read", read, methods=["POST"])]
-    return Guard(Starlette(routes=routes, exception_handlers={HTTPException: refuse, 500: refuse}), public)
+    return guard(Starlette(routes=routes, exception_handlers={HTTPException: refuse, 500: refuse}), public=public)
 
 
 async def _body(request: Request) -> bytes:
@@ -188,8 +183,6 @@ def _listen(host: str, port: int) -> socket.socket:
             listener.close()
             raise
     except OSError as error:
-        raise ServerError(
-            f"{host}, port {port}, can't be used: {error.strerror or error}.",
-            "`mnistcnn draw --port 0` takes a free one.",
-        ) from error
+        told = f"{host}, port {port}, can't be used: {error.strerror or error}."
+        raise ServerError(told, "`mnistcnn draw --port 0` takes a free one.") from error
     return listener
