@@ -31,7 +31,7 @@ from benchmarks.table import Rows, row, spread
 from mnistcnn import load_checkpoint, load_dataset
 from mnistcnn.checkpoint import find_checkpoint
 from mnistcnn.config import Split
-from mnistcnn.prediction import Predictor
+from mnistcnn.prediction import Options, Predictor, predict_each
 
 FRAMES = "28×28 of MNIST"
 
@@ -148,7 +148,7 @@ def speed(pool: Sequence[Labelled], predictor: Predictor, count: int = 30) -> Ro
         times = []
         for _ in range(count + 3):
             started = time.perf_counter()
-            list(predictor.predict([Image.open(io.BytesIO(content))]))
+            list(predict_each(predictor, Image.open(io.BytesIO(content)), Options()))
             times.append(1000 * (time.perf_counter() - started))
         row(rows, f"{name}: predict, ms", spread(times[3:]), ms=times[3:])
         if lines_ == 1:

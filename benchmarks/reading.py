@@ -13,7 +13,7 @@ from PIL import Image
 
 from benchmarks.table import Rows
 from mnistcnn.metrics import predict_logits
-from mnistcnn.prediction import Predictor
+from mnistcnn.prediction import Options, Predictor, predict_each
 
 SURE = 0.9
 
@@ -36,8 +36,8 @@ class Answer:
 def read(pictures: Sequence[Path | Image.Image], predictor: Predictor) -> list[Answer]:
     """What the program reads."""
     answers = []
-    for prediction, _ in predictor.predict(pictures):
-        text = getattr(prediction, "text", None if prediction.digit is None else str(prediction.digit))
+    for prediction, _ in predict_each(predictor, pictures, Options()):
+        text = prediction.text
         doubted = text is None or "?" in text
         answers.append(
             Answer(text or "", prediction.confidence or 0.0, doubted, doubted or prediction.warning is not None)

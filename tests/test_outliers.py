@@ -15,7 +15,6 @@ from mnistcnn.metrics import predict_activations
 from mnistcnn.model import MnistCNN
 from mnistcnn.outliers import OutlierDetector, fit_outlier_detector
 from mnistcnn.preprocessing import preprocess_file
-from tests.conftest import float32_only
 
 PICTURES = sorted((Path(__file__).parent / "pictures").iterdir())
 DRAWN = torch.from_numpy(synthetic.render_digits(300, 7)[0])[:, None]
@@ -77,7 +76,6 @@ def test_one_in_a_hundred_validation_images_is_doubted_and_the_seed_decides_all(
     assert not torch.equal(detector.unit_weights, other.unit_weights)
 
 
-@float32_only
 def test_a_training_leaves_one_in_the_checkpoint(trained: Path, compute: Compute, tmp_path: Path) -> None:
     checkpoint = load_checkpoint(trained)
     assert checkpoint.outliers is not None

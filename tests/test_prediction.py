@@ -15,7 +15,8 @@ from mnistcnn.data import load_dataset
 from mnistcnn.device import Compute
 from mnistcnn.errors import PictureError, UsageError
 from mnistcnn.metrics import predict_logits
-from mnistcnn.prediction import ImageLike, find_images, predict
+from mnistcnn.prediction import find_images, predict
+from mnistcnn.prediction.sources import ImageLike
 from tests.conftest import TINY_CONFIG
 
 

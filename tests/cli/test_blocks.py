@@ -15,7 +15,7 @@ def shown(monkeypatch: pytest.MonkeyPatch, original: np.ndarray, frame: np.ndarr
     stream = io.StringIO()
     made = Console(file=stream, **{"width": 80, "_environ": {}, **console})  # type: ignore[arg-type]
     monkeypatch.setattr(blocks, "stdout", lambda: made)
-    show_frames(frame, original)
+    show_frames([frame], original)
     return stream.getvalue()
 
 

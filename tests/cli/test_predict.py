@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from mnistcnn.cli.predict import show_prediction
-from mnistcnn.prediction import Candidate, Prediction
+from mnistcnn.prediction import Prediction
+from mnistcnn.prediction.results import Candidate
 from tests.conftest import invoke
 
 

@@ -101,9 +101,9 @@ def test_a_page_is_found_and_a_round_digit_is_none() -> None:
     y, x = np.mgrid[-1:1:120j, -1:1:120j]
     ring = np.abs(np.hypot(x, y) - 0.6) < 0.25
     assert find_page(ring.astype(np.float32)) is None
-    ink, _ = extract_ink(desk)
-    assert ink is not None
-    assert ink.shape == pytest.approx((60, 40), abs=2)
+    crop = extract_ink(desk)
+    assert crop is not None
+    assert crop.ink.shape == pytest.approx((60, 40), abs=2)
 
 
 def test_grey_levels_of_edges_are_kept() -> None:

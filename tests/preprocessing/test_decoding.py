@@ -13,7 +13,8 @@ from mnistcnn.preprocessing.decoding import Colours, read_file
 
 
 def decode(path: Path) -> tuple[Colours, bool]:
-    return decoding.decode(read_file(path), str(path))
+    decoded = decoding.decode(read_file(path), str(path))
+    return decoded.colours(), decoded.grey
 
 
 def save(picture: Image.Image, name: str = "picture.png", **options: Any) -> Path:

@@ -35,7 +35,7 @@ def check_picture(content: bytes) -> None:
         path = Path(folder) / "p"
         path.write_bytes(content)
         try:
-            colours, _ = decode(read_file(path), str(path))
+            colours = decode(read_file(path), str(path)).colours()
             frame = preprocess_file(path).frame
         except PictureError as error:
             assert str(path) in error.message

@@ -1,5 +1,6 @@
 """Grey pictures as block characters, two pixels a character."""
 
+from collections.abc import Sequence
 from itertools import zip_longest
 from typing import Any
 
@@ -16,21 +17,26 @@ _GAP = "   "
 _SHAPES = " ▄▀█"  # by which pixels are light: none, the lower, the upper, both
 
 
-def show_frames(frame: Any, original: Any) -> None:
-    """Draw what the network saw, (28, 28) uint8, and the original, (height, width) uint8 luminance.
+def show_frames(frames: Sequence[Any], original: Any) -> None:
+    """Draw what the network saw, each (28, 28) uint8, and the original, (height, width) uint8 luminance.
 
-    Side by side where the terminal is wide enough, else one under the other; in greys where it has colours, else
-    what is lighter than the middle.
+    As many side by side as the terminal is wide enough for; in greys where it has colours, else what is lighter than
+    the middle.
     """
     console = stdout()
-    seen = [Text.assemble("│", line, "│") for line in _draw(console, frame)]
-    whole = _draw(console, original)
-    if len(seen[0]) + len(_GAP) + len(whole[0]) <= console.width:
-        lines = [left + Text(_GAP) + right for left, right in zip_longest(seen, whole, fillvalue=Text())]
-    else:
-        lines = [*seen, Text(), *whole]
-    for line in lines:
-        console.print(line, soft_wrap=True)
+    blocks = [[Text.assemble("│", line, "│") for line in _draw(console, frame)] for frame in frames]
+    blocks.append(_draw(console, original))
+    while blocks:
+        beside = [blocks.pop(0)]
+        while blocks and sum(len(b[0]) + len(_GAP) for b in beside) + len(blocks[0][0]) <= console.width:
+            beside.append(blocks.pop(0))
+        widths = [len(block[0]) for block in beside]
+        for parts in zip_longest(*beside):
+            padded = (part or Text(" " * width) for part, width in zip(parts, widths, strict=True))
+            line = Text(_GAP).join(padded)
+            console.print(line, soft_wrap=True)
+        if blocks:
+            console.print()
 
 
 def _draw(console: Console, picture: Any) -> list[Text]:

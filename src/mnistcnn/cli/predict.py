@@ -23,7 +23,7 @@ ImagesArgument = Annotated[
 ]
 InvertOption = Annotated[
     bool | None,
-    o.reading("--invert/--no-invert", help="The digit is darker / lighter than the paper.", show_default="detected"),
+    o.reading("--invert/--no-invert", help="Digits are darker / lighter than the paper.", show_default="detected"),
 ]
 
 
@@ -36,40 +36,46 @@ def predict(
     min_confidence: Annotated[
         float, o.reading(min=0.0, max=1.0, metavar="P", help="Call answers below this confidence unsure (0 to 1).")
     ] = 0.0,
+    single: Annotated[bool, o.reading("--single", help="There is exactly one digit on each picture.")] = False,
+    accept_doubted: Annotated[
+        bool, o.reading("--accept-doubted", help="Read what is probably not a digit as one, too.")
+    ] = False,
     sample: Annotated[bool, o.reading("--sample", help="Read the sample pictures that come with mnistcnn.")] = False,
     show: Annotated[bool, o.output("--show", help="Print what the network saw beside the original.")] = False,
     save_input: Annotated[
-        Path | None, o.output(metavar="DIR", help="Write what the network saw there, as PNGs.")
+        Path | None, o.output(metavar="DIR", help="Write what the network saw there, one PNG a digit.")
+    ] = None,
+    annotate: Annotated[
+        Path | None, o.output(metavar="DIR", help="Write the pictures there with the digits marked on them.")
     ] = None,
     json: o.JsonOption = False,
     quiet: o.QuietOption = False,
 ) -> None:
-    """Read the digit in each picture: photographs, scans, drawings."""
+    """Read the digits in each picture: photographs, scans, drawings."""
     if bool(images) == sample:
         raise UsageError("Give either IMAGE... or --sample.", "For example: mnistcnn predict photo.jpg")
     from mnistcnn.checkpoint import find_checkpoint, load_checkpoint
     from mnistcnn.cli.progress import progress_bar
-    from mnistcnn.prediction import Predictor, find_images
+    from mnistcnn.prediction import Options, Predictor, find_images, predict_each
 
     with progress_bar(quiet=quiet) as observer:
         loaded = load_checkpoint(find_checkpoint(checkpoint, observer))
     paths = find_images(images or [str(SAMPLES)])
-    predictions = Predictor(loaded, device).predict(
-        paths, top_k=top_k, invert=invert, min_confidence=min_confidence, save_input=save_input
-    )
+    options = Options(top_k, invert, min_confidence, save_input, single, accept_doubted, annotate)
+    predictions = predict_each(Predictor(loaded, device), paths, options)
     shown = {str(path): path.name if sample else str(path) for path in paths}
     width = min(40, max(len(printable(name)) for name in shown.values()))
     records, failed = [], 0
     with progress_bar(quiet=quiet or len(paths) < 100 or sys.stdout.isatty()) as observer:
-        for number, (made, image) in enumerate(predictions, start=1):
+        for number, (made, reading) in enumerate(predictions, start=1):
             observer(Transfer("pictures", number, len(paths)))
             failed += made.error is not None
             if json:
                 records.append(made.to_dict())
             else:
                 show_prediction(replace(made, path=shown[made.path]), width)
-                if show and image is not None:
-                    show_frames(image.frame, image.original)
+                if show and reading is not None:
+                    show_frames(reading.frames, reading.image.original)
     if json:
         show_json({"checkpoint": str(loaded.path), "trained_on": loaded.trained_on, "predictions": records})
     if failed:
@@ -77,22 +83,36 @@ def predict(
 
 
 def show_prediction(prediction: "Prediction", name_width: int) -> None:
-    """One picture's line: name, digit, confidence as a bar, the runners-up; its error goes to stderr."""
+    """One picture's line: name, digits, confidence as a bar, the runners-up of a single one; its error goes to stderr.
+
+    Further rows of digits follow on lines of their own.
+    """
     if prediction.error is not None:
         show_error(MnistCnnError(prediction.error))
         return
+    first, *rows = (prediction.text or _what(prediction)).split("\n")
     line = Text(f"{printable(prediction.path):<{name_width}}  ")
-    digit = str(prediction.digit if prediction.digit is not None else "?" if prediction.unsure else "–")
-    line.append(digit, style="bold green" if prediction.digit is not None else "bold yellow")
+    style = "bold green" if prediction.text is not None and "?" not in prediction.text else "bold yellow"
+    line.append(first, style=style)
     if prediction.confidence is not None:
         line.append(f"  {'█' * round(10 * prediction.confidence):░<10} {percent(prediction.confidence, 1):>7}")
-    named = [f" {candidate.digit} {percent(candidate.confidence, 1)}" for candidate in prediction.top]
-    shown = [one for one in named if not one.endswith(" 0.0 %")]
-    if prediction.unsure:
-        line.append("  unsure:", style="yellow")
-    elif len(shown) > 1:
-        line.append("  then", style="dim")
-    line.append("".join(shown if prediction.unsure else shown[1:]), style="dim")
+    line.append_text(_candidates(prediction))
     stdout().print(line, soft_wrap=True)
+    for row in rows:
+        stdout().print(Text(" " * (name_width + 2)).append(row, style=style), soft_wrap=True)
     if prediction.warning is not None:
         show_note(f"{prediction.path}: {prediction.warning}.", warning=True)
+
+
+def _what(prediction: "Prediction") -> str:
+    """What stands for the digits where there is no text."""
+    return "–" if prediction.confidence is None else "?"
+
+
+def _candidates(prediction: "Prediction") -> Text:
+    """What a single digit may be otherwise, or at all."""
+    named = [f" {candidate.digit} {percent(candidate.confidence, 1)}" for candidate in prediction.top]
+    shown = [one for one in named if not one.endswith(" 0.0 %")]
+    if prediction.digit is None and shown:
+        return Text.assemble(("  unsure:" if prediction.unsure else "  would be:", "yellow"), ("".join(shown), "dim"))
+    return Text.assemble(("  then", "dim"), ("".join(shown[1:]), "dim")) if len(shown) > 1 else Text()

@@ -35,7 +35,7 @@ def _segments(digits: Sequence[Frame], rng: Rng) -> Iterator[tuple[Frame, bool]]
     row = Row(float(_HEIGHT), sorted(marks, key=lambda mark: mark.x))
     lattice = build_lattice(row, [False] * len(marks) if touching else None)
     judged = [(segment, one) for segment in lattice.segments if (one := _is_digit(segment, layers)) is not None]
-    rng.shuffle(judged)  # type: ignore[arg-type]
+    rng.shuffle(judged)
     judged.sort(key=lambda each: not each[1])  # there are fewer digits
     for segment, one in judged[:_MOST]:
         yield segment.frame(), one
@@ -64,7 +64,7 @@ def _scaled(digit: Frame, rng: Rng) -> Ink:
     scale = _HEIGHT * rng.uniform(0.85, 1.12) / max(ink.shape[0], 0.6 * ink.shape[1])
     size = max(3, round(ink.shape[1] * scale * rng.uniform(0.8, 1.15))), max(3, round(ink.shape[0] * scale))
     large = cv2.resize(ink, size, interpolation=cv2.INTER_CUBIC)
-    return np.clip((large - np.float32(0.3)) * np.float32(2.5), 0, 1)
+    return np.asarray(np.clip((large - 0.3) * 2.5, 0, 1), dtype=np.float32)
 
 
 def _is_digit(segment: Segment, layers: NDArray[np.float32]) -> bool | None:

@@ -61,7 +61,8 @@ class Segment:
         """As MNIST shows it, with a long tail shortened, and as wide as MNIST's hands write."""
         ink = _shortened(self.mark.ink, self.height)
         if self.stretch > 1:
-            ink = cv2.resize(ink, (round(self.stretch * ink.shape[1]), len(ink)), interpolation=cv2.INTER_LINEAR)
+            size = round(self.stretch * ink.shape[1]), len(ink)
+            ink = np.asarray(cv2.resize(ink, size, interpolation=cv2.INTER_LINEAR), dtype=np.float32)
         return center_digit(adjust_strokes(ink))
 
 

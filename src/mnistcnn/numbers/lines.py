@@ -47,7 +47,12 @@ def _frames(mask: Mask) -> Mask:
             continue
         own = parts.labels[box] == i + 1
         reach = max(2, round(0.08 * min(height, width)))
-        sides = own[:reach].any(axis=0), own[-reach:].any(axis=0), own[:, :reach].any(axis=1), own[:, -reach:].any(axis=1)
+        sides = (
+            own[:reach].any(axis=0),
+            own[-reach:].any(axis=0),
+            own[:, :reach].any(axis=1),
+            own[:, -reach:].any(axis=1),
+        )
         if min(float(side.mean()) for side in sides) < 0.9:
             continue
         # As far inwards as the sides are thick; strokes that touch them go on.
@@ -92,7 +97,7 @@ def _sides(mask: Mask, lines: Mask, least: int) -> Mask:
     near = cv2.dilate(lines.astype(np.uint8), np.ones((7, 3), np.uint8)) > 0
     chosen = parts.areas <= (2 * _thickness(lines) + 3) * parts.heights
     for i in np.flatnonzero(chosen):
-        rows, columns = parts.box(i)
+        rows, columns = parts.box(int(i))
         top, bottom = slice(max(rows.start - 3, 0), rows.start + 4), slice(max(rows.stop - 4, 0), rows.stop + 3)
         chosen[i] = near[top, columns].any() and near[bottom, columns].any()
     alike = np.abs(parts.heights[:, None] - parts.heights) <= 0.15 * parts.heights

@@ -27,12 +27,12 @@ class Mark:
     @property
     def height(self) -> int:
         """In pixels."""
-        return self.ink.shape[0]
+        return int(self.ink.shape[0])
 
     @property
     def width(self) -> int:
         """In pixels."""
-        return self.ink.shape[1]
+        return int(self.ink.shape[1])
 
     @property
     def right(self) -> int:

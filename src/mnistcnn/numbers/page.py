@@ -1,4 +1,4 @@
-"""A picture → the ink on it, wherever it is written: the page upright, shadows, ruled lines and boxes away. No torch."""
+"""A picture → the ink on it: the page upright, the paper subtracted, ruled lines and boxes away. No torch."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ def find_page_ink(colours: Colours, invert: bool | None = None) -> Page | None:
         scale = _SMALLEST / max(colours.shape)
         matrix = np.diag([scale, scale, 1.0])
         size = max(1, round(colours.shape[1] * scale)), max(1, round(colours.shape[0] * scale))
-        colours = np.clip(cv2.resize(colours, size, interpolation=cv2.INTER_CUBIC), 0, 1)
+        enlarged = cv2.resize(colours, size, interpolation=cv2.INTER_CUBIC)
+        colours = np.clip(np.asarray(enlarged, dtype=np.float32), np.float32(0), np.float32(1))
     corners = find_corners(colours)
     if corners is not None:
         colours, upright = straightened(colours, corners)
@@ -68,13 +69,15 @@ def subtract_paper(colours: Colours) -> Colours:
 
 def page_ink(grey: Grey) -> Ink | None:
     """Grey levels, positive for ink, to ink in 0 … 1; None where nothing stands out."""
-    smooth = cv2.GaussianBlur(grey, (0, 0), 0.8) if min(grey.shape) > 100 else grey
+    smooth: Grey = np.asarray(cv2.GaussianBlur(grey, (0, 0), 0.8), dtype=np.float32)
     noise = 1.4826 * float(np.median(np.abs(smooth - np.median(smooth))))
     inked = smooth[smooth > max(6 * noise, 0.03)]
     if inked.size < 3:
         return None
     strongest = float(np.quantile(inked, 0.9))
-    threshold = min(max(otsu(smooth[smooth > 0] / strongest) * strongest, 0.25 * strongest), 0.5 * strongest)
+    threshold = min(
+        max(otsu(smooth[smooth > 0] / np.float32(strongest)) * strongest, 0.25 * strongest), 0.5 * strongest
+    )
     threshold = max(threshold, 5 * noise, 0.03)
     full = float(np.median(smooth[smooth >= threshold]))
     low = 0.5 * threshold
@@ -86,8 +89,8 @@ def find_corners(colours: Colours) -> NDArray[np.float32] | None:
     height, width, _ = colours.shape
     scale = min(1.0, 2 * _COARSE / max(height, width))
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    grey = cv2.resize(colours, size, interpolation=cv2.INTER_AREA) @ LUMINANCE
-    grey = cv2.GaussianBlur(grey, (0, 0), 2.0)
+    coarse = cv2.resize(colours, size, interpolation=cv2.INTER_AREA) @ LUMINANCE
+    grey: Grey = np.asarray(cv2.GaussianBlur(coarse, (0, 0), 2.0), dtype=np.float32)
     low, high = np.quantile(grey, [0.02, 0.98])
     if high - low < _TABLE_CONTRAST:
         return None
@@ -128,15 +131,18 @@ def _edge_contrast(grey: Grey, corners: NDArray[np.float32]) -> float:
     for start, end in zip(corners, np.roll(corners, -1, axis=0), strict=True):
         points = start + steps * (end - start)
         x, y = (end - start) / max(float(np.linalg.norm(end - start)), 1e-6) * 5
-        inside, outside = points + [-y, x], points - [-y, x]  # clockwise, with y downwards
+        inside, outside = points + np.array([-y, x]), points - np.array([-y, x])  # clockwise, y points down
         if ((outside >= 0) & (outside < [width, height])).all(axis=1).mean() < 0.5:
             continue
-        levels = [
-            cv2.remap(grey, p[:, None].astype(np.float32), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-            for p in (inside, outside)
-        ]
+        levels = [_levels_at(grey, p) for p in (inside, outside)]
         contrasts.append(float(np.median(levels[0] - levels[1])))
     return min(contrasts, default=0.0) if len(contrasts) >= 2 else 0.0
+
+
+def _levels_at(grey: Grey, points: NDArray[np.float64]) -> Grey:
+    """The grey levels (N,) at points (N, 2), x and y."""
+    x, y = (points.T.astype(np.float32)[:, :, None]).copy()
+    return np.asarray(cv2.remap(grey, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), dtype=np.float32)[:, 0]
 
 
 def _clockwise(corners: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -151,7 +157,9 @@ def straightened(colours: Colours, corners: NDArray[np.float32]) -> tuple[Colour
     sides = np.linalg.norm(corners - np.roll(corners, -1, axis=0), axis=1)
     width, height = round(float(max(sides[0], sides[2]))), round(float(max(sides[1], sides[3])))
     off = 0.025 * min(width, height)
-    target = np.float32([[-off, -off], [width + off, -off], [width + off, height + off], [-off, height + off]])
+    target = np.array(
+        [[-off, -off], [width + off, -off], [width + off, height + off], [-off, height + off]], dtype=np.float32
+    )
     matrix = cv2.getPerspectiveTransform(corners, target)
     page = cv2.warpPerspective(
         colours, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE

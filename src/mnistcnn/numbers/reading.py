@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,7 +73,7 @@ def _scored(lattices: Sequence[Lattice], score: Score) -> list[Scores]:
     frames = [segment.frame() for lattice in lattices for segment in lattice.segments]
     scores = score(frames)
     ends = np.cumsum([0, *(len(lattice.segments) for lattice in lattices)])
-    return [scores[start:end] for start, end in zip(ends[:-1], ends[1:], strict=True)]
+    return [scores[start:end] for start, end in pairwise(ends)]
 
 
 def _whole(row: Row, lattice: Lattice, scores: Scores) -> list[bool]:

@@ -1,4 +1,4 @@
-"""Marks → rows of digits, from top to bottom: each row is followed from left to right, level, slanted or bent. No torch."""
+"""Marks → rows of digits, each followed from left to right, be it level, slanted or bent. No torch."""
 
 from __future__ import annotations
 

@@ -122,10 +122,9 @@ def _digit(read: ReadDigit, options: Options) -> PredictedDigit:
 
 
 def _save_frames(folder: Path, number: int, name: str, reading: Reading) -> None:
-    several = len(reading.digits) > 1
-    frames = [digit.frame for digit in reading.digits] or [reading.image.frame]
-    for i, frame in enumerate(frames, start=1):
-        _save_png(folder, number, name, f"_{i:02d}" if several else "", Image.fromarray(frame))
+    for i, frame in enumerate(reading.frames, start=1):
+        suffix = f"_{i:02d}" if len(reading.frames) > 1 else ""
+        _save_png(folder, number, name, suffix, Image.fromarray(frame))
 
 
 def _save_png(folder: Path, number: int, name: str, suffix: str, image: Image.Image) -> None:

@@ -23,9 +23,10 @@ def annotated(decoded: Decoded, prediction: Prediction) -> Image.Image:
         colour = _UNSURE if digit.digit is None else _SURE
         draw.rectangle((left - line, top - line, right + line, bottom + line), outline=colour, width=line)
         name = str(digit.top[0].digit) if digit.digit is not None else f"{digit.top[0].digit}?"
-        font = ImageFont.load_default(size=max(9, round(0.3 * (bottom - top))))
+        size = max(9, round(0.3 * (bottom - top)))
+        font = ImageFont.load_default(size)
         small = ImageFont.load_default(size=max(8, round(0.18 * (bottom - top))))
-        baseline = max(top - 2 * line, font.size)
+        baseline = max(top - 2 * line, size)
         draw.text((left, baseline), name, colour, font, anchor="ls")
         draw.text(
             (left + draw.textlength(f"{name} ", font), baseline), f"{digit.confidence:.0%}", colour, small, anchor="ls"

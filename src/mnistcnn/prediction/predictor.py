@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import islice, pairwise
 from typing import TypeVar
 
 import numpy as np
@@ -67,6 +67,11 @@ class Reading:
     digits: list[ReadDigit]
     confidence: float | None
     warning: str | None
+
+    @property
+    def frames(self) -> list[Frame]:
+        """What the network saw: a frame for each digit; what there is where there is none."""
+        return [digit.frame for digit in self.digits] or [self.image.frame]
 
 
 class Predictor:
@@ -145,7 +150,7 @@ def may_be_several(image: PreprocessedImage) -> bool:
     if image.box is None or image.parts != 1:
         return True
     rows, columns = image.box
-    return columns.stop - columns.start > _WIDE * (rows.stop - rows.start)
+    return bool(columns.stop - columns.start > _WIDE * (rows.stop - rows.start))
 
 
 def read_digit(seen: Seen, scores: Scores) -> Reading:
@@ -205,7 +210,7 @@ def number_wins(seen: Seen, rows: Sequence[RowReading], scores: Scores) -> bool:
 def _spaces(row: RowReading) -> list[bool]:
     """Before which digits of a row there is a gap between words."""
     marks = [segment.mark for segment in row.segments]
-    gaps = [after.left - before.right for before, after in zip(marks[:-1], marks[1:], strict=True)]
+    gaps = [after.left - before.right for before, after in pairwise(marks)]
     least = max(_GAP * row.height, _WIDER * max(float(np.median(gaps)), 0.0)) if len(gaps) > 1 else math.inf
     return [False, *(gap > least for gap in gaps)]
 

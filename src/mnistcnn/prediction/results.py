@@ -18,7 +18,7 @@ class Candidate(Result):
 
 @dataclass(frozen=True, slots=True)
 class PredictedDigit(Result):
-    """One digit of an image. `digit` is None where it is less sure than asked, or doubted; `top` says what it may be."""
+    """One digit of an image. `digit` is None where it is unsure or doubted; `top` says what it may be."""
 
     digit: int | None
     confidence: float  # that it is this one, if it is a digit
