@@ -20,6 +20,9 @@ _WHOLE = 1.05  # heights of the row; wider marks are cut all the same
 # What the log probability of a digit, and the log odds that it is one at all, count for in a path; fitted.
 _DIGIT_SHARE, _ODDS_SHARE, _ODDS_MORE = 1.5, 0.5, 1.0
 
+# How sure a row is: of the log odds of each digit, and of each stroke that was cut through; fitted.
+_ODDS_SLOPE, _ODDS_OFFSET, _CUT_DOUBT = 0.7, 3.5, 0.2
+
 Score = Callable[[Sequence[Frame]], "Scores"]
 
 
@@ -50,6 +53,14 @@ class RowReading:
     segments: list[Segment]
     scores: Scores
     value: float
+
+    @property
+    def confidence(self) -> float:
+        """That all of the row is right, calibrated on composed numbers (0 … 1)."""
+        cuts = sum(segment.cuts for segment in self.segments)
+        best = np.log(np.maximum(self.scores.probabilities.max(axis=1), 1e-9))
+        one = -np.logaddexp(0, -_ODDS_SLOPE * self.scores.log_odds - _ODDS_OFFSET)
+        return math.exp(float((best + one).sum()) - _CUT_DOUBT * cuts)
 
 
 def read_rows(rows: Sequence[Row], score: Score) -> list[RowReading]:

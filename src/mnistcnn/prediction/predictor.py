@@ -172,7 +172,7 @@ def read_number(seen: Seen, rows: Sequence[RowReading]) -> Reading:
             box = seen.layout.box(mark.left, mark.top, mark.right, mark.bottom)
             shares = row.scores.probabilities[i].tolist()
             digits.append(ReadDigit(segment.frame(), shares, bool(row.scores.doubted[i]), box, number, spaces[i]))
-        confidence *= math.exp(float(row.scores.log_probabilities.sum()))
+        confidence *= row.confidence
     return Reading(seen.image, digits, confidence, TOO_MANY if seen.layout.too_many else None)
 
 
