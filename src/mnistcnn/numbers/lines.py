@@ -16,11 +16,10 @@ Mask = NDArray[np.bool_]
 
 def remove_lines(ink: Ink) -> Ink:
     """Ink (height, width) in 0 … 1 without the lines that are much longer than its digits are tall."""
-    ink = np.where(_frames(ink > SURE), np.float32(0), ink)
     for level in (SURE, FAINT):
         across, down = _find_lines(ink > level)
-        ink = _without(_without(ink, across).T, down.T).T
-    return np.ascontiguousarray(ink)
+        ink = np.ascontiguousarray(_without(_without(ink, across).T, down.T).T)
+    return np.where(_frames(ink > SURE), np.float32(0), ink)
 
 
 def _find_lines(mask: Mask) -> tuple[Mask, Mask]:

@@ -193,7 +193,8 @@ def plausible(rows: Sequence[RowReading]) -> list[RowReading]:
 
 def _without_dirt(row: RowReading) -> RowReading:
     """A row without small marks that are doubted; what else is doubted among clear digits is one of them."""
-    small = np.array([segment.mark.height < _SMALL * row.height for segment in row.segments], dtype=bool)
+    extents = [max(segment.mark.height, segment.mark.width) for segment in row.segments]
+    small = np.array(extents) < _SMALL * row.height
     kept = np.flatnonzero(~(small & row.scores.doubted))
     scores = row.scores[kept]
     if len(kept) and np.median(scores.log_odds) > 0:
@@ -202,9 +203,11 @@ def _without_dirt(row: RowReading) -> RowReading:
 
 
 def number_wins(image: PreprocessedImage, rows: Sequence[RowReading], scores: Scores) -> bool:
-    """Whether several digits explain an image better than one does, whose `scores` are given."""
+    """Whether the digits in `rows` explain an image better than one digit does, whose `scores` are given."""
     if sum(len(row.segments) for row in rows) < 2:
-        return False
+        # One in a box, or a small one on a large page, that hadn't been told from what is around it.
+        lost = image.box is None or bool(scores.doubted[0])
+        return lost and any(not row.scores.doubted.any() for row in rows if row.segments)
     likely = np.concatenate([row.scores.log_probabilities for row in rows])
     whole = np.array([segment.cuts == 0 for row in rows for segment in row.segments])
     if image.box is None or (whole & (likely > _CLEAR)).sum() >= _SEVERAL:
