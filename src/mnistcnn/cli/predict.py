@@ -37,17 +37,11 @@ def predict(
         float, o.reading(min=0.0, max=1.0, metavar="P", help="Mark digits below this confidence as unsure (0 to 1).")
     ] = 0.0,
     single: Annotated[bool, o.reading("--single", help="There is exactly one digit on each picture.")] = False,
-    accept_doubted: Annotated[
-        bool, o.reading("--accept-doubted", help="Answer also where there is probably no digit.")
-    ] = False,
+    accept_doubted: Annotated[bool, o.reading("--accept-doubted", help="Read doubted digits all the same.")] = False,
     sample: Annotated[bool, o.reading("--sample", help="Read the sample pictures that come with mnistcnn.")] = False,
     show: Annotated[bool, o.output("--show", help="Print what the network saw beside the original.")] = False,
-    save_input: Annotated[
-        Path | None, o.output(metavar="DIR", help="Write what the network saw to this folder, one PNG per digit.")
-    ] = None,
-    annotate: Annotated[
-        Path | None, o.output(metavar="DIR", help="Write the pictures to this folder, with the digits marked.")
-    ] = None,
+    save_input: Annotated[Path | None, o.output(metavar="DIR", help="Write what the network saw to DIR.")] = None,
+    annotate: Annotated[Path | None, o.output(metavar="DIR", help="Write the pictures to DIR, digits marked.")] = None,
     json: o.JsonOption = False,
     quiet: o.QuietOption = False,
 ) -> None:
