@@ -21,11 +21,12 @@ from mnistcnn.device import strict_float32
 from mnistcnn.metrics import Activations, predict_activations
 from mnistcnn.model import CLASSES, HIDDEN, MnistCNN
 
-DOUBTED = 0.01  # of the validation images
+DOUBTED = 0.01  # of the validation images, as they are and varied
 COMPONENTS = 192  # principal components of each layer
 UNITS = 96  # of the classifier
-_DIGITS = 12_000  # training images: three tenths varied; half as many counterexamples, and segments
-_EPOCHS, _BATCH, _RATE, _DECAY = 5, 200, 3e-3, 1e-3
+_DIGITS = 9_000  # training images: three tenths varied; beside them half as many counterexamples
+_EPOCHS, _BATCH, _RATE, _DECAY = 5, 500, 5e-3, 1e-3
+_HELD_OUT = 2_000  # of the validation images, varied for the threshold
 _NOISE = 0.1  # added to what the classifier sees when it is fitted, in standard deviations
 _FAR = 8.0  # standard deviations; what lies farther away counts as this far
 
@@ -98,7 +99,7 @@ def fit_outlier_detector(
     digits = Activations(both.pooled[part:], both.hidden[part:], both.logits[part:])
     varied = vary_digits(images[:part], labels[:part], rng)
     drawn = draw_counterexamples(images, labels, len(images) // 2, rng)
-    segments, whole = draw_segments(images, len(images) // 2, rng)
+    segments, whole = draw_segments(images, len(images) * 2 // 5, rng)
     frames = [np.concatenate([x, jitter_frames(x, rng)]) for x in (varied, drawn)] + [segments]
     with strict_float32():
         basis = _fit_components(digits)
@@ -111,7 +112,10 @@ def fit_outlier_detector(
             generator,
         )
     detector = OutlierDetector(*basis, *classifier, torch.zeros(()))
-    log_odds = detector.score(predict_activations(model, validation_images)).log_odds
+    held_out = validation_images.cpu()[:_HELD_OUT]
+    labels = predict_activations(model, held_out).logits.argmax(dim=1).tolist()
+    varied = torch.from_numpy(vary_digits(held_out[:, 0].numpy(), labels, rng))[:, None]
+    log_odds = detector.score(predict_activations(model, torch.cat([validation_images.cpu(), varied]))).log_odds
     return replace(detector, threshold=log_odds.quantile(DOUBTED))
 
 
@@ -125,7 +129,7 @@ def _fit_components(digits: Activations) -> tuple[torch.Tensor, torch.Tensor, to
     layers = torch.stack([digits.pooled, digits.hidden])
     means = layers.mean(dim=1)
     centred = layers - means[:, None]
-    covariance = (centred.mT @ centred / layers.shape[1]).double()
+    covariance = centred.mT @ centred / layers.shape[1]
     variances, axes = torch.linalg.eigh(covariance)
     spreads = variances[:, -COMPONENTS:].clamp_min(0).sqrt()
     spreads = (spreads + 0.01 * spreads[:, -1:]).float()  # directions with next to nothing in them stay small

@@ -30,6 +30,10 @@ _WIDE = 1.15  # heights; a digit is hardly wider
 _LEAST_ROW = math.log(0.35)  # the mean log probability; a row of less is no row of digits
 _CLEAR, _SEVERAL = math.log(0.7), 3  # so many clear digits are several, however much like one they look together
 _LEAST_SHORT = math.log(0.6)  # of one or two digits beside a longer row
+_SMALL = 0.6  # heights of the row
+_LEAST_ODDS = -6.0  # the log odds from which on even what stands among clear digits is doubted
+_SMALL = 0.6  # heights of the row
+_LEAST_ODDS = -6.0  # the log odds from which on even what stands among clear digits is doubted
 _UNLIKE = 1.8  # times; rows of one or two digits differ less from the others in height
 _GAP, _WIDER = 0.9, 2.2  # between words: in heights, and in usual gaps
 TOO_MANY = "too many marks; only the largest were looked at"
@@ -183,17 +187,27 @@ def read_number(seen: Seen, rows: Sequence[RowReading]) -> Reading | None:
 
 def plausible(rows: Sequence[RowReading]) -> list[RowReading]:
     """Those of the rows found that are digits, most likely; short ones only if they are much like the longest."""
+    rows = [_without_dirt(row) for row in rows]
     longest = max((len(row.segments) for row in rows), default=0)
     height = next((row.height for row in rows if len(row.segments) == longest), 0.0)
     kept = []
     for row in rows:
         likely = float(row.scores.log_probabilities.mean()) if row.segments else -math.inf
         short = len(row.segments) <= min(2, longest // 2)
-        if likely >= (_LEAST_SHORT if short else _LEAST_ROW) and not (
-            short and not 1 / _UNLIKE <= row.height / height <= _UNLIKE
-        ):
+        alike = 1 / _UNLIKE <= row.height / height <= _UNLIKE and not row.scores.doubted.all() if short else True
+        if likely >= (_LEAST_SHORT if short else _LEAST_ROW) and alike:
             kept.append(row)
     return kept
+
+
+def _without_dirt(row: RowReading) -> RowReading:
+    """A row without small marks that are doubted; what else is doubted among clear digits is one of them."""
+    small = np.array([segment.mark.height < _SMALL * row.height for segment in row.segments], dtype=bool)
+    kept = np.flatnonzero(~(small & row.scores.doubted))
+    scores = row.scores[kept]
+    if len(kept) and np.median(scores.log_odds) > 0:
+        scores = replace(scores, doubted=scores.doubted & (scores.log_odds < _LEAST_ODDS))
+    return replace(row, segments=[row.segments[i] for i in kept], scores=scores)
 
 
 def number_wins(seen: Seen, rows: Sequence[RowReading], scores: Scores) -> bool:
