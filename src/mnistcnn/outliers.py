@@ -114,8 +114,8 @@ def fit_outlier_detector(
     detector = OutlierDetector(*basis, *classifier, torch.zeros(()))
     held_out = validation_images.cpu()[:_HELD_OUT]
     labels = predict_activations(model, held_out).logits.argmax(dim=1).tolist()
-    varied = torch.from_numpy(vary_digits(held_out[:, 0].numpy(), labels, rng))[:, None]
-    log_odds = detector.score(predict_activations(model, torch.cat([validation_images.cpu(), varied]))).log_odds
+    others = torch.from_numpy(vary_digits(held_out[:, 0].numpy(), labels, rng))[:, None]
+    log_odds = detector.score(predict_activations(model, torch.cat([validation_images.cpu(), others]))).log_odds
     return replace(detector, threshold=log_odds.quantile(DOUBTED))
 
 

@@ -128,23 +128,15 @@ class Predictor:
         scores = self.score([each.image.frame for each in seen])
         if not single:
             # What looks like one digit at first sight, but not to the network, may be touching ones.
-            again = [
-                i for i, each in enumerate(seen) if each.layout is None and scores.doubted[i] and not each.image.framed
-            ]
-            for i, layout in zip(
-                again, _in_threads(lambda i: find_layout(seen[i].source.decode(), invert), again), strict=True
-            ):
+            doubted = [i for i, each in enumerate(seen) if scores.doubted[i] and not (each.layout or each.image.framed)]
+            layouts = _in_threads(lambda i: find_layout(seen[i].source.decode(), invert), doubted)
+            for i, layout in zip(doubted, layouts, strict=True):
                 seen[i] = replace(seen[i], layout=layout)
-        layouts = [each.layout for each in seen if each.layout is not None]
-        rows = iter(read_rows([row for layout in layouts for row in layout.rows], self.score))
+        found = iter(read_rows([row for each in seen if each.layout for row in each.layout.rows], self.score))
         for i, each in enumerate(seen):
-            found = [] if each.layout is None else list(islice(rows, len(each.layout.rows)))
-            number = read_number(each, found)
-            yield (
-                number
-                if number is not None and number_wins(each, found, scores[[i]])
-                else read_digit(each, scores[[i]])
-            )
+            rows = plausible(list(islice(found, len(each.layout.rows) if each.layout else 0)))
+            several = each.layout and number_wins(each.image, rows, scores[[i]])
+            yield read_number(each, rows) if several else read_digit(each, scores[[i]])
 
 
 def may_be_several(image: PreprocessedImage) -> bool:
@@ -169,10 +161,9 @@ def read_digit(seen: Seen, scores: Scores) -> Reading:
     return Reading(seen.image, [digit], max(shares), seen.image.warning)
 
 
-def read_number(seen: Seen, rows: Sequence[RowReading]) -> Reading | None:
-    """An image of several digits, from the readings of its rows; None where there are fewer than two."""
-    if sum(len(row.segments) for row in rows) < 2 or seen.layout is None:
-        return None
+def read_number(seen: Seen, rows: Sequence[RowReading]) -> Reading:
+    """An image of several digits, from the readings of the rows of its layout."""
+    assert seen.layout is not None
     digits, confidence = [], 1.0
     for number, row in enumerate(rows):
         spaces = _spaces(row)
@@ -210,11 +201,13 @@ def _without_dirt(row: RowReading) -> RowReading:
     return replace(row, segments=[row.segments[i] for i in kept], scores=scores)
 
 
-def number_wins(seen: Seen, rows: Sequence[RowReading], scores: Scores) -> bool:
+def number_wins(image: PreprocessedImage, rows: Sequence[RowReading], scores: Scores) -> bool:
     """Whether several digits explain an image better than one does, whose `scores` are given."""
+    if sum(len(row.segments) for row in rows) < 2:
+        return False
     likely = np.concatenate([row.scores.log_probabilities for row in rows])
     whole = np.array([segment.cuts == 0 for row in rows for segment in row.segments])
-    if seen.image.box is None or (whole & (likely > _CLEAR)).sum() >= _SEVERAL:
+    if image.box is None or (whole & (likely > _CLEAR)).sum() >= _SEVERAL:
         return True
     apart = sum(separation([segment.mark for segment in row.segments]) for row in rows) + len(rows) - 1
     one = float(scores.log_probabilities[0]) - DIGIT_COST - JOIN_COST * apart
