@@ -31,23 +31,17 @@ def predict(
     images: ImagesArgument = None,
     checkpoint: o.CheckpointOption = None,
     device: o.DeviceOption = "auto",
-    top_k: Annotated[int, o.reading(min=1, max=10, help="How many candidates to show.")] = 2,
+    top_k: Annotated[int, o.reading(min=1, max=10, help="How many candidates to show for each digit.")] = 2,
     invert: InvertOption = None,
     min_confidence: Annotated[
-        float, o.reading(min=0.0, max=1.0, metavar="P", help="Call answers below this confidence unsure (0 to 1).")
+        float, o.reading(min=0.0, max=1.0, metavar="P", help="Mark digits below this confidence as unsure (0 to 1).")
     ] = 0.0,
     single: Annotated[bool, o.reading("--single", help="There is exactly one digit on each picture.")] = False,
-    accept_doubted: Annotated[
-        bool, o.reading("--accept-doubted", help="Read what is probably not a digit as one, too.")
-    ] = False,
+    accept_doubted: Annotated[bool, o.reading("--accept-doubted", help="Read doubted digits all the same.")] = False,
     sample: Annotated[bool, o.reading("--sample", help="Read the sample pictures that come with mnistcnn.")] = False,
     show: Annotated[bool, o.output("--show", help="Print what the network saw beside the original.")] = False,
-    save_input: Annotated[
-        Path | None, o.output(metavar="DIR", help="Write what the network saw there, one PNG a digit.")
-    ] = None,
-    annotate: Annotated[
-        Path | None, o.output(metavar="DIR", help="Write the pictures there with the digits marked on them.")
-    ] = None,
+    save_input: Annotated[Path | None, o.output(metavar="DIR", help="Write what the network saw to DIR.")] = None,
+    annotate: Annotated[Path | None, o.output(metavar="DIR", help="Write the pictures to DIR, digits marked.")] = None,
     json: o.JsonOption = False,
     quiet: o.QuietOption = False,
 ) -> None:
