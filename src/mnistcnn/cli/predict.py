@@ -25,6 +25,12 @@ InvertOption = Annotated[
     bool | None,
     o.reading("--invert/--no-invert", help="Digits are darker / lighter than the paper.", show_default="detected"),
 ]
+SaveInputOption = Annotated[
+    Path | None, o.output(metavar="DIR", help="Write what the network saw there, one PNG a digit.")
+]
+AnnotateOption = Annotated[
+    Path | None, o.output(metavar="DIR", help="Write the pictures there with the digits marked on them.")
+]
 
 
 def predict(
@@ -42,12 +48,8 @@ def predict(
     ] = False,
     sample: Annotated[bool, o.reading("--sample", help="Read the sample pictures that come with mnistcnn.")] = False,
     show: Annotated[bool, o.output("--show", help="Print what the network saw beside the original.")] = False,
-    save_input: Annotated[
-        Path | None, o.output(metavar="DIR", help="Write what the network saw there, one PNG a digit.")
-    ] = None,
-    annotate: Annotated[
-        Path | None, o.output(metavar="DIR", help="Write the pictures there with the digits marked on them.")
-    ] = None,
+    save_input: SaveInputOption = None,
+    annotate: AnnotateOption = None,
     json: o.JsonOption = False,
     quiet: o.QuietOption = False,
 ) -> None:
