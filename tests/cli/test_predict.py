@@ -10,7 +10,7 @@ from tests.conftest import invoke
 
 
 def test_a_prediction_is_one_line_however_long(capsys: pytest.CaptureFixture[str]) -> None:
-    made = Prediction("a" * 150 + ".png", 7, 0.987, [Candidate(7, 0.987), Candidate(1, 0.01)])
+    made = Prediction("a" * 150 + ".png", 7, 0.987, [Candidate(7, 0.987), Candidate(1, 0.01)], text="7")
     show_prediction(made, 20)
     out = capsys.readouterr().out
     assert len(out.splitlines()) == 1
@@ -18,15 +18,15 @@ def test_a_prediction_is_one_line_however_long(capsys: pytest.CaptureFixture[str
 
 
 def test_an_unsure_prediction_names_the_candidates(capsys: pytest.CaptureFixture[str]) -> None:
-    made = Prediction("p.png", None, 0.4, [Candidate(7, 0.4), Candidate(1, 0.3)], unsure=True)
+    made = Prediction("p.png", None, 0.4, [Candidate(7, 0.4), Candidate(1, 0.3)], unsure=True, text="?")
     show_prediction(made, 5)
     assert "?  ████░░░░░░  40.0 %  unsure: 7 40.0 % 1 30.0 %" in capsys.readouterr().out
 
 
 def test_runners_up_that_round_to_nothing_are_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
-    show_prediction(Prediction("p.png", 7, 0.9996, [Candidate(7, 0.9996), Candidate(1, 0.0004)]), 5)
+    show_prediction(Prediction("p.png", 7, 0.9996, [Candidate(7, 0.9996), Candidate(1, 0.0004)], text="7"), 5)
     show_prediction(
-        Prediction("p.png", 7, 0.99935, [Candidate(7, 0.99935), Candidate(1, 0.00051), Candidate(2, 0.0)]), 5
+        Prediction("p.png", 7, 0.99935, [Candidate(7, 0.99935), Candidate(1, 0.00051), Candidate(2, 0.0)], text="7"), 5
     )
     first, second = capsys.readouterr().out.splitlines()
     assert first == "p.png  7  ██████████ 100.0 %"
@@ -39,7 +39,7 @@ def test_where_there_is_no_digit_there_is_a_dash_and_one_warning(capsys: pytest.
 
 
 def test_warnings_and_errors_of_pictures_go_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
-    show_prediction(Prediction("p.png", 7, 0.4, [Candidate(7, 0.4)], warning="nothing but background"), 5)
+    show_prediction(Prediction("p.png", 7, 0.4, [Candidate(7, 0.4)], text="7", warning="nothing but background"), 5)
     show_prediction(Prediction("q.png", None, None, [], error="q.png is empty."), 5)
     out, err = capsys.readouterr()
     assert out.startswith("p.png  7")

@@ -25,6 +25,8 @@ InvertOption = Annotated[
     bool | None,
     o.reading("--invert/--no-invert", help="Digits are darker / lighter than the paper.", show_default="detected"),
 ]
+SaveInputOption = Annotated[Path | None, o.output(metavar="DIR", help="Write what the network saw to DIR.")]
+AnnotateOption = Annotated[Path | None, o.output(metavar="DIR", help="Write the pictures to DIR, digits marked.")]
 
 
 def predict(
@@ -40,8 +42,8 @@ def predict(
     accept_doubted: Annotated[bool, o.reading("--accept-doubted", help="Read doubted digits all the same.")] = False,
     sample: Annotated[bool, o.reading("--sample", help="Read the sample pictures that come with mnistcnn.")] = False,
     show: Annotated[bool, o.output("--show", help="Print what the network saw beside the original.")] = False,
-    save_input: Annotated[Path | None, o.output(metavar="DIR", help="Write what the network saw to DIR.")] = None,
-    annotate: Annotated[Path | None, o.output(metavar="DIR", help="Write the pictures to DIR, digits marked.")] = None,
+    save_input: SaveInputOption = None,
+    annotate: AnnotateOption = None,
     json: o.JsonOption = False,
     quiet: o.QuietOption = False,
 ) -> None:

@@ -39,7 +39,8 @@ def cut(mark: Mark, height: float) -> list[tuple[Mark, float]]:
         straight[_choose(small, straight, limit=round(2 * share))],
     ])  # fmt: skip
     paths = paths[np.argsort(paths.mean(axis=1), kind="stable")]
-    edges = [_enlarged(path, mark.ink.shape, small.shape) for path in paths]
+    # Where paths cross, the ink between them goes to one side only.
+    edges = np.maximum.accumulate([_enlarged(path, mark.ink.shape, small.shape) for path in paths], axis=0)
     bounds = [np.zeros(mark.height), *edges, np.full(mark.height, float(mark.width))]
     costs = [0.0, *(_inked(small, paths) / pen)]
     pieces = (

@@ -16,23 +16,32 @@ Mask = NDArray[np.bool_]
 
 def remove_lines(ink: Ink) -> Ink:
     """Ink (height, width) in 0 … 1 without the lines that are much longer than its digits are tall."""
+    frames = _frames(ink > SURE)
+    ink = np.where(frames, np.float32(0), ink)
     for level in (SURE, FAINT):
-        across, down = _find_lines(ink > level)
-        ink = np.ascontiguousarray(_without(_without(ink, across).T, down.T).T)
-    return np.where(_frames(ink > SURE), np.float32(0), ink)
+        across, down = _find_lines(ink > level, frames)
+        ink = _without(_without(ink, across).T, down.T).T
+    return np.ascontiguousarray(ink)
 
 
-def _find_lines(mask: Mask) -> tuple[Mask, Mask]:
-    """Where a mask has long lines, across and down."""
+def _find_lines(mask: Mask, frames: Mask) -> tuple[Mask, Mask]:
+    """Where a mask has long lines, across and down, or from one side of `frames` to the other."""
     span = max(24, min(mask.shape) // 2, max(mask.shape) // 4)
-    across, down = _runs(mask, span), _runs(mask.T, span).T
-    if not (across.any() or down.any()):
-        return across, down
+    plain = mask & ~_large_digits(mask)
+    across, down = _runs(plain, span), _runs(plain.T, span).T
+    if not (across.any() or frames.any()):
+        return across, across  # upright lines alone are large 1s
     height = _typical_height(mask & ~(across | down))
     if height:
-        across, down = _runs(mask, round(2.2 * height)), _runs(mask.T, round(2.2 * height)).T
-        down |= _sides(mask, across, round(0.5 * height))
+        across, down = _runs(plain, round(2.2 * height)), _runs(plain.T, round(2.2 * height)).T
+        down |= _sides(mask, across | frames, round(0.5 * height))
     return across, down
+
+
+def _large_digits(mask: Mask) -> Mask:
+    """What is about as tall as the picture, but not as wide: it has strokes as long as lines."""
+    parts = find_components(mask)
+    return parts.mask((parts.heights > 0.45 * mask.shape[0]) & (parts.widths < 0.6 * mask.shape[1]))
 
 
 def _frames(mask: Mask) -> Mask:

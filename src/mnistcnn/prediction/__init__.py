@@ -12,8 +12,8 @@ from PIL import Image
 from mnistcnn.checkpoint import Checkpoint, find_checkpoint, load_checkpoint
 from mnistcnn.errors import PictureError
 from mnistcnn.prediction.annotation import annotated
+from mnistcnn.prediction.predictor import TOO_MANY, ReadDigit, Reading
 from mnistcnn.prediction.predictor import Predictor as Predictor
-from mnistcnn.prediction.predictor import ReadDigit, Reading
 from mnistcnn.prediction.results import Candidate, PredictedDigit
 from mnistcnn.prediction.results import Prediction as Prediction
 from mnistcnn.prediction.sources import ImageLike, find_sources
@@ -99,7 +99,9 @@ def summarise_reading(name: str, reading: Reading, options: Options) -> Predicti
         gap = "" if i == 0 else "\n" if read.row > reading.digits[i - 1].row else " " * read.space
         text += gap + (MISSING if digit.digit is None else str(digit.digit))
     doubted = [digit.doubted for digit in digits]
-    warning = DOUBTED if all(doubted) else PARTLY_DOUBTED if any(doubted) else reading.warning
+    warning = reading.warning
+    if any(doubted) and warning != TOO_MANY:
+        warning = DOUBTED if all(doubted) else PARTLY_DOUBTED
     one = digits[0] if len(digits) == 1 else None
     return Prediction(
         name,

@@ -109,6 +109,7 @@ class Predictor:
 
         def look(source: Source) -> Seen | PictureError:
             try:
+                source = source.held()
                 decoded = source.decode()
                 image = preprocess(decoded, invert)
             except PictureError as error:
@@ -122,7 +123,7 @@ class Predictor:
             seen = [each for each in looked if isinstance(each, Seen)]
             readings = iter(self._read(seen, invert, single))
             for source, each in zip(batch, looked, strict=True):
-                yield source, next(readings) if isinstance(each, Seen) else each
+                yield (each.source, next(readings)) if isinstance(each, Seen) else (source, each)
 
     def _read(self, seen: list[Seen], invert: bool | None, single: bool) -> Iterator[Reading]:
         scores = self.score([each.image.frame for each in seen])
@@ -152,7 +153,8 @@ def may_be_several(image: PreprocessedImage) -> bool:
 def read_digit(seen: Seen, scores: Scores) -> Reading:
     """An image of one digit, with the scores of its frame."""
     if seen.image.box is None:
-        return Reading(seen.image, [], None, seen.image.warning)
+        crowded = seen.layout is not None and seen.layout.too_many
+        return Reading(seen.image, [], None, TOO_MANY if crowded else seen.image.warning)
     rows, columns = seen.image.box
     scale = seen.image.size[0] / seen.image.original.shape[1]
     box = tuple(round(scale * edge) for edge in (columns.start, rows.start, columns.stop, rows.stop))

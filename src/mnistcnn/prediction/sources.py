@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -18,6 +18,7 @@ from mnistcnn.preprocessing.decoding import SUFFIXES, Decoded, decode, image_fro
 if TYPE_CHECKING:
     import torch
 
+STDIN = Path("-")
 ImageLike: TypeAlias = "str | os.PathLike[str] | Image.Image | NDArray[Any] | torch.Tensor"
 
 
@@ -27,6 +28,10 @@ class Source:
 
     name: str
     image: Path | bytes | Image.Image
+
+    def held(self) -> Source:
+        """The same, with the content of standard input, which can be read just once. Raises `PictureError`."""
+        return replace(self, image=read_file(STDIN)) if self.image == STDIN else self
 
     def decode(self) -> Decoded:
         """The image, upright. Raises `PictureError` naming it."""

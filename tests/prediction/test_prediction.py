@@ -8,14 +8,12 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from mnistcnn import prediction
 from mnistcnn.calibration import probabilities
 from mnistcnn.checkpoint import load_checkpoint
 from mnistcnn.data import load_dataset
 from mnistcnn.device import Compute
-from mnistcnn.errors import PictureError, UsageError
 from mnistcnn.metrics import predict_logits
-from mnistcnn.prediction import find_images, predict
+from mnistcnn.prediction import predict, predictor
 from mnistcnn.prediction.sources import ImageLike
 from tests.conftest import TINY_CONFIG
 
@@ -34,7 +32,7 @@ def pictures(tiny: Path) -> Path:
 def test_exported_pictures_are_read_as_evaluate_reads_them(
     pictures: Path, trained: Path, tiny: Path, compute: Compute, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(prediction, "_BATCH", 7)
+    monkeypatch.setattr(predictor, "_BATCH", 7)
     loaded = load_checkpoint(trained)
     test = load_dataset(TINY_CONFIG.dataset, data_dir=tiny, validation_size=100).test
     expected = probabilities(predict_logits(loaded.build_model(compute), test.images[:30], compute), loaded.temperature)
@@ -97,21 +95,11 @@ def test_hostile_names_stay_inside_the_folder(trained: Path) -> None:
     assert next(Path("seen").iterdir()).name.isprintable()
 
 
-def test_folders_stand_for_their_pictures_and_files_for_themselves(pictures: Path) -> None:
-    (pictures / "notes.txt").write_text("x", encoding="ascii")
-    (pictures / "sub.png").mkdir()
-    found = find_images([pictures, Path("-"), Path("missing.png")])
-    assert len(found) == 32
-    assert found[-2:] == [Path("-"), Path("missing.png")]
-    Path("empty").mkdir()
-    with pytest.raises(PictureError, match="empty is a folder without pictures"):
-        find_images([Path("empty")])
-
-
 def test_predictions_are_plain(pictures: Path, trained: Path) -> None:
     record = predict([pictures / "00.png"], trained)[0].to_dict()
-    assert set(record) == {"path", "digit", "confidence", "top", "warning", "error", "unsure"}
-    json.dumps(record)
+    assert set(record) == {"path", "digit", "confidence", "top", "warning", "error", "unsure", "text", "digits"}
+    assert set(record["digits"][0]) == {"digit", "confidence", "top", "box", "row", "doubted"}
+    assert json.loads(json.dumps(record))["digits"][0]["box"] == list(record["digits"][0]["box"])
     assert torch.get_num_threads() >= 1
 
 
@@ -169,24 +157,3 @@ def test_all_kinds_of_images_go_together(pictures: Path, trained: Path) -> None:
     assert [p.digit for p in made[32:]] == [None, None]
     assert made[32].error == "image 4 has no pixels."
     assert made[33].error is not None and made[33].error.startswith("image 5 can't be read: ")
-
-
-@pytest.mark.parametrize(
-    ("wrong", "message"),
-    [
-        (np.zeros((5, 28, 28), np.uint8), r"^image 1 is an array of shape \(5, 28, 28\), not of"),
-        (np.zeros((28, 28, 1), np.uint8), r"^image 1 is an array of shape \(28, 28, 1\)"),
-        (np.zeros((0, 28), np.uint8), r"^image 1 is an array of shape \(0, 28\)"),
-        (np.zeros((28, 28), np.int64), r"^image 1 is an array of int64, not of uint8, or float"),
-        (np.full((28, 28), 255.0), r"^image 1 is an array of float64 with values beyond"),
-        (np.full((28, 28), np.nan, np.float32), r"^image 1 is an array of float32 with values beyond"),
-        (torch.zeros(28, 28, requires_grad=True), r"^image 1 can't be made a numpy array: "),
-        (["00.png", None], r"^image 2 is of type NoneType, not a path, a PIL image or an array\.$"),
-        (b"00.png", r"^image 1 is of type int, not a path"),
-        (7, r"^image 1 is of type int, not a path"),
-    ],
-)
-def test_what_is_no_image_is_told_in_one_line(trained: Path, wrong: object, message: str) -> None:
-    with pytest.raises(UsageError, match=message) as caught:
-        predict(wrong, trained)  # type: ignore[arg-type]
-    assert "\n" not in caught.value.message

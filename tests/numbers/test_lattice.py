@@ -1,0 +1,190 @@
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mnistcnn.numbers.lattice import Lattice, Segment, best_path, build_lattice, separation
+from mnistcnn.numbers.marks import Mark
+from mnistcnn.numbers.rows import Row
+from tests.writing import digit_ink
+
+
+def bar(left: int, width: int = 8, height: int = 40, top: int = 0) -> Mark:
+    return Mark(top, left, np.ones((height, width), np.float32))
+
+
+def number(text: str, gap: int = 10, narrow: float = 1.0) -> Row:
+    """A row of digits with gaps between them."""
+    left, marks = 0, []
+    for character in text:
+        ink = digit_ink(int(character))
+        if narrow < 1:
+            ink = ink[:, np.linspace(0, ink.shape[1] - 1, round(narrow * ink.shape[1])).astype(int)]
+        marks.append(Mark(0, left, ink))
+        left += ink.shape[1] + gap
+    return Row(40.0, marks)
+
+
+def touching(text: str) -> Row:
+    marks = number(text, gap=-2).marks
+    ink = np.zeros((40, marks[-1].right), np.float32)
+    for mark in marks:
+        part = ink[:, mark.left : mark.right]
+        np.maximum(part, mark.ink, out=part)
+    return Row(40.0, [Mark(0, 0, ink)])
+
+
+def spans(lattice: Lattice) -> set[tuple[int, int]]:
+    return {(segment.first, segment.last) for segment in lattice.segments}
+
+
+def segment(first: int, last: int, cuts: float = 0.0, joins: float = 0.0) -> Segment:
+    return Segment(first, last, bar(10 * first, 8), 40.0, 1.0, cuts, joins, 0.0)
+
+
+def test_every_mark_may_be_a_digit_and_far_ones_never_one_together() -> None:
+    lattice = build_lattice(number("2358", gap=20))
+    assert len(lattice.pieces) == 4
+    assert spans(lattice) == {(0, 1), (1, 2), (2, 3), (3, 4)}
+
+
+def test_strokes_beside_each_other_may_be_one_digit_at_a_cost() -> None:
+    lattice = build_lattice(Row(40.0, [bar(0), bar(14), bar(60)]))
+    assert spans(lattice) == {(0, 1), (1, 2), (2, 3), (0, 2)}
+    both = next(one for one in lattice.segments if one.last - one.first == 2)
+    assert both.joins >= 1
+    assert both.cost > lattice.segments[0].cost
+
+
+def test_strokes_over_each_other_are_joined_for_nothing() -> None:
+    over = [bar(0, 20, 10, 0), bar(2, 16, 26, 14)]
+    lattice = build_lattice(Row(40.0, over))
+    whole = next(one for one in lattice.segments if one.last - one.first == 2)
+    assert whole.joins == 0
+    assert separation(over) < 0.2
+    assert separation([bar(0), bar(20)]) >= 1
+
+
+def test_marks_are_cut_only_where_they_are_not_whole() -> None:
+    row = touching("35")
+    whole, cut = build_lattice(row, [True]), build_lattice(row, [False])
+    assert len(whole.pieces) == 1 and whole.segments[0].cuts == 0
+    assert len(cut.pieces) > 1
+    assert all(one.cuts > 0 for one in cut.segments)  # all of it is too wide for one digit
+
+
+def test_a_mark_that_is_cut_is_a_candidate_whole_however_many_its_pieces() -> None:
+    row = Row(40.0, [Mark(0, 0, digit_ink(8, 60))])
+    lattice = build_lattice(row, [False])
+    assert (0, len(lattice.pieces)) in spans(lattice)
+
+
+def test_segments_stay_few_on_long_rows() -> None:
+    few, many = (build_lattice(touching("38" * n), [False]) for n in (4, 8))
+    assert len(many.segments) < 2.5 * len(few.segments)
+    assert max(one.mark.width for one in many.segments) <= 1.6 * 40 + 40
+
+
+def test_frames_of_narrow_hands_are_stretched_and_others_are_not() -> None:
+    usual, narrow = (build_lattice(number("23568", narrow=n)) for n in (1.0, 0.6))
+    assert narrow.segments[0].stretch > usual.segments[0].stretch
+    assert 1.0 <= usual.segments[0].stretch <= narrow.segments[0].stretch <= 1.5
+
+    def width(lattice: Lattice) -> int:
+        return int(np.ptp(np.nonzero(lattice.segments[1].frame())[1]))
+
+    assert abs(width(narrow) - width(usual)) <= 3
+    few = build_lattice(number("23", narrow=0.6))
+    assert few.segments[0].stretch == 1.0  # too few to tell
+
+
+def test_frames_are_as_the_network_wants_them() -> None:
+    for one in build_lattice(touching("358"), [False]).segments:
+        frame = one.frame()
+        assert frame.shape == (28, 28) and frame.dtype == np.uint8 and frame.max() == 255
+
+
+def test_long_tails_are_shortened() -> None:
+    nine = np.zeros((90, 30), np.float32)
+    nine[:30] = digit_ink(0, 30)[:, :30] if digit_ink(0, 30).shape[1] >= 30 else 1
+    nine[30:, 24:28] = 1
+    long = Segment(0, 1, Mark(0, 0, nine), 40.0, 1.0, 0.0, 0.0, 0.0)
+    short = Segment(0, 1, Mark(0, 0, nine), 90.0, 1.0, 0.0, 0.0, 0.0)
+
+    def head(frame: np.ndarray) -> int:
+        return int(((frame > 100).sum(axis=1) > 5).sum())
+
+    assert head(long.frame()) > head(short.frame())
+
+
+@pytest.mark.parametrize(
+    ("height", "worse"), [(40, False), (30, False), (12, True), (110, True)], ids=["row", "less", "small", "tall"]
+)
+def test_digits_of_one_row_are_alike_in_size(height: int, worse: bool) -> None:
+    lattice = build_lattice(Row(40.0, [bar(0, 20), bar(60, 20, height)]))
+    first, second = lattice.segments
+    assert (second.cost > first.cost) == worse
+
+
+@st.composite
+def lattices(draw: st.DrawFn) -> tuple[Lattice, list[float]]:
+    count = draw(st.integers(1, 6))
+    heights = draw(st.lists(st.sampled_from([4, 10, 40]), min_size=count, max_size=count))
+    pieces = [bar(10 * i, 8, height) for i, height in enumerate(heights)]
+    all_spans = [(first, last) for first in range(count) for last in range(first + 1, count + 1)]
+    chosen = [(i, i + 1) for i in range(count)] + draw(st.lists(st.sampled_from(all_spans), max_size=10))
+    costs = st.floats(0, 3)
+    segments = [segment(*span, cuts=draw(costs), joins=draw(costs)) for span in chosen]
+    values = draw(st.lists(st.floats(-30, 0), min_size=len(segments), max_size=len(segments)))
+    return Lattice(pieces, segments, 40.0), values
+
+
+def skip_cost(lattice: Lattice, i: int) -> float:
+    """What it costs to leave a piece out, found out from the path through that piece alone."""
+    alone = Lattice([lattice.pieces[i]], [], lattice.height)
+    return -best_path(alone, np.zeros(0))[1]
+
+
+def all_paths(lattice: Lattice, values: Sequence[float], at: int = 0) -> list[tuple[float, list[int]]]:
+    if at == len(lattice.pieces):
+        return [(0.0, [])]
+    found = [(rest - skip_cost(lattice, at), path) for rest, path in all_paths(lattice, values, at + 1)]
+    for i, one in enumerate(lattice.segments):
+        if one.first == at:
+            gain = max(values[i], -12.0) - one.cost
+            found += [(rest + gain, [i, *path]) for rest, path in all_paths(lattice, values, one.last)]
+    return found
+
+
+@given(lattices())
+def test_the_best_path_is_the_best_of_all(given_: tuple[Lattice, list[float]]) -> None:
+    lattice, values = given_
+    chosen, value = best_path(lattice, np.array(values))
+    paths = all_paths(lattice, values)
+    assert value == pytest.approx(max(paths)[0])
+    assert any(path == chosen and total == pytest.approx(value) for total, path in paths)
+    for one, following in pairwise(lattice.segments[i] for i in chosen):
+        assert one.last <= following.first
+
+
+def test_small_pieces_may_be_left_out_and_large_ones_only_at_a_high_price() -> None:
+    pieces = [bar(0), bar(20, 14, 14), bar(40)]
+    lattice = Lattice(pieces, [segment(i, i + 1) for i in range(3)], 40.0)
+    likely = np.array([-0.1, -9.0, -0.1])
+    assert best_path(lattice, likely)[0] == [0, 2]
+    assert best_path(lattice, np.array([-9.0, -0.1, -0.1]))[0] == [0, 1, 2]
+
+
+def test_the_path_pays_for_cuts() -> None:
+    pieces = [bar(0), bar(10)]
+    segments = [segment(0, 1, cuts=1.0), segment(1, 2, cuts=1.0), segment(0, 2)]
+    lattice = Lattice(pieces, segments, 40.0)
+    assert best_path(lattice, np.array([-0.1, -0.1, -0.3]))[0] == [2]
+    assert best_path(lattice, np.array([-0.1, -0.1, -6.0]))[0] == [0, 1]
+
+
+def test_a_row_without_pieces_has_an_empty_path() -> None:
+    assert best_path(Lattice([], [], 40.0), np.zeros(0)) == ([], 0.0)

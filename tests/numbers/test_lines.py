@@ -1,0 +1,105 @@
+from itertools import pairwise
+
+import cv2
+import numpy as np
+import pytest
+
+from mnistcnn.numbers.lines import remove_lines
+from mnistcnn.preprocessing.centering import Ink
+from tests.writing import digit_ink, write
+
+
+def inked(text: str = "2358\n6792", **how: int) -> Ink:
+    """Ink of a page of digits."""
+    picture, _ = write(text, **{"height": 60, "gap": 24, "margin": 60, **how})
+    ink = (245 - picture.astype(np.float32)) / 215
+    return np.clip(ink, 0, 1)
+
+
+def lost(ink: Ink, line: Ink, cleaned: Ink) -> float:
+    """The share of the digits' ink away from the lines that is gone."""
+    away = (ink > 0.5) & (cv2.dilate(line, np.ones((7, 7), np.uint8)) == 0)
+    return float(1 - (cleaned[away] > 0.5).mean())
+
+
+def left_over(ink: Ink, line: Ink, cleaned: Ink) -> float:
+    """The share of the lines' ink beside the digits that is still there."""
+    beside = (line > 0.5) & (cv2.dilate(ink, np.ones((15, 15), np.uint8)) < 0.1)
+    return float((cleaned[beside] > 0.4).mean())
+
+
+def lines(shape: tuple[int, ...], step: int, thick: int, both: bool) -> Ink:
+    drawn = np.zeros(shape, np.float32)
+    for at in range(step // 2, shape[0], step):
+        drawn[at : at + thick] = 0.8
+    for at in range(step // 2, shape[1] if both else 0, step):
+        drawn[:, at : at + thick] = 0.8
+    return drawn
+
+
+def test_without_lines_nothing_changes() -> None:
+    ink = inked()
+    assert np.array_equal(remove_lines(ink), ink)
+
+
+@pytest.mark.parametrize("thick", [1, 2, 3])
+@pytest.mark.parametrize("both", [False, True])
+def test_ruled_and_squared_paper_goes_and_digits_stay(thick: int, both: bool) -> None:
+    ink = inked()
+    line = lines(ink.shape, 34, thick, both)
+    cleaned = remove_lines(np.maximum(ink, line))
+    assert left_over(ink, line, cleaned) < 0.02
+    assert lost(ink, line, cleaned) < 0.02
+
+
+def test_lines_that_climb_a_little_go() -> None:
+    ink = inked()
+    line = np.zeros_like(ink)
+    for at in (20, 150, 230):
+        cv2.line(line, (0, at + 8), (ink.shape[1], at), 0.8, 2)
+    cleaned = remove_lines(np.maximum(ink, line))
+    assert left_over(ink, line, cleaned) < 0.05
+
+
+def test_the_boxes_of_a_form_go() -> None:
+    ink = inked("2358", gap=50)
+    line = np.zeros_like(ink)
+    edges = np.linspace(20, ink.shape[1] - 20, 5).astype(int)
+    for left, right in pairwise(edges):
+        cv2.rectangle(line, (int(left), 30), (int(right), ink.shape[0] - 30), 1.0, 2)
+    cleaned = remove_lines(np.maximum(ink, line))
+    assert left_over(ink, line, cleaned) < 0.02
+    assert lost(ink, line, cleaned) < 0.02
+
+
+def test_boxes_on_their_own_go() -> None:
+    ink, line = np.zeros((160, 400), np.float32), np.zeros((160, 400), np.float32)
+    for left in (20, 150, 280):
+        cv2.rectangle(line, (left, 30), (left + 90, 130), 1.0, 3)
+        cv2.line(ink, (left + 40, 50), (left + 50, 110), 1.0, 5)
+    cleaned = remove_lines(np.maximum(ink, line))
+    assert np.array_equal(cleaned > 0.5, ink > 0.5)
+
+
+def test_a_stroke_across_a_line_stays_whole_and_one_along_it_stays() -> None:
+    ink, line = np.zeros((200, 500), np.float32), np.zeros((200, 500), np.float32)
+    for left in range(60, 460, 80):
+        cv2.line(ink, (left, 70), (left + 8, 130), 1.0, 7)
+    cv2.line(ink, (260, 100), (300, 100), 1.0, 9)  # the bar of a digit that lies on the line
+    line[99:101] = 0.8
+    cleaned = remove_lines(np.maximum(ink, line))
+    count, _ = cv2.connectedComponents((cleaned > 0.4).astype(np.uint8))
+    assert count - 1 == 5  # the bar hangs on to its stroke
+    assert (cleaned[ink > 0.5] > 0.4).mean() > 0.97
+
+
+@pytest.mark.parametrize("beside", ["", "5"])
+def test_large_1s_are_not_lines(beside: str) -> None:
+    ink = np.zeros((240, 400), np.float32)
+    cv2.line(ink, (60, 40), (60, 200), 1.0, 9)
+    cv2.line(ink, (130, 38), (135, 204), 1.0, 9)
+    if beside:
+        digit = digit_ink(int(beside), 160)
+        ink[40:200, 200 : 200 + digit.shape[1]] = digit
+    cleaned = remove_lines(ink)
+    assert (cleaned[ink > 0.5] > 0.4).mean() > 0.99

@@ -1,0 +1,110 @@
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from mnistcnn.numbers import Layout, find_layout
+from mnistcnn.numbers.marks import find_marks
+from mnistcnn.numbers.page import find_corners, find_page_ink
+from mnistcnn.preprocessing.decoding import open_decoded
+from tests.writing import Box, Picture, colours, off_by, write
+
+
+def boxes_of(layout: Layout | None) -> list[Box]:
+    assert layout is not None
+    marks = [mark for row in layout.rows for mark in row.marks]
+    return [layout.box(mark.left, mark.top, mark.right, mark.bottom) for mark in marks]
+
+
+def layout_of(picture: Picture) -> Layout | None:
+    return find_layout(open_decoded(Image.fromarray(picture), "p"))
+
+
+def on_a_table(picture: Picture) -> tuple[Picture, np.ndarray]:
+    """The page lies turned, seen from the side, on a dark table; and the perspective that put it there."""
+    height, width = picture.shape
+    corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+    there = np.array([[90, 140], [660, 60], [740, 380], [60, 440]], np.float32)
+    matrix = cv2.getPerspectiveTransform(corners, there)
+    table = np.full((540, 800), 50, np.uint8)
+    cv2.warpPerspective(picture, matrix, (800, 540), table, cv2.INTER_LINEAR, cv2.BORDER_TRANSPARENT)
+    return table, matrix
+
+
+def test_the_edge_of_a_shadow_leaves_no_ink() -> None:
+    picture, boxes = write("2358", margin=120)
+    shadow = np.where(np.arange(picture.shape[1]) > picture.shape[1] // 2, 0.55, 1.0)
+    shaded = np.rint(picture * shadow).astype(np.uint8)
+    page = find_page_ink(colours(shaded))
+    assert page is not None
+    away = np.ones(page.ink.shape, bool)
+    scale = page.matrix[0, 0]
+    for left, top, right, bottom in (np.multiply(box, scale).astype(int) for box in boxes):
+        away[top - 9 : bottom + 9, left - 9 : right + 9] = False
+    assert page.ink[~away].max() == 1
+    assert page.ink[away].max() < 0.1
+
+
+def test_light_on_dark_is_found_like_dark_on_light() -> None:
+    picture, _ = write("2358")
+    dark, light = find_page_ink(colours(picture)), find_page_ink(colours(255 - picture))
+    assert dark is not None and light is not None
+    assert np.abs(dark.ink - light.ink).mean() < 0.02
+    assert find_page_ink(colours(picture), invert=False) is None  # nothing is lighter than the paper
+    told = find_page_ink(colours(picture), invert=True)
+    assert told is not None and np.array_equal(told.ink, dark.ink)
+
+
+def test_a_page_on_a_dark_table_is_put_upright_and_boxes_lead_back() -> None:
+    picture, boxes = write("2358\n679", height=70, margin=80)
+    table, matrix = on_a_table(picture)
+    layout = layout_of(table)
+    assert layout is not None and [len(row.marks) for row in layout.rows] == [4, 3]
+    for box, (left, top, right, bottom) in zip(boxes_of(layout), boxes, strict=True):
+        corners = np.array([[[left, top], [right, top], [right, bottom], [left, bottom]]], np.float32)
+        x, y = cv2.perspectiveTransform(corners, matrix)[0].T
+        assert off_by(box, (x.min(), y.min(), x.max(), y.max())) < 8
+
+
+@pytest.mark.parametrize("size", [(28, 90), (200, 300), (900, 1300), (2000, 3000)])
+def test_boxes_are_in_pixels_of_the_picture_whatever_its_size(size: tuple[int, int]) -> None:
+    height = size[0] // 3
+    written, boxes = write("25", height=height, gap=height // 3, margin=height)
+    layout = layout_of(written)
+    for box, expected in zip(boxes_of(layout), boxes, strict=True):
+        assert off_by(box, expected) <= 2 + height // 25
+
+
+def test_small_pictures_are_enlarged() -> None:
+    picture, _ = write("25", height=14, gap=4, margin=7)
+    page = find_page_ink(colours(picture))
+    assert page is not None
+    assert max(page.ink.shape) == 640
+    assert page.matrix[0, 0] == pytest.approx(640 / max(picture.shape))
+    assert len(find_marks(page.ink)[0]) == 2
+
+
+@pytest.mark.parametrize("grey", [0, 130, 255])
+def test_where_nothing_is_written_there_is_no_page(grey: int) -> None:
+    assert find_page_ink(colours(np.full((120, 200), grey, np.uint8))) is None
+    assert layout_of(np.full((120, 200), grey, np.uint8)) is None
+
+
+def test_noise_is_no_ink() -> None:
+    noise = np.random.default_rng(1).normal(200, 6, (300, 400)).clip(0, 255).astype(np.uint8)
+    page = find_page_ink(colours(noise))
+    assert page is None or find_marks(page.ink)[0] == []
+
+
+def test_a_large_digit_is_not_taken_for_a_page() -> None:
+    picture = np.full((400, 300), 30, np.uint8)
+    cv2.ellipse(picture, (150, 200), (90, 150), 0, 0, 360, 240, 40)
+    assert find_corners(colours(picture)) is None
+    assert find_corners(colours(np.full((40, 30), 255, np.uint8))) is None
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 300), (300, 1), (2, 2)])
+def test_next_to_no_pixels_are_no_trouble(shape: tuple[int, int]) -> None:
+    picture = np.full(shape, 255, np.uint8)
+    picture[0, 0] = 0
+    layout_of(picture)
