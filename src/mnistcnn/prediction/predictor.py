@@ -30,8 +30,10 @@ _WIDE = 1.15  # heights; a digit is hardly wider
 _LEAST_ROW = math.log(0.35)  # the mean log probability; a row of less is no row of digits
 _CLEAR, _SEVERAL = math.log(0.7), 3  # so many clear digits are several, however much like one they look together
 _LEAST_SHORT = math.log(0.6)  # of one or two digits beside a longer row
+_CUT_MARGIN = 0.7  # by which digits that were cut apart must explain more than one digit does
 _SMALL = 0.6  # heights of the row
 _LEAST_ODDS = -6.0  # the log odds from which on even what stands among clear digits is doubted
+_CUT_MARGIN = 0.7  # by which digits that were cut apart must explain more than one digit does
 _SMALL = 0.6  # heights of the row
 _LEAST_ODDS = -6.0  # the log odds from which on even what stands among clear digits is doubted
 _UNLIKE = 1.8  # times; rows of one or two digits differ less from the others in height
@@ -206,17 +208,19 @@ def _without_dirt(row: RowReading) -> RowReading:
 
 def number_wins(image: PreprocessedImage, rows: Sequence[RowReading], scores: Scores) -> bool:
     """Whether the digits in `rows` explain an image better than one digit does, whose `scores` are given."""
-    if sum(len(row.segments) for row in rows) < 2:
-        # One in a box, or a small one on a large page, that hadn't been told from what is around it.
-        lost = image.box is None or bool(scores.doubted[0])
-        return lost and any(not row.scores.doubted.any() for row in rows if row.segments)
+    if not rows:
+        return False
     likely = np.concatenate([row.scores.log_probabilities for row in rows])
     whole = np.array([segment.cuts == 0 for row in rows for segment in row.segments])
+    one, doubted = float(scores.log_probabilities[0]), bool(scores.doubted[0])
+    if len(likely) == 1:  # in a box, or small on a large page: it hadn't been told from what is around it
+        return image.box is None or bool(doubted and whole[0] and likely[0] > max(_CLEAR, one))
     if image.box is None or (whole & (likely > _CLEAR)).sum() >= _SEVERAL:
         return True
     apart = sum(separation([segment.mark for segment in row.segments]) for row in rows) + len(rows) - 1
-    one = float(scores.log_probabilities[0]) - DIGIT_COST - JOIN_COST * apart
-    return bool((scores.doubted[0] and likely.mean() > one) or sum(row.value for row in rows) > one)
+    margin = 0.0 if doubted or whole.all() else _CUT_MARGIN  # what hangs together is one digit, mostly
+    alone = one - DIGIT_COST - JOIN_COST * apart
+    return bool((doubted and likely.mean() > one) or sum(row.value for row in rows) > alone + margin)
 
 
 def _spaces(row: RowReading) -> list[bool]:
