@@ -31,9 +31,11 @@ _LEAST_ROW = math.log(0.35)  # the mean log probability; a row of less is no row
 _CLEAR, _SEVERAL = math.log(0.7), 3  # so many clear digits are several, however much like one they look together
 _LEAST_SHORT = math.log(0.6)  # of one or two digits beside a longer row
 _CUT_MARGIN = 0.7  # by which digits that were cut apart must explain more than one digit does
+_LEAST_TOGETHER, _LEAST_EACH = 0.85, 0.8  # the confidence of digits that all touch; of each of several
 _SMALL = 0.6  # heights of the row
 _LEAST_ODDS = -6.0  # the log odds from which on even what stands among clear digits is doubted
 _CUT_MARGIN = 0.7  # by which digits that were cut apart must explain more than one digit does
+_LEAST_TOGETHER, _LEAST_EACH = 0.85, 0.8  # the confidence of digits that all touch; of each of several
 _SMALL = 0.6  # heights of the row
 _LEAST_ODDS = -6.0  # the log odds from which on even what stands among clear digits is doubted
 _UNLIKE = 1.8  # times; rows of one or two digits differ less from the others in height
@@ -168,15 +170,18 @@ def read_digit(seen: Seen, scores: Scores) -> Reading:
 def read_number(seen: Seen, rows: Sequence[RowReading]) -> Reading:
     """An image of several digits, from the readings of the rows of its layout."""
     assert seen.layout is not None
-    digits, confidence = [], 1.0
+    confidence = math.prod(row.confidence for row in rows)
+    count = sum(len(row.segments) for row in rows)
+    together = seen.image.parts == 1 and count > 1  # letters and signs fall into strokes like digits, too
+    unlikely = confidence < (_LEAST_TOGETHER if together else _LEAST_EACH**count)
+    digits = []
     for number, row in enumerate(rows):
         spaces = _spaces(row)
         for i, segment in enumerate(row.segments):
             mark = segment.mark
             box = seen.layout.box(mark.left, mark.top, mark.right, mark.bottom)
-            shares = row.scores.probabilities[i].tolist()
-            digits.append(ReadDigit(segment.frame(), shares, bool(row.scores.doubted[i]), box, number, spaces[i]))
-        confidence *= row.confidence
+            shares, doubted = row.scores.probabilities[i].tolist(), unlikely or bool(row.scores.doubted[i])
+            digits.append(ReadDigit(segment.frame(), shares, doubted, box, number, spaces[i]))
     return Reading(seen.image, digits, confidence, TOO_MANY if seen.layout.too_many else None)
 
 
