@@ -12,8 +12,8 @@ from PIL import Image
 from mnistcnn.checkpoint import Checkpoint, find_checkpoint, load_checkpoint
 from mnistcnn.errors import PictureError
 from mnistcnn.prediction.annotation import annotated
-from mnistcnn.prediction.predictor import Predictor as Predictor
 from mnistcnn.prediction.predictor import TOO_MANY, ReadDigit, Reading
+from mnistcnn.prediction.predictor import Predictor as Predictor
 from mnistcnn.prediction.results import Candidate, PredictedDigit
 from mnistcnn.prediction.results import Prediction as Prediction
 from mnistcnn.prediction.sources import ImageLike, find_sources
