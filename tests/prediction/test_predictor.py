@@ -147,11 +147,11 @@ def test_boxes_are_those_of_a_large_photograph(predictor: Predictor) -> None:
     check_boxes(reading, [(9 * a, 9 * b, 9 * c, 9 * d) for a, b, c, d in boxes], 24)
 
 
-def test_ten_thousand_specks_are_bounded_and_it_is_said(packaged: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_thousands_of_specks_are_bounded_and_it_is_said(packaged: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(marks, "MOST_MARKS", 60)
-    picture, rng = np.full((1000, 1000), 245, np.uint8), np.random.default_rng(0)
-    for top, left in rng.integers(0, 980, (10_000, 2)):
-        picture[top : top + rng.integers(3, 12), left : left + rng.integers(2, 6)] = 30
+    picture, rng = np.full((1500, 1500), 245, np.uint8), np.random.default_rng(0)
+    for top, left in rng.integers(0, 1485, (4_000, 2)):
+        picture[top : top + rng.integers(5, 14), left : left + rng.integers(3, 10)] = 30
     asked = []
 
     class Counting(Predictor):
