@@ -64,3 +64,13 @@ def test_where_colours_are_unwanted_there_are_none(monkeypatch: pytest.MonkeyPat
     plain = shown(monkeypatch, FRAME, color_system="truecolor", force_terminal=True, no_color=True)
     assert plain == shown(monkeypatch, FRAME)
     assert "▄" in plain and "\x1b" not in plain
+
+
+def test_the_frames_of_a_number_stand_side_by_side_and_then_below(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    made = Console(file=stream, width=80, _environ={})
+    monkeypatch.setattr(blocks, "stdout", lambda: made)
+    show_frames([FRAME] * 3, np.zeros((28, 28), dtype=np.uint8))
+    lines = stream.getvalue().splitlines()
+    assert [line.count("│") for line in lines] == [4] * 14 + [0] + [2] * 14
+    assert max(map(len, lines)) <= 80

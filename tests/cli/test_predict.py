@@ -2,11 +2,13 @@ import json
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from mnistcnn.cli.predict import show_prediction
 from mnistcnn.prediction import Prediction
 from mnistcnn.prediction.results import Candidate
 from tests.conftest import invoke
+from tests.writing import write
 
 
 def test_a_prediction_is_one_line_however_long(capsys: pytest.CaptureFixture[str]) -> None:
@@ -60,3 +62,56 @@ def test_either_pictures_or_the_samples(arguments: list[str]) -> None:
     result = invoke("predict", *arguments)
     assert result.exit_code == 2
     assert result.stderr.startswith("Error: Give either IMAGE... or --sample.")
+
+
+def test_further_rows_of_a_number_stand_below_the_first(capsys: pytest.CaptureFixture[str]) -> None:
+    show_prediction(Prediction("p.png", None, 0.95, [], text="23 58\n6?9\n1"), 7)
+    assert capsys.readouterr().out.splitlines() == [
+        "p.png    23 58  ██████████  95.0 %",
+        "         6?9",
+        "         1",
+    ]
+
+
+def test_what_is_doubted_is_named_with_what_it_would_be(capsys: pytest.CaptureFixture[str]) -> None:
+    candidates = [Candidate(7, 0.8), Candidate(1, 0.1)]
+    show_prediction(Prediction("p.png", None, 0.8, candidates, warning="probably not a digit"), 5)
+    out, err = capsys.readouterr()
+    assert out == "p.png  ?  ████████░░  80.0 %  would be: 7 80.0 % 1 10.0 %\n"
+    assert err == "Warning: p.png: probably not a digit.\n"
+
+
+@pytest.fixture
+def number() -> str:
+    Image.fromarray(write("2358\n679")[0]).save("n.png")
+    return "n.png"
+
+
+def test_numbers_are_printed_and_written_as_json(number: str) -> None:
+    first, second = invoke("predict", number).stdout.splitlines()
+    assert first.split()[:2] == [number, "2358"]
+    assert second.split() == ["679"]
+    document = json.loads(invoke("predict", number, "--json").stdout)
+    (made,) = document["predictions"]
+    keys = {"path", "digit", "confidence", "top", "warning", "error", "unsure", "text", "digits"}
+    assert set(made) == keys
+    assert (made["text"], made["digit"], made["top"]) == ("2358\n679", None, [])
+    assert [(digit["digit"], digit["row"]) for digit in made["digits"]] == [
+        *((digit, 0) for digit in (2, 3, 5, 8)),
+        *((digit, 1) for digit in (6, 7, 9)),
+    ]
+    assert all(set(d) == {"digit", "confidence", "top", "box", "row", "doubted"} for d in made["digits"])
+
+
+def test_a_number_is_shown_saved_and_annotated_digit_by_digit(number: str) -> None:
+    result = invoke("predict", number, "--show", "--save-input", "seen", "--annotate", "marked")
+    assert result.exit_code == 0
+    assert sum(line.count("│") for line in result.stdout.splitlines()) == 7 * 14 * 2  # seven frames
+    assert len(list(Path("seen").iterdir())) == 7
+    assert [path.name for path in Path("marked").iterdir()] == ["00001_n.png"]
+
+
+def test_single_and_accept_doubted_are_passed_on(number: str) -> None:
+    made = json.loads(invoke("predict", number, "--json", "--single", "--accept-doubted").stdout)["predictions"][0]
+    assert len(made["digits"]) == 1
+    assert made["digit"] is not None

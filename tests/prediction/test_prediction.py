@@ -9,13 +9,16 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mnistcnn.calibration import probabilities
-from mnistcnn.checkpoint import load_checkpoint
+from mnistcnn.checkpoint import Checkpoint, load_checkpoint
 from mnistcnn.data import load_dataset
 from mnistcnn.device import Compute
 from mnistcnn.metrics import predict_logits
-from mnistcnn.prediction import predict, predictor
+from mnistcnn.prediction import Options, predict, predictor, summarise_reading
+from mnistcnn.prediction.predictor import TOO_MANY, ReadDigit, Reading
 from mnistcnn.prediction.sources import ImageLike
+from mnistcnn.preprocessing import PreprocessedImage
 from tests.conftest import TINY_CONFIG
+from tests.writing import Picture, off_by, write
 
 
 @pytest.fixture
@@ -157,3 +160,100 @@ def test_all_kinds_of_images_go_together(pictures: Path, trained: Path) -> None:
     assert [p.digit for p in made[32:]] == [None, None]
     assert made[32].error == "image 4 has no pixels."
     assert made[33].error is not None and made[33].error.startswith("image 5 can't be read: ")
+
+
+def test_a_number_has_its_text_and_digits_and_no_digit(packaged: Checkpoint) -> None:
+    picture, boxes = write("2358 679\n12")
+    (made,) = predict(picture, packaged, top_k=3)
+    assert made.text == "2358 679\n12"
+    assert (made.digit, made.top, made.warning, made.unsure) == (None, [], None, False)
+    assert [digit.digit for digit in made.digits] == [2, 3, 5, 8, 6, 7, 9, 1, 2]
+    assert [digit.row for digit in made.digits] == [0] * 7 + [1] * 2
+    for digit, box in zip(made.digits, boxes, strict=True):
+        assert off_by(digit.box, box) <= 4
+        assert len(digit.top) == 3 and digit.top[0].digit == digit.digit
+        assert digit.confidence == digit.top[0].confidence
+    assert made.confidence is not None and made.confidence <= min(digit.confidence for digit in made.digits)
+    assert json.loads(json.dumps(made.to_dict()))["text"] == made.text
+
+
+def test_one_digit_is_the_shortest_number(packaged: Checkpoint) -> None:
+    (made,) = predict(write("7")[0], packaged)
+    (digit,) = made.digits
+    assert (made.text, made.digit, digit.digit) == ("7", 7, 7)
+    assert made.top == digit.top
+    assert made.confidence == digit.confidence
+
+
+def test_single_reads_one_digit_where_there_are_several(packaged: Checkpoint) -> None:
+    (made,) = predict(write("2358")[0], packaged, single=True)
+    assert len(made.digits) == 1
+    assert made.top[0].confidence == made.confidence
+    assert made.warning in ("several separate digits", "probably not a digit")
+
+
+def test_what_is_doubted_has_no_digit_but_says_what_it_would_be(packaged: Checkpoint, star: Picture) -> None:
+    (doubted,) = predict(star, packaged)
+    assert (doubted.digit, doubted.text, doubted.unsure) == (None, None, False)
+    assert doubted.warning == "probably not a digit"
+    (digit,) = doubted.digits
+    assert digit.doubted and digit.digit is None
+    assert len(doubted.top) == 2 and doubted.top == digit.top
+    (accepted,) = predict(star, packaged, accept_doubted=True)
+    assert accepted.digit == doubted.top[0].digit
+    assert accepted.text == str(accepted.digit)
+    assert accepted.warning is None and not accepted.digits[0].doubted
+
+
+def read_number(*digits: tuple[float, bool, int, bool], warning: str | None = None) -> Reading:
+    """A reading of 7s: the confidence of each, whether it is doubted, its row, whether a space is before it."""
+    frame = np.zeros((28, 28), np.uint8)
+    image = PreprocessedImage(frame, frame, None, None, False, 0, (28, 28))
+    made = [
+        ReadDigit(frame, [0.0] * 6 + [1 - sure, sure, 0.0, 0.0], doubted, (0, 0, 9, 9), row, space)
+        for sure, doubted, row, space in digits
+    ]
+    return Reading(image, made, 0.5, warning)
+
+
+def test_unsure_and_doubted_digits_of_a_number_are_marked() -> None:
+    reading = read_number((0.9, False, 0, False), (0.6, False, 0, True), (0.9, True, 0, False), (0.9, False, 1, False))
+    made = summarise_reading("n", reading, Options())
+    assert (made.text, made.unsure, made.warning) == ("7 7?\n7", False, "some of it may be no digits")
+    strict = summarise_reading("n", reading, Options(min_confidence=0.8))
+    assert (strict.text, strict.unsure) == ("7 ??\n7", True)
+    assert [digit.digit for digit in strict.digits] == [7, None, None, 7]
+    assert [digit.top[0].digit for digit in strict.digits] == [7] * 4
+    accepted = summarise_reading("n", reading, Options(accept_doubted=True))
+    assert (accepted.text, accepted.warning) == ("7 77\n7", None)
+
+
+def test_a_number_of_which_all_is_doubted_has_no_text() -> None:
+    made = summarise_reading("n", read_number((0.9, True, 0, False), (0.9, True, 0, False)), Options())
+    assert (made.text, made.warning) == (None, "probably not a digit")
+    assert len(made.digits) == 2
+
+
+def test_too_many_marks_are_told_whatever_is_doubted() -> None:
+    reading = read_number((0.9, True, 0, False), (0.9, False, 0, False), warning=TOO_MANY)
+    assert summarise_reading("n", reading, Options()).warning == TOO_MANY
+
+
+def test_every_digit_of_a_number_is_saved(packaged: Checkpoint) -> None:
+    Image.fromarray(write("235")[0]).save("three.png")
+    Image.fromarray(write("7")[0]).save("one.png")
+    predict(["three.png", "one.png"], packaged, save_input=Path("seen"))
+    names = sorted(path.name for path in Path("seen").iterdir())
+    assert names == ["00001_three_01.png", "00001_three_02.png", "00001_three_03.png", "00002_one.png"]
+    with Image.open("seen/00001_three_02.png") as seen:
+        assert seen.size == (28, 28)
+
+
+def test_pictures_are_annotated_under_names_of_their_own(packaged: Checkpoint) -> None:
+    picture, _ = write("235")
+    Image.fromarray(picture).save("three.png")
+    predict(["three.png", "none.png", "three.png"], packaged, annotate=Path("marked"))
+    assert sorted(path.name for path in Path("marked").iterdir()) == ["00001_three.png", "00003_three.png"]
+    with Image.open("marked/00001_three.png") as marked:
+        assert marked.size == picture.shape[::-1]
+        assert np.any(np.asarray(marked) != picture[:, :, None])

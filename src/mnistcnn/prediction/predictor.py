@@ -156,15 +156,15 @@ def may_be_several(image: PreprocessedImage) -> bool:
 
 def read_digit(seen: Seen, scores: Scores) -> Reading:
     """An image of one digit, with the scores of its frame."""
+    warning = TOO_MANY if seen.layout is not None and seen.layout.too_many else seen.image.warning
     if seen.image.box is None:
-        crowded = seen.layout is not None and seen.layout.too_many
-        return Reading(seen.image, [], None, TOO_MANY if crowded else seen.image.warning)
+        return Reading(seen.image, [], None, warning)
     rows, columns = seen.image.box
     scale = seen.image.size[0] / seen.image.original.shape[1]
     box = tuple(round(scale * edge) for edge in (columns.start, rows.start, columns.stop, rows.stop))
     shares = scores.probabilities[0].tolist()
     digit = ReadDigit(seen.image.frame, shares, bool(scores.doubted[0]), box, 0, space=False)
-    return Reading(seen.image, [digit], max(shares), seen.image.warning)
+    return Reading(seen.image, [digit], max(shares), warning)
 
 
 def read_number(seen: Seen, rows: Sequence[RowReading]) -> Reading:

@@ -1,0 +1,222 @@
+import io
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mnistcnn.checkpoint import Checkpoint
+from mnistcnn.errors import PictureError
+from mnistcnn.numbers import marks
+from mnistcnn.prediction import Prediction, Predictor, predict
+from mnistcnn.prediction.predictor import TOO_MANY, Reading, may_be_several
+from mnistcnn.prediction.sources import Source, find_sources
+from mnistcnn.preprocessing import preprocess_image
+from mnistcnn.preprocessing.centering import Frame
+from tests.conftest import invoke
+from tests.writing import Box, Picture, digit_ink, off_by, write
+
+PICTURES = sorted((Path(__file__).parents[1] / "pictures").iterdir())
+
+
+@pytest.fixture(scope="module")
+def predictor(packaged: Checkpoint) -> Predictor:
+    return Predictor(packaged, "cpu")
+
+
+def read(predictor: Predictor, picture: object, **how: bool) -> Reading:
+    ((_, reading),) = predictor.read(find_sources(picture), **how)  # type: ignore[arg-type]
+    assert isinstance(reading, Reading)
+    return reading
+
+
+def text(reading: Reading) -> str:
+    rows = ["" for _ in range(1 + max((digit.row for digit in reading.digits), default=-1))]
+    for digit in reading.digits:
+        rows[digit.row] += " " * digit.space + str(int(np.argmax(digit.probabilities)))
+    return "\n".join(rows)
+
+
+def check_boxes(reading: Reading, boxes: Sequence[Box], within: float) -> None:
+    for digit, box in zip(reading.digits, boxes, strict=True):
+        assert off_by(digit.box, box) <= within
+
+
+@pytest.mark.parametrize("written", ["7", "00", "1111", "2358 679", "2358\n679", "28\n35\n69", "1234567890"])
+def test_all_that_is_written_is_read_with_its_place(predictor: Predictor, written: str) -> None:
+    picture, boxes = write(written)
+    reading = read(predictor, picture)
+    assert text(reading) == written
+    assert reading.warning is None
+    assert not any(digit.doubted for digit in reading.digits)
+    check_boxes(reading, boxes, 4)
+
+
+@pytest.mark.parametrize("slope", [0.15, -0.1])
+def test_a_slanted_line_is_read_as_one_row(predictor: Predictor, slope: float) -> None:
+    picture, _ = write("235867", margin=60, slope=slope)
+    assert text(read(predictor, picture)) == "235867"
+
+
+@pytest.mark.parametrize("gap", [-2, -4])
+def test_touching_digits_are_read_apart(predictor: Predictor, gap: int) -> None:
+    picture, boxes = write("2358", gap=gap)
+    reading = read(predictor, picture)
+    assert text(reading) == "2358"
+    check_boxes(reading, boxes, 10)
+
+
+@pytest.mark.parametrize("written", ["11", "111", "71"])
+@pytest.mark.parametrize("margin", [30, 60])
+def test_large_1s_are_digits_and_not_lines(predictor: Predictor, written: str, margin: int) -> None:
+    picture = np.full((200 + 2 * margin, 90 * len(written) + 2 * margin), 245, np.uint8)
+    for i, character in enumerate(written):
+        left = margin + 20 + 90 * i
+        if character == "1":
+            picture[margin:-margin, left + 20 : left + 30] = 20
+        else:
+            ink = digit_ink(7, 200)[:, ::2]
+            part = picture[margin:-margin, left - 20 : left - 20 + ink.shape[1]]
+            np.minimum(part, (245 - 215 * ink).astype(np.uint8), out=part)
+    assert text(read(predictor, picture)) == written
+
+
+@pytest.mark.parametrize("written", ["53", "27", "69", "10"])
+def test_a_number_may_fill_its_picture(predictor: Predictor, written: str) -> None:
+    picture, boxes = write(written, height=160, gap=40, margin=8)
+    reading = read(predictor, picture)
+    assert text(reading) == written
+    check_boxes(reading, boxes, 6)
+
+
+@pytest.mark.parametrize("dark", [True, False])
+def test_two_digits_have_room_on_28_by_28(predictor: Predictor, dark: bool) -> None:
+    picture = np.full((28, 28), 245, np.uint8)
+    for ink, left in ((digit_ink(1, 18), 1), (digit_ink(7, 18), 15)):
+        narrow = np.asarray(Image.fromarray(ink).resize((12, 18)))
+        picture[5:23, left : left + 12] = 245 - 215 * narrow
+    reading = read(predictor, picture if dark else 255 - picture)
+    assert text(reading) == "17"
+    check_boxes(reading, [(1, 5, 13, 23), (15, 5, 27, 23)], 2)
+
+
+@pytest.mark.parametrize("path", PICTURES, ids=lambda path: path.stem)
+def test_a_picture_of_one_digit_is_read_as_it_always_was(predictor: Predictor, path: Path) -> None:
+    number, alone = read(predictor, path), read(predictor, path, single=True)
+    (digit,) = number.digits
+    assert np.array_equal(digit.frame, alone.digits[0].frame)
+    assert np.array_equal(digit.frame, preprocess_image(Image.open(path)).frame)
+    assert digit.probabilities == pytest.approx(alone.digits[0].probabilities, rel=1e-5)
+    assert int(np.argmax(digit.probabilities)) == int(path.stem[0])
+    assert number.confidence == max(digit.probabilities)
+    left, top, right, bottom = digit.box
+    with Image.open(path) as image:
+        assert 0 <= left < right <= image.width and 0 <= top < bottom <= image.height
+
+
+def test_single_makes_a_number_one_digit(predictor: Predictor) -> None:
+    picture, _ = write("2358")
+    reading = read(predictor, picture, single=True)
+    assert len(reading.digits) == 1
+    assert reading.warning == "several separate digits"
+
+
+def test_boxes_are_those_of_the_picture_turned_upright(predictor: Predictor) -> None:
+    picture, boxes = write("2358\n679")
+    lying = Image.fromarray(picture).transpose(Image.Transpose.ROTATE_90)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned clockwise
+    content = io.BytesIO()
+    lying.save(content, "PNG", exif=exif)
+    ((_, reading),) = predictor.read([Source("turned", content.getvalue())])
+    assert isinstance(reading, Reading)
+    assert text(reading) == "2358\n679"
+    check_boxes(reading, boxes, 4)
+
+
+def test_boxes_are_those_of_a_large_photograph(predictor: Predictor) -> None:
+    picture, boxes = write("2358")
+    content = io.BytesIO()
+    large = Image.fromarray(picture).resize((picture.shape[1] * 9, picture.shape[0] * 9), Image.Resampling.BILINEAR)
+    large.save(content, "JPEG")
+    ((_, reading),) = predictor.read([Source("large", content.getvalue())])
+    assert isinstance(reading, Reading)
+    assert text(reading) == "2358"
+    check_boxes(reading, [(9 * a, 9 * b, 9 * c, 9 * d) for a, b, c, d in boxes], 24)
+
+
+def test_thousands_of_specks_are_bounded_and_it_is_said(packaged: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(marks, "MOST_MARKS", 60)
+    picture, rng = np.full((1500, 1500), 245, np.uint8), np.random.default_rng(0)
+    for top, left in rng.integers(0, 1485, (4_000, 2)):
+        picture[top : top + rng.integers(5, 14), left : left + rng.integers(3, 10)] = 30
+    asked = []
+
+    class Counting(Predictor):
+        def score(self, frames: Sequence[Frame]):  # type: ignore[no-untyped-def]
+            asked.append(len(frames))
+            return super().score(frames)
+
+    assert read(Counting(packaged, "cpu"), picture).warning == TOO_MANY
+    assert 0 < sum(asked) < 60 * 100
+
+
+def test_an_older_checkpoint_reads_numbers_and_doubts_nothing(older: Checkpoint, star: Picture) -> None:
+    predictor = Predictor(older, "cpu")
+    picture, _ = write("2358\n679")
+    assert text(read(predictor, picture)) == "2358\n679"
+    assert not any(digit.doubted for digit in read(predictor, star).digits)
+
+
+def test_no_frames_have_no_scores(predictor: Predictor, older: Checkpoint) -> None:
+    for one in (predictor, Predictor(older, "cpu")):
+        scores = one.score([])
+        assert (scores.probabilities.shape, scores.log_odds.shape, scores.doubted.shape) == ((0, 10), (0,), (0,))
+
+
+def test_a_picture_is_read_alike_in_any_company(predictor: Predictor) -> None:
+    pictures = [write(written)[0] for written in ("2358", "7", "28\n35")]
+    broken = Source("broken", b"x")
+    sources = [*find_sources(pictures), broken, *find_sources(pictures)]
+    made = list(predictor.read(sources))
+    assert isinstance(made[3][1], PictureError) and made[3][0] is broken
+    readings = [reading for _, reading in made if isinstance(reading, Reading)]
+    for reading, picture in zip(readings, pictures * 2, strict=True):
+        alone = read(predictor, picture)
+        assert text(reading) == text(alone)
+        assert reading.confidence == pytest.approx(alone.confidence, rel=1e-4)
+
+
+def test_only_what_may_be_several_digits_is_looked_at_as_such() -> None:
+    wide, one = write("2358", gap=-3)[0], write("7")[0]
+    framed = np.zeros((28, 28), np.uint8)
+    framed[4:24, 12:16] = 255
+    assert [may_be_several(preprocess_image(Image.fromarray(each))) for each in (wide, one, framed)] == [
+        True,
+        False,
+        False,
+    ]
+
+
+@pytest.mark.parametrize("arguments", [[], ["--annotate", "marked"]])
+def test_standard_input_is_read_once_however_often_it_is_looked_at(star: Picture, arguments: list[str]) -> None:
+    for picture, expected in ((star, "probably not a digit"), (write("35", gap=-3)[0], "35")):
+        content = io.BytesIO()
+        Image.fromarray(picture).save(content, "PNG")
+        result = invoke("predict", "-", "--quiet", *arguments, stdin=content.getvalue())
+        assert result.exit_code == 0, result.stderr
+        assert expected in result.output
+
+
+def test_a_confidence_is_that_of_all_digits(predictor: Predictor) -> None:
+    confidences = [read(predictor, write(written)[0]).confidence or 0 for written in ("2358", "2358\n2358")]
+    assert 0.9 < confidences[1] < confidences[0] <= 1
+    assert confidences[1] == pytest.approx(confidences[0] ** 2, rel=0.01)
+
+
+def test_predictions_without_numbers_keep_their_shape(packaged: Checkpoint) -> None:
+    (made,) = predict(np.full((50, 60), 255, np.uint8), packaged)
+    assert made == Prediction("image 1", warning="nothing but background")
+    assert replace(made, path="x").text is None and made.digits == []
