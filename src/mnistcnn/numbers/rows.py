@@ -67,22 +67,20 @@ def find_rows(marks: Sequence[Mark]) -> list[Row]:
 def _follow(marks: Sequence[Mark], height: float, slope: float) -> list[Row]:
     """Put tall marks, from left to right, each into the row that leads to it, or into one of its own."""
     rows: list[Row] = []
+    ends = np.empty((len(marks), 4))  # of each row's last mark: x, y and right edge; and where the row leads
     for mark in marks:
-        best, least = None, np.inf
-        for row in rows:
-            last = row.marks[-1]
-            trend = slope
-            if len(row.marks) >= 3:
-                before = row.marks[-3]
-                trend = 0.5 * slope + 0.5 * (last.y - before.y) / max(last.x - before.x, height)
-            off = abs(mark.y - last.y - trend * (mark.x - last.x)) / height
-            allowed = _OFF_NEAR if mark.left - last.right < _NEAR * height else _OFF
-            if off < min(allowed, least):
-                best, least = row, off
-        if best is None:
-            best = Row(height)
-            rows.append(best)
-        best.marks.append(mark)
+        x, y, right, trend = ends[: len(rows)].T
+        off = np.abs(mark.y - y - trend * (mark.x - x)) / height
+        off[off >= np.where(mark.left - right < _NEAR * height, _OFF_NEAR, _OFF)] = np.inf
+        at = int(off.argmin()) if len(rows) and np.isfinite(off).any() else len(rows)
+        if at == len(rows):
+            rows.append(Row(height))
+        row = rows[at].marks
+        row.append(mark)
+        leads = slope
+        if len(row) >= 3:
+            leads = 0.5 * slope + 0.5 * (mark.y - row[-3].y) / max(mark.x - row[-3].x, height)
+        ends[at] = mark.x, mark.y, mark.right, leads
     return rows
 
 
