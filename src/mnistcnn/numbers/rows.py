@@ -72,7 +72,7 @@ def _follow(marks: Sequence[Mark], height: float, slope: float) -> list[Row]:
         x, y, right, trend = ends[: len(rows)].T
         off = np.abs(mark.y - y - trend * (mark.x - x)) / height
         off[off >= np.where(mark.left - right < _NEAR * height, _OFF_NEAR, _OFF)] = np.inf
-        at = int(off.argmin()) if len(rows) and np.isfinite(off).any() else len(rows)
+        at = int(off.argmin()) if rows and np.isfinite(off).any() else len(rows)
         if at == len(rows):
             rows.append(Row(height))
         row = rows[at].marks
