@@ -24,9 +24,9 @@ from mnistcnn.model import CLASSES, HIDDEN, MnistCNN
 DOUBTED = 0.01  # of the validation images, as they are and varied
 COMPONENTS = 192  # principal components of each layer
 UNITS = 96  # of the classifier
-_DIGITS = 9_000  # training images: three tenths varied; beside them half as many counterexamples
-_EPOCHS, _BATCH, _RATE, _DECAY = 5, 500, 5e-3, 1e-3
-_HELD_OUT = 2_000  # of the validation images, varied for the threshold
+_DIGITS = 6_000  # training images: three tenths varied; beside them half as many counterexamples
+_EPOCHS, _BATCH, _RATE, _DECAY = 8, 250, 3e-3, 1e-3
+_HELD_OUT = 1_000  # of the validation images, varied for the threshold
 _NOISE = 0.1  # added to what the classifier sees when it is fitted, in standard deviations
 _FAR = 8.0  # standard deviations; what lies farther away counts as this far
 
