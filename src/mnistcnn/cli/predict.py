@@ -90,7 +90,8 @@ def show_prediction(prediction: "Prediction", name_width: int) -> None:
     line = Text(f"{printable(prediction.path):<{name_width}}  ")
     style = "bold green" if prediction.text is not None and "?" not in prediction.text else "bold yellow"
     line.append(first, style=style)
-    if prediction.confidence is not None:
+    doubted = prediction.digit is None and prediction.text is None and not prediction.unsure
+    if prediction.confidence is not None and not doubted:
         line.append(f"  {'█' * round(10 * prediction.confidence):░<10} {percent(prediction.confidence, 1):>7}")
     line.append_text(_candidates(prediction))
     stdout().print(line, soft_wrap=True)
@@ -106,9 +107,11 @@ def _what(prediction: "Prediction") -> str:
 
 
 def _candidates(prediction: "Prediction") -> Text:
-    """What a single digit may be otherwise, or at all."""
+    """What a single digit may be otherwise, or what it would be if it were one."""
     named = [f" {candidate.digit} {percent(candidate.confidence, 1)}" for candidate in prediction.top]
     shown = [one for one in named if not one.endswith(" 0.0 %")]
+    if prediction.text is None and len(prediction.digits) > 1:
+        shown = [" " + "".join(str(digit.top[0].digit) for digit in prediction.digits)]
     if prediction.digit is None and shown:
         return Text.assemble(("  unsure:" if prediction.unsure else "  would be:", "yellow"), ("".join(shown), "dim"))
     return Text.assemble(("  then", "dim"), ("".join(shown[1:]), "dim")) if len(shown) > 1 else Text()

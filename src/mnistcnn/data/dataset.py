@@ -53,7 +53,7 @@ class DataSplits:
 def load_dataset(
     name: DatasetName | str = DatasetName.MNIST,
     *,
-    data_dir: Path | None = None,
+    data_dir: Path | str | None = None,
     mirror: str | None = None,
     seed: int = 0,
     validation_size: int = 5_000,
@@ -69,7 +69,8 @@ def load_dataset(
     name = DatasetName(name)
     wants_train, wants_test = Split.TRAIN in splits or Split.VALIDATION in splits, Split.TEST in splits
     names = (files.TRAIN_FILES if wants_train else ()) + (files.TEST_FILES if wants_test else ())
-    contents, folder = read_files(name, names, data_dir, check_mirror(mirror), observer)
+    folder = None if data_dir is None else Path(data_dir)
+    contents, folder = read_files(name, names, folder, check_mirror(mirror), observer)
     found = {}
     if wants_train:
         both = _decode(contents, files.TRAIN_FILES)

@@ -15,7 +15,6 @@ from mnistcnn.numbers.rows import Row
 from mnistcnn.preprocessing.centering import Frame
 
 _LIKELY = math.log(0.8)  # a mark that is more likely one digit than not is left whole
-_MOST_CUT = 300  # marks; where there are more, none is cut
 _WHOLE = 1.05  # heights of the row; wider marks are cut all the same
 
 # What the log probability of a digit, and the log odds that it is one at all, count for in a path; fitted.
@@ -69,8 +68,7 @@ def read_rows(rows: Sequence[Row], score: Score) -> list[RowReading]:
     lattices = [build_lattice(row) for row in rows]
     scored = _scored(lattices, score)
     wholes = [_whole(row, lattice, scores) for row, lattice, scores in zip(rows, lattices, scored, strict=True)]
-    crowded = sum(len(row.marks) for row in rows) > _MOST_CUT
-    again = [] if crowded else [i for i, whole in enumerate(wholes) if not all(whole)]
+    again = [i for i, whole in enumerate(wholes) if not (all(whole) or rows[i].crowded)]
     cut = [build_lattice(rows[i], wholes[i]) for i in again]
     for i, lattice, scores in zip(again, cut, _scored(cut, score), strict=True):
         lattices[i], scored[i] = lattice, scores

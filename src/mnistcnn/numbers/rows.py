@@ -16,6 +16,7 @@ _NEAR, _OFF_NEAR = 0.8, 0.85  # and when it follows closer than _NEAR heights
 _SLOPES = (0.0, 0.1, -0.1, 0.2, -0.2, 0.35, -0.35, 0.5, -0.5, 0.7, -0.7, 1.0, -1.0)
 _SLOPE_COST = 2.5  # rows that a slope of one must save
 _LARGEST = 2.6  # heights; what is larger either way is no digit
+_CROWDED = 300  # marks on a page
 _SMALL = 0.3  # heights; a mark at least this tall may be a digit
 _BESIDE, _FAR = 0.6, 3.0  # heights from the next digit, at the most: of a stroke, of a small digit
 _SPECK = 0.12  # heights; what is smaller either way belongs to no digit
@@ -23,10 +24,11 @@ _SPECK = 0.12  # heights; what is smaller either way belongs to no digit
 
 @dataclass(slots=True)
 class Row:
-    """Marks from left to right, whose digits are `height` pixels tall."""
+    """Marks from left to right, whose digits are `height` pixels tall; on a `crowded` page none is cut apart."""
 
     height: float
     marks: list[Mark] = field(default_factory=list)
+    crowded: bool = False
 
     def expected(self, x: float, slope: float) -> float:
         """The middle of the row at `x`, judged by the marks beside it."""
@@ -54,6 +56,7 @@ def find_rows(marks: Sequence[Mark]) -> list[Row]:
     found = [(_follow(tall, height, slope), slope) for slope in _SLOPES]
     rows, slope = min(found, key=lambda each: len(each[0]) + _SLOPE_COST * abs(each[1]))
     for row in rows:
+        row.crowded = len(marks) > _CROWDED
         row.height = float(np.median([mark.height for mark in row.marks]))
     for mark in fits:
         if _SPECK * height <= max(mark.height, mark.width) and mark.height < _TALL * height:

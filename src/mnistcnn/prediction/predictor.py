@@ -25,7 +25,7 @@ from mnistcnn.prediction.sources import Source
 from mnistcnn.preprocessing import PreprocessedImage, preprocess
 from mnistcnn.preprocessing.centering import Frame
 
-_BATCH = 256  # images preprocessed before they are read
+_BATCH = 64  # images preprocessed before they are read
 _WIDE = 1.15  # heights; a digit is hardly wider
 _LEAST_ROW = math.log(0.35)  # the mean log probability; a row of less is no row of digits
 _CLEAR, _SEVERAL = math.log(0.7), 3  # so many clear digits are several, however much like one they look together
