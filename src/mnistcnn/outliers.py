@@ -129,7 +129,8 @@ def _fit_components(digits: Activations) -> tuple[torch.Tensor, torch.Tensor, to
     layers = torch.stack([digits.pooled, digits.hidden])
     means = layers.mean(dim=1)
     centred = layers - means[:, None]
-    covariance = centred.mT @ centred / layers.shape[1]
+    # float64: in float32 the many equal values of a small data set are not told apart.
+    covariance = (centred.mT @ centred / layers.shape[1]).double()
     variances, axes = torch.linalg.eigh(covariance)
     spreads = variances[:, -COMPONENTS:].clamp_min(0).sqrt()
     spreads = (spreads + 0.01 * spreads[:, -1:]).float()  # directions with next to nothing in them stay small
