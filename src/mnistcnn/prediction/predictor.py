@@ -34,10 +34,6 @@ _CUT_MARGIN = 0.7  # by which digits that were cut apart must explain more than 
 _LEAST_TOGETHER, _LEAST_EACH = 0.8, 0.8  # the confidence of digits that all touch; of each of several
 _SMALL = 0.6  # heights of the row
 _LEAST_ODDS = -6.0  # the log odds from which on even what stands among clear digits is doubted
-_CUT_MARGIN = 0.7  # by which digits that were cut apart must explain more than one digit does
-_LEAST_TOGETHER, _LEAST_EACH = 0.8, 0.8  # the confidence of digits that all touch; of each of several
-_SMALL = 0.6  # heights of the row
-_LEAST_ODDS = -6.0  # the log odds from which on even what stands among clear digits is doubted
 _UNLIKE = 1.8  # times; rows of one or two digits differ less from the others in height
 _GAP, _WIDER = 0.9, 2.2  # between words: in heights, and in usual gaps
 TOO_MANY = "too many marks; only the largest were looked at"
@@ -219,7 +215,7 @@ def number_wins(image: PreprocessedImage, rows: Sequence[RowReading], scores: Sc
     one, doubted = float(scores.log_probabilities[0]), bool(scores.doubted[0])
     if len(likely) == 1:  # in a box, or small on a large page: it hadn't been told from what is around it
         return image.box is None or bool(doubted and whole[0] and likely[0] > max(_CLEAR, one))
-    if image.parts == 1 and math.prod(row.confidence for row in rows) < _LEAST_TOGETHER:
+    if not whole.any() and math.prod(row.confidence for row in rows) < _LEAST_TOGETHER:
         return False  # letters and signs fall into strokes like those of digits, too
     if image.box is None or (whole & (likely > _CLEAR)).sum() >= _SEVERAL:
         return True
