@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+from mnistcnn import outliers
 from mnistcnn.archive import load_archive, save_archive
 from mnistcnn.checkpoint import PACKAGED, load_checkpoint
 from mnistcnn.counterexamples import draw_counterexamples
@@ -46,7 +47,7 @@ def test_the_packaged_detector_doubts_what_is_no_digit(packaged: tuple[MnistCNN,
     drawn = draw_counterexamples(digits, labels.tolist(), 300, np.random.default_rng(5))
     others = detector.score(predict_activations(model, torch.from_numpy(drawn)[:, None]))
     real = detector.score(predict_activations(model, DRAWN))
-    assert others.doubted.float().mean() > 0.65
+    assert others.doubted.float().mean() > 0.69
     assert real.doubted.float().mean() < 0.1
     assert real.log_odds.median() > 3 > -3 > others.log_odds.median()
 
@@ -68,10 +69,13 @@ def test_no_frames_get_no_scores(packaged: tuple[MnistCNN, OutlierDetector]) -> 
     assert detector.score(predict_activations(model, DRAWN[:0])).doubted.shape == (0,)
 
 
-def test_one_in_a_hundred_validation_images_is_doubted_and_the_seed_decides_all(network: MnistCNN) -> None:
+def test_one_in_a_hundred_validation_images_is_doubted_and_the_seed_decides_all(
+    network: MnistCNN, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The threshold is fitted to as many varied images, too; here they are the same ones.
+    monkeypatch.setattr(outliers, "vary_digits", lambda frames, labels, rng: frames)
     detector = fit_outlier_detector(network, DRAWN[:200], DRAWN[100:], seed=4)
-    # One in a hundred of these and as many varied ones, of which more may be doubted.
-    assert 0 <= int(detector.score(predict_activations(network, DRAWN[100:])).doubted.sum()) <= 4
+    assert int(detector.score(predict_activations(network, DRAWN[100:])).doubted.sum()) == 2
     again, other = (fit_outlier_detector(network, DRAWN[:200], DRAWN[100:], seed) for seed in (4, 5))
     assert all(torch.equal(tensor, again.to_dict()[name]) for name, tensor in detector.to_dict().items())
     assert not torch.equal(detector.unit_weights, other.unit_weights)

@@ -64,7 +64,7 @@ class RowReading:
 
 
 def read_rows(rows: Sequence[Row], score: Score) -> list[RowReading]:
-    """Read rows of marks; `score` scores frames. Rows without digits are left out, their places too."""
+    """Read rows of marks, one reading a row, which may have no digits; `score` scores frames."""
     lattices = [build_lattice(row) for row in rows]
     scored = _scored(lattices, score)
     wholes = [_whole(row, lattice, scores) for row, lattice, scores in zip(rows, lattices, scored, strict=True)]
