@@ -49,6 +49,8 @@ def phone(chromium: Browser, address: str, width: int, height: int) -> Iterator[
     context = chromium.new_context(viewport={"width": width, "height": height}, has_touch=True, is_mobile=width < 1000)
     page = context.new_page()
     page.goto(address)
+    # Before the first frame is on the screen, a browser may drop what is touched.
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
     yield page
     context.close()
 
