@@ -14,7 +14,7 @@ from mnistcnn.numbers.lattice import Lattice, Segment, best_path, build_lattice
 from mnistcnn.numbers.rows import Row
 from mnistcnn.preprocessing.centering import Frame
 
-_LIKELY = math.log(0.8)  # a mark that is more likely one digit than not is left whole
+_LIKELY = math.log(0.7)  # a mark that is more likely one digit than not is left whole
 _WHOLE = 1.05  # heights of the row; wider marks are cut all the same
 
 # What the log probability of a digit counts for in a path, beside that of being one digit at all; fitted.

@@ -27,9 +27,9 @@ from mnistcnn.preprocessing.centering import Frame
 
 _BATCH = 64  # images preprocessed before they are read
 _WIDE = 1.15  # heights; a digit is hardly wider
-_LEAST_ROW = math.log(0.35)  # the mean log probability; a row of less is no row of digits
-_CLEAR, _SEVERAL = math.log(0.7), 3  # so many clear digits are several, however much like one they look together
-_LEAST_SHORT = math.log(0.6)  # of one or two digits beside a longer row
+_LEAST_ROW = math.log(0.2)  # the mean log probability; a row of less is no row of digits
+_CLEAR, _SEVERAL = math.log(0.6), 3  # so many clear digits are several, however much like one they look together
+_LEAST_SHORT = math.log(0.45)  # of one or two digits beside a longer row
 _CUT_MARGIN = 0.7  # by which digits that were cut apart must explain more than one digit does
 _LEAST_TOGETHER = math.log(0.75)  # the mean log probability of digits that all touch
 _LEAST_EACH = 0.8  # the confidence of each of several digits
