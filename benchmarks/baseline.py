@@ -42,7 +42,7 @@ class Net(nn.Module):
         return logits
 
 
-def train(model: Net, loader: DataLoader[object], optimizer: torch.optim.Optimizer, most: int) -> int:
+def train(model: Net, loader: DataLoader[object], optimizer: torch.optim.Optimizer, most: int, device: str) -> int:
     """One epoch, or `most` steps; the number of pictures."""
     model.train()
     count = 0
@@ -50,20 +50,20 @@ def train(model: Net, loader: DataLoader[object], optimizer: torch.optim.Optimiz
         if step == most:
             break
         optimizer.zero_grad()
-        loss = F.cross_entropy(model(data), target)
+        loss = F.cross_entropy(model(data.to(device)), target.to(device))
         loss.backward()
         optimizer.step()
         count += len(data)
     return count
 
 
-def test(model: Net, loader: DataLoader[object]) -> float:
+def test(model: Net, loader: DataLoader[object], device: str = "cpu") -> float:
     """Accuracy on all pictures of `loader`."""
     model.eval()
     correct = count = 0
     with torch.no_grad():
         for data, target in loader:
-            correct += int((model(data).argmax(dim=1) == target).sum())
+            correct += int((model(data.to(device)).argmax(dim=1) == target.to(device)).sum())
             count += len(data)
     return correct / count
 
@@ -75,6 +75,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--batch-size", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", default="cpu")
     parser.add_argument(
         "--most-steps", type=int, default=-1, help="stop each epoch after so many steps, without a test"
     )
@@ -86,13 +87,13 @@ def main() -> None:
     testing = datasets.MNIST(arguments.data, train=False, transform=transform)
     train_loader: DataLoader[object] = DataLoader(training, batch_size=arguments.batch_size, shuffle=True)
     test_loader: DataLoader[object] = DataLoader(testing, batch_size=1000)
-    model = Net()
+    model = Net().to(arguments.device)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     for epoch in range(1, arguments.epochs + 1):
         started = time.perf_counter()
-        count = train(model, train_loader, optimizer, arguments.most_steps)
+        count = train(model, train_loader, optimizer, arguments.most_steps, arguments.device)
         seconds = time.perf_counter() - started
-        accuracy = test(model, test_loader) if arguments.most_steps < 0 else None
+        accuracy = test(model, test_loader, arguments.device) if arguments.most_steps < 0 else None
         record = {"epoch": epoch, "seconds": seconds, "pictures_per_second": count / seconds, "accuracy": accuracy}
         print(json.dumps({**record, "wall_clock": time.time()}), flush=True)
 

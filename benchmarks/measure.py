@@ -17,6 +17,7 @@ from typing import Any
 
 FLOPS_PER_PICTURE = 2 * (3 * 4_590_416 - 291_600)  # forward, and both gradients; conv1 needs none of its input
 TOOL = (sys.executable, "-m", "mnistcnn")
+PIPES: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
 FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
 
 CEILING = """

@@ -2,7 +2,7 @@
 
     python -m benchmarks.outliers --count 200
 
-The kinds are other than those that the detector is fitted with (`mnistcnn.counterexamples`): letters in printed
+The kinds are other than those that the detector is fitted with (`training/counterexamples`): letters in printed
 fonts, digits halved by a straight line, two test digits in one frame, mirrored digits, drawings, textures. The
 baselines are the temperature-scaled probability and the energy of the logits (W. Liu et al., "Energy-based
 out-of-distribution detection", 2020), each with a threshold that doubts as many validation images as the detector.
@@ -27,9 +27,9 @@ from mnistcnn.checkpoint import PACKAGED
 from mnistcnn.config import DatasetName, Split, TrainConfig
 from mnistcnn.device import resolve_device
 from mnistcnn.metrics import predict_activations
-from mnistcnn.outliers import DOUBTED
 from mnistcnn.preprocessing import preprocess_bytes, preprocess_file, preprocess_image
 from mnistcnn.preprocessing.centering import center_digit
+from mnistcnn.training.detector import DOUBTED
 
 Frame = NDArray[np.uint8]
 Digits = NDArray[np.uint8]  # (N, 28, 28)

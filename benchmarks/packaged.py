@@ -23,7 +23,7 @@ from mnistcnn import Files, TrainConfig, load_checkpoint, load_dataset, predict,
 from mnistcnn.checkpoint import PACKAGED, save_checkpoint
 from mnistcnn.config import DatasetName, Split
 from mnistcnn.device import derive_seed, resolve_device
-from mnistcnn.outliers import fit_outlier_detector
+from mnistcnn.training.detector import fit_outlier_detector
 
 COUNT = 25  # pictures of each kind
 DRAWN = sorted((Path(__file__).parents[1] / "tests" / "pictures").iterdir())  # their names begin with the digit

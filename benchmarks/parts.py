@@ -33,10 +33,10 @@ def clock(work: Callable[[], object], rounds: int = ROUNDS) -> float:
     return statistics.median(times[5:])
 
 
-def network_parts(compute: Callable[[], torch.Tensor], optimizer: torch.optim.Optimizer, labels: torch.Tensor) -> Parts:
+def network_parts(compute: Callable[[], torch.Tensor], update: Callable[[], object], labels: torch.Tensor) -> Parts:
     """Median seconds of forward, backward and the optimizer, one after another as in training.
 
-    `compute` gives the logits.
+    `compute` gives the logits, `update` does what the optimizer does.
     """
     rounds = []
     for _ in range(ROUNDS + 5):
@@ -45,8 +45,7 @@ def network_parts(compute: Callable[[], torch.Tensor], optimizer: torch.optim.Op
         times.append(time.perf_counter())
         loss.backward()
         times.append(time.perf_counter())
-        optimizer.step()
-        optimizer.zero_grad()
+        update()
         times.append(time.perf_counter())
         rounds.append([after - before for before, after in pairwise(times)])
     medians = [statistics.median(part) for part in zip(*rounds[5:], strict=True)]
@@ -72,7 +71,12 @@ def ours() -> Parts:
     making = clock(lambda: loader.chunk(3), 20) / loader.chunk_steps
     trainer.model.train()
     batch = loader.chunk(0)[0]
-    parts = network_parts(lambda: trainer.model(batch.inputs, batch.dropout), trainer.optimizer, batch.labels)
+
+    def update() -> None:
+        trainer.optimizer.step(1e-3)
+        trainer.optimizer.zero_grad()
+
+    parts = network_parts(lambda: trainer.model(batch.inputs, batch.dropout), update, batch.labels)
     step = clock(lambda: trainer._train_step(batch))
     validation = clock(lambda: predict_logits(trainer.model, data.validation.images, compute), 3)
     per_epoch = {name: seconds * STEPS for name, seconds in parts.items()}
@@ -95,7 +99,12 @@ def plain(folder: str) -> Parts:
     batches = iter(loader)
     loading = clock(lambda: next(batches))
     inputs, labels = next(batches)
-    parts = network_parts(lambda: model(inputs), optimizer, labels)
+
+    def update() -> None:
+        optimizer.step()
+        optimizer.zero_grad()
+
+    parts = network_parts(lambda: model(inputs), update, labels)
     per_epoch = {name: seconds * STEPS for name, seconds in parts.items()}
     return {"pictures": loading * STEPS, **per_epoch, "validation": clock(lambda: test(model, tests), 1)}
 

@@ -3,6 +3,8 @@
 Source: C. Guo et al., "On calibration of modern neural networks" (2017).
 """
 
+import math
+
 import torch
 from torch.nn import functional as F
 
@@ -17,17 +19,13 @@ def probabilities(logits: torch.Tensor, temperature: float) -> torch.Tensor:
 def fit_temperature(logits: torch.Tensor, labels: torch.Tensor) -> float:
     """The temperature T, within 0.05 … 20, with which softmax(logits / T) has the least cross-entropy."""
     logits, labels = logits.double(), labels.cpu()
-    log_t = torch.zeros((), dtype=torch.float64, requires_grad=True)
-    optimizer = torch.optim.LBFGS([log_t], max_iter=50, line_search_fn="strong_wolfe")
-
-    def closure() -> torch.Tensor:
-        optimizer.zero_grad()
-        loss = F.cross_entropy(logits / log_t.clamp(-3, 3).exp(), labels)
-        loss.backward()
-        return loss
-
-    optimizer.step(closure)
-    return float(log_t.detach().clamp(-3, 3).exp())
+    low, high = 0.05, 20.0
+    while high / low > 1 + 1e-9:  # the loss has one valley: look on which slope of it the middle lies
+        middle = math.sqrt(low * high)
+        expected = (probabilities(logits, middle) * logits).sum(1)
+        too_sure = expected.mean() > logits.gather(1, labels[:, None]).mean()
+        low, high = (middle, high) if too_sure else (low, middle)
+    return middle
 
 
 def calibration_error(probability: torch.Tensor, labels: torch.Tensor) -> float:

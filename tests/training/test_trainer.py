@@ -161,7 +161,7 @@ def test_divergence_is_told_with_its_step(data: DataSplits, compute: Compute) ->
     training.config = replace(TINY_CONFIG, lr=1000.0)
     with pytest.raises(TrainingError) as caught:
         list(training.run())
-    assert caught.value.hint is not None and caught.value.hint.endswith("--lr 0.003.")
+    assert caught.value.hint is not None and caught.value.hint.endswith("--lr 0.004.")
 
 
 def test_weights_that_are_not_finite_are_told(data: DataSplits, compute: Compute) -> None:

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from mnistcnn.numbers.marks import SURE, Mark, crop
 from mnistcnn.preprocessing.centering import Ink
-from mnistcnn.preprocessing.morphology import stroke_width
+from mnistcnn.preprocessing.morphology import pad, stroke_width
 
 _ROWS = 40  # pixels of a digit's height at which cuts are looked for
 _REACH = 9  # of these pixels to either side that a cut may wander
-_SIDEWAYS = 0.04  # what a pixel sideways costs, in pixels of ink
+_SIDEWAYS = np.float32(0.04)  # what a pixel sideways costs, in pixels of ink
 _APART = 4  # of these pixels, at the least, between two cuts
 _CRUMB = 0.04  # of the ink; less is not cut off
 _WIDEST = 20  # heights; marks of more are no digits
@@ -30,7 +30,7 @@ def cut(mark: Mark, height: float) -> list[tuple[Mark, float]]:
     if max(mark.width, mark.height) > _WIDEST * height:
         return [(mark, 0.0)]
     small = _reduced(mark.ink, height)
-    pen = max(stroke_width(np.pad(small, 2)), 1.0)
+    pen = max(stroke_width(pad(small, 2)), 1.0)
     share = mark.width / height
     wandering, straight = _wandering_paths(small), _straight_paths(small)
     # Where strokes run along each other the path of least ink does not lead between them: straight ones too.
@@ -77,12 +77,13 @@ def _wandering_paths(ink: Ink) -> Paths:
     drift = np.abs(np.arange(wide, dtype=np.float32) - _REACH) * np.float32(2 * _SIDEWAYS)
     cost = around[:, 0] + drift
     steps = np.zeros(around.shape, dtype=np.int8)
-    sideways = np.array([_SIDEWAYS, 0, _SIDEWAYS], dtype=np.float32)[:, None, None]
+    before = np.full((len(starts), wide + 2), 1e9, dtype=np.float32)
     for row in range(1, height):
-        before = np.pad(cost, ((0, 0), (1, 1)), constant_values=1e9)
-        options = np.stack([before[:, k : k + wide] for k in range(3)]) + sideways
-        steps[:, row] = options.argmin(axis=0) - 1
-        cost = options.min(axis=0) + around[:, row]
+        before[:, 1:-1] = cost
+        left, here, right = before[:, :-2] + _SIDEWAYS, before[:, 1:-1], before[:, 2:] + _SIDEWAYS
+        least = np.minimum(left, here)
+        steps[:, row] = np.where(right < least, 1, -(left <= here).astype(np.int8))
+        cost = np.minimum(least, right) + around[:, row]
     offset = (cost + drift).argmin(axis=1)
     paths = np.zeros((len(starts), height), dtype=np.intp)
     each = np.arange(len(starts))

@@ -14,14 +14,14 @@ from mnistcnn.numbers.lattice import Lattice, Segment, best_path, build_lattice
 from mnistcnn.numbers.rows import Row
 from mnistcnn.preprocessing.centering import Frame
 
-_LIKELY = math.log(0.8)  # a mark that is more likely one digit than not is left whole
+_LIKELY = math.log(0.7)  # a mark that is more likely one digit than not is left whole
 _WHOLE = 1.05  # heights of the row; wider marks are cut all the same
 
-# What the log probability of a digit, and the log odds that it is one at all, count for in a path; fitted.
-_DIGIT_SHARE, _ODDS_SHARE, _ODDS_MORE = 1.5, 0.5, 1.0
+# What the log probability of a digit counts for in a path, beside that of being one digit at all; fitted.
+_DIGIT_SHARE = 0.5
 
 # How sure a row is: of the log odds of each digit, and of each stroke that was cut through; fitted.
-_ODDS_SLOPE, _ODDS_OFFSET, _CUT_DOUBT = 0.7, 3.5, 0.2
+_ODDS_SLOPE, _ODDS_OFFSET, _CUT_DOUBT = 1.0, 3.5, 0.2
 
 Score = Callable[[Sequence[Frame]], "Scores"]
 
@@ -42,7 +42,7 @@ class Scores:
     def log_probabilities(self) -> NDArray[np.float64]:
         """(N,), of being just one digit, and that one."""
         best = np.log(np.maximum(self.probabilities.max(axis=1), 1e-9)) if len(self.probabilities) else np.zeros(0)
-        return np.asarray(_DIGIT_SHARE * best - np.logaddexp(0, -_ODDS_SHARE * self.log_odds - _ODDS_MORE))
+        return np.asarray(_DIGIT_SHARE * best - np.logaddexp(0, -self.log_odds))
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,11 +27,13 @@ from mnistcnn.preprocessing.centering import Frame
 
 _BATCH = 64  # images preprocessed before they are read
 _WIDE = 1.15  # heights; a digit is hardly wider
-_LEAST_ROW = math.log(0.35)  # the mean log probability; a row of less is no row of digits
-_CLEAR, _SEVERAL = math.log(0.7), 3  # so many clear digits are several, however much like one they look together
-_LEAST_SHORT = math.log(0.6)  # of one or two digits beside a longer row
+_LEAST_ROW = math.log(0.2)  # the mean log probability; a row of less is no row of digits
+_CLEAR, _SEVERAL = math.log(0.6), 3  # so many clear digits are several, however much like one they look together
+_LEAST_SHORT = math.log(0.45)  # of one or two digits beside a longer row
 _CUT_MARGIN = 0.7  # by which digits that were cut apart must explain more than one digit does
-_LEAST_TOGETHER, _LEAST_EACH = 0.8, 0.8  # the confidence of digits that all touch; of each of several
+_LEAST_TOGETHER = math.log(0.75)  # the mean log probability of digits that all touch
+_LEAST_EACH = 0.8  # the confidence of each of several digits
+_STROKES = (1, 7)  # digits that a stroke of a letter looks like
 _SMALL = 0.6  # heights of the row
 _LEAST_ODDS = -6.0  # the log odds from which on even what stands among clear digits is doubted
 _UNLIKE = 1.8  # times; rows of one or two digits differ less from the others in height
@@ -215,7 +217,8 @@ def number_wins(image: PreprocessedImage, rows: Sequence[RowReading], scores: Sc
     one, doubted = float(scores.log_probabilities[0]), bool(scores.doubted[0])
     if len(likely) == 1:  # in a box, or small on a large page: it hadn't been told from what is around it
         return image.box is None or bool(doubted and whole[0] and likely[0] > max(_CLEAR, one))
-    if not whole.any() and math.prod(row.confidence for row in rows) < _LEAST_TOGETHER:
+    read = np.concatenate([row.scores.probabilities.argmax(axis=1) for row in rows])
+    if not whole.any() and (likely.mean() < _LEAST_TOGETHER or np.isin(read, _STROKES).all()):
         return False  # letters and signs fall into strokes like those of digits, too
     if image.box is None or (whole & (likely > _CLEAR)).sum() >= _SEVERAL:
         return True

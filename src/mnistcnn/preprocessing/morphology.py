@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import cv2
@@ -30,15 +31,20 @@ def adjust_strokes(ink: Ink) -> Ink:
         return ink
     target = THIN_TARGET if width < THINNEST else THICK_TARGET
     radius = abs(target - width) * DETAIL / 2
-    padded = np.pad(detail, int(radius) + 1)
+    padded = pad(detail, int(radius) + 1)
     changed = dilate(padded, radius) if width < target else thin(padded, radius)
     return changed if ink_box(changed, least=0.5) is not None else ink
 
 
 def stroke_width(ink: Ink) -> float:
     """The mean width of strokes, in pixels: twice their area over what an erosion by one pixel takes away."""
-    padded = np.pad(ink, 1)
+    padded = pad(ink, 1)
     return 2 * float(ink.sum()) / max(float((padded - erode(padded, 1.0)).sum()), 1e-6)
+
+
+def pad(ink: Ink, margin: int) -> Ink:
+    """Ink with `margin` pixels of paper around it; `np.pad` takes twenty times as long."""
+    return np.asarray(cv2.copyMakeBorder(ink, margin, margin, margin, margin, cv2.BORDER_CONSTANT), np.float32)
 
 
 def thin(ink: Ink, radius: float) -> Ink:
@@ -63,6 +69,7 @@ def dilate_square(ink: Ink, reach: int) -> Ink:
     return np.asarray(cv2.dilate(ink, np.ones((2 * reach + 1,) * 2, dtype=np.uint8)), dtype=np.float32)
 
 
+@lru_cache(64)
 def disc(radius: float) -> NDArray[np.uint8]:
     """1 within `radius` pixels of the middle, else 0: a square with an odd side."""
     span = np.arange(-int(radius), int(radius) + 1)
@@ -73,5 +80,8 @@ def _over_disc(operation: Callable[..., Any], ink: Ink, radius: float) -> Ink:
     """A morphological operation over a disc; between two multiples of half a pixel, their weighted mean."""
     smaller = np.floor(radius * 2) / 2
     share = (radius - smaller) * 2
-    inner, outer = operation(ink, disc(smaller)), operation(ink, disc(smaller + 0.5))
+    inner = operation(ink, disc(smaller))
+    if share == 0:
+        return np.asarray(inner)
+    outer = operation(ink, disc(smaller + 0.5))
     return np.asarray(np.float32(1 - share) * inner + np.float32(share) * outer)

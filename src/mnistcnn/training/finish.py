@@ -18,10 +18,10 @@ from mnistcnn.errors import CheckpointError, OutputError
 from mnistcnn.evaluation import confusion_matrix
 from mnistcnn.events import EpochResult, Note, Observer
 from mnistcnn.metrics import compute_metrics, predict_logits
-from mnistcnn.outliers import fit_outlier_detector
 from mnistcnn.plots import CONFUSION, CURVES, MISTAKES, plot_confusion, plot_mistakes, plot_training
 from mnistcnn.results import Environment, Metrics, Result, to_json
 from mnistcnn.storage import write_atomically
+from mnistcnn.training.detector import fit_outlier_detector
 from mnistcnn.training.trainer import Trainer, best_of, learning_rate
 
 HISTORY = "history.json"

@@ -1,6 +1,5 @@
 """The training loop as a stream of results; it knows no terminal and no file."""
 
-import copy
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +19,7 @@ from mnistcnn.events import EpochResult, StepResult
 from mnistcnn.metrics import compute_metrics, predict_logits
 from mnistcnn.model import MnistCNN
 from mnistcnn.results import Metrics
+from mnistcnn.training.optimizer import AdamW
 from mnistcnn.world import ALONE, World
 
 WARM_UP = 0.2  # of all steps the learning rate rises, then it falls
@@ -81,7 +81,7 @@ class Trainer:
         self.config, self.compute, self.world = config, compute, world
         self.model = MnistCNN(weights).to(device=compute.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._network = data_parallel(self.model, self.world, compute.device)
-        self.optimizer = torch.optim.AdamW(self.model.parameters(), weight_decay=config.weight_decay, fused=True)
+        self.optimizer = AdamW(self.model.parameters(), config.weight_decay)
         self.step = 0  # steps done in the epoch under way
         self.history: list[EpochResult] = []
         self.best_weights: dict[str, torch.Tensor] = {}
@@ -154,7 +154,6 @@ class Trainer:
 
     def _train_step(self, batch: Batch) -> torch.Tensor:
         """One update; the cross-entropies and hits of this process's images, (2, n) float32, still on the device."""
-        self.optimizer.param_groups[0]["lr"] = learning_rate(self.done_steps, self.all_steps, self.config.lr)
         with self.compute.autocast():
             logits = self._network(batch.inputs, batch.dropout)
         log_probabilities = F.log_softmax(logits.float(), dim=1)
@@ -165,7 +164,7 @@ class Trainer:
         loss = ((1 - smoothing) * cross_entropy.sum() + smoothing * uniform) * (self.world.size / batch.count)
         self.optimizer.zero_grad()
         loss.backward()
-        self.optimizer.step()
+        self.optimizer.step(learning_rate(self.done_steps, self.all_steps, self.config.lr))
         return torch.stack([cross_entropy.detach(), (logits.argmax(1) == batch.labels).float()])
 
     def _diverged(self, what: str, step: int) -> TrainingError:
@@ -197,13 +196,13 @@ class Trainer:
     def state_dict(self) -> TrainerState:
         """What `load_state_dict` goes on from."""
         weights = {name: tensor.cpu() for name, tensor in self.model.state_dict().items()}
-        optimizer, sampler = self.optimizer.state_dict()["state"], self._sampler.state_dict()
+        optimizer, sampler = self.optimizer.state_dict(), self._sampler.state_dict()
         return TrainerState(weights, optimizer, sampler, self.step, self._running, self.history, self.best_weights)
 
     def load_state_dict(self, state: TrainerState) -> None:
         """Go on from `state`, on this device. `ValueError` or `RuntimeError` where it is of another run."""
         self.model.load_state_dict(state.weights)
-        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": copy.deepcopy(state.optimizer)})
+        self.optimizer.load_state_dict(state.optimizer)
         self._sampler.load_state_dict(state.sampler)
         self.step, self._running = state.step, state.running
         self.history, self.best_weights = list(state.history), dict(state.best_weights)

@@ -15,7 +15,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mnistcnn.counterexamples.ink import (
+from mnistcnn.preprocessing.centering import BOX, Frame, Ink, center_digit, ink_box
+from mnistcnn.preprocessing.morphology import THICK_TARGET, THICKEST, THIN_TARGET, THINNEST, dilate, thin
+from mnistcnn.training.counterexamples.ink import (
     CANVAS,
     Rng,
     blank,
@@ -27,8 +29,6 @@ from mnistcnn.counterexamples.ink import (
     smooth_path,
     warp,
 )
-from mnistcnn.preprocessing.centering import BOX, Frame, Ink, center_digit, ink_box
-from mnistcnn.preprocessing.morphology import THICK_TARGET, THICKEST, THIN_TARGET, THINNEST, dilate, thin
 
 Frames = NDArray[np.uint8]  # (N, 28, 28), 0 paper … 255 ink
 Kind = Callable[[NDArray[np.uint8], Rng], Ink]

@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from mnistcnn import counterexamples
-from mnistcnn.counterexamples import draw_counterexamples, jitter_frames, vary_digits
-from mnistcnn.counterexamples.ink import CANVAS, crop, cut_out, join, smooth_path, warp
 from mnistcnn.data.synthetic import render_digits
 from mnistcnn.preprocessing.centering import is_framed
 from mnistcnn.preprocessing.morphology import adjust_strokes
+from mnistcnn.training import counterexamples
+from mnistcnn.training.counterexamples import draw_counterexamples, jitter_frames, vary_digits
+from mnistcnn.training.counterexamples.ink import CANVAS, crop, cut_out, join, smooth_path, warp
 
 DIGITS, LABELS = render_digits(60, 1)
 

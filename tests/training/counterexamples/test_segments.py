@@ -1,7 +1,7 @@
 import numpy as np
 
-from mnistcnn.counterexamples.segments import draw_segments
 from mnistcnn.data.synthetic import render_digits
+from mnistcnn.training.counterexamples.segments import draw_segments
 
 DIGITS = render_digits(40, 1)[0]
 

@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mnistcnn.counterexamples.ink import Rng
 from mnistcnn.numbers.lattice import Segment, build_lattice
 from mnistcnn.numbers.marks import find_marks
 from mnistcnn.numbers.rows import Row
 from mnistcnn.preprocessing.centering import Frame, Ink, ink_box
+from mnistcnn.training.counterexamples.ink import Rng
 
 _HEIGHT = 40  # pixels of a digit
 _SLACK = 15  # pixels above and below

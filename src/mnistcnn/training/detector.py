@@ -1,0 +1,107 @@
+"""The outlier detector is fitted to digits and to drawn counterexamples, once training has ended."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from mnistcnn.device import strict_float32
+from mnistcnn.metrics import Activations, predict_activations
+from mnistcnn.model import MnistCNN
+from mnistcnn.outliers import COMPONENTS, UNITS, OutlierDetector, detector_inputs, log_residual
+from mnistcnn.training.counterexamples import draw_counterexamples, jitter_frames, vary_digits
+from mnistcnn.training.counterexamples.segments import draw_segments
+from mnistcnn.training.optimizer import AdamW
+
+DOUBTED = 0.015  # of the validation images, as they are and varied
+_DIGITS = 6_000  # training images: three tenths varied; beside them half as many counterexamples
+_EPOCHS, _BATCH, _RATE, _DECAY = 6, 500, 4e-3, 1.0
+_HELD_OUT = 1_000  # of the validation images, varied for the threshold
+_NOISE = 0.3  # added to what the classifier sees when it is fitted, in standard deviations
+
+
+def fit_outlier_detector(
+    model: MnistCNN, train_images: torch.Tensor, validation_images: torch.Tensor, seed: int
+) -> OutlierDetector:
+    """Fit a detector that doubts 1.5 % of the validation images; both sets are (N, 1, 28, 28) uint8.
+
+    Deterministic on the CPU for one number of threads: all randomness comes from `seed`.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    chosen = train_images.cpu()[torch.randperm(len(train_images), generator=generator)[:_DIGITS]]
+    both, images = predict_activations(model, chosen), chosen[:, 0].numpy()
+    labels, part = both.logits.argmax(dim=1).tolist(), len(chosen) * 3 // 10
+    digits = Activations(both.pooled[part:], both.hidden[part:], both.logits[part:])
+    varied = vary_digits(images[:part], labels[:part], rng)
+    drawn = draw_counterexamples(images, labels, len(images) // 2, rng)
+    segments, whole = draw_segments(images, len(images) * 2 // 5, rng)
+    frames = [np.concatenate([x, jitter_frames(x, rng)]) for x in (varied, drawn)] + [segments]
+    with strict_float32():
+        basis = _fit_components(digits)
+        seen = [digits, *(predict_activations(model, torch.from_numpy(x)[:, None]) for x in frames)]
+        of_digits, of_varied, of_drawn, of_segments = (detector_inputs(*basis, activations) for activations in seen)
+        ones = torch.from_numpy(whole)
+        classifier = _fit_classifier(
+            torch.cat([of_digits, of_varied, of_segments[ones]]),
+            torch.cat([of_drawn, of_segments[~ones & ~_are_strokes(seen[3].logits)]]),
+            generator,
+        )
+    detector = OutlierDetector(*basis, *classifier, torch.zeros(()))
+    held_out = validation_images.cpu()[:_HELD_OUT]
+    labels = predict_activations(model, held_out).logits.argmax(dim=1).tolist()
+    others = torch.from_numpy(vary_digits(held_out[:, 0].numpy(), labels, rng))[:, None]
+    log_odds = detector.score(predict_activations(model, torch.cat([validation_images.cpu(), others]))).log_odds
+    return replace(detector, threshold=log_odds.quantile(DOUBTED))
+
+
+def _are_strokes(logits: torch.Tensor) -> torch.Tensor:
+    """Which parts of digits look like a 1, (N,): it would be 1 that is doubted, had they been counterexamples."""
+    return (logits.argmax(dim=1) == 1) & (logits.softmax(dim=1)[:, 1] > 0.9)
+
+
+def _fit_components(digits: Activations) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """`means`, `axes`, `spreads` and `residuals` of a detector."""
+    layers = torch.stack([digits.pooled, digits.hidden])
+    means = layers.mean(dim=1)
+    centred = layers - means[:, None]
+    # float64: in float32 the many equal values of a small data set are not told apart.
+    covariance = (centred.mT @ centred / layers.shape[1]).double()
+    variances, axes = torch.linalg.eigh(covariance)
+    spreads = variances[:, -COMPONENTS:].clamp_min(0).sqrt()
+    spreads = (spreads + 0.01 * spreads[:, -1:]).float()  # directions with next to nothing in them stay small
+    rounded = axes[:, :, -COMPONENTS:].half()
+    outside = log_residual(centred, centred @ rounded.float())
+    return means, rounded, spreads, torch.stack([outside.mean(1), outside.std(1) + 1e-3], dim=1)
+
+
+def _fit_classifier(
+    digits: torch.Tensor, others: torch.Tensor, generator: torch.Generator
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Weights and biases of the units, then of the output."""
+    inputs = torch.cat([digits, others])
+    targets = torch.cat([torch.ones(len(digits)), torch.zeros(len(others))])
+    width = inputs.shape[1]
+    weights = [
+        torch.randn(UNITS, width, generator=generator) / width**0.5,
+        torch.zeros(UNITS),
+        torch.randn(UNITS, generator=generator) / UNITS**0.5,
+        torch.zeros(()),
+    ]
+    for tensor in weights:
+        tensor.requires_grad_()
+    optimizer = AdamW(weights, _DECAY)
+    order = torch.cat([torch.randperm(len(inputs), generator=generator) for _ in range(_EPOCHS)]).split(_BATCH)
+    for step, batch in enumerate(order):
+        x = inputs[batch]
+        x = x + _NOISE * torch.randn(x.shape, generator=generator)
+        units = F.relu(F.linear(x, weights[0], weights[1]))
+        loss = F.binary_cross_entropy_with_logits(units @ weights[2] + weights[3], targets[batch])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step(_RATE * (1 - step / len(order)))
+    unit_weights, unit_biases, output_weights, output_bias = (tensor.detach() for tensor in weights)
+    return unit_weights, unit_biases, output_weights, output_bias
