@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 import typer
 from PIL import Image
 
@@ -162,6 +163,17 @@ def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mnistcnn.summary.summarise", broken)
     with pytest.raises(ZeroDivisionError):
         invoke("summary")
+
+
+def test_a_device_without_memory_is_no_bug(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*args: object, **kwargs: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.\nMore about it.")
+
+    monkeypatch.setattr("mnistcnn.summary.summarise", full)
+    result = invoke("summary")
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[0] == "Error: CUDA out of memory. Tried to allocate 20.00 MiB."
+    assert "--device cpu" in result.stderr
 
 
 def test_of_several_processes_the_first_says_what_is_wrong_and_the_others_let_it(

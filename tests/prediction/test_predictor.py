@@ -3,6 +3,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -66,6 +67,24 @@ def test_touching_digits_are_read_apart(predictor: Predictor, gap: int) -> None:
     reading = read(predictor, picture)
     assert text(reading) == "2358"
     check_boxes(reading, boxes, 10)
+
+
+@pytest.mark.parametrize(
+    "letter",
+    [
+        [[(30, 20), (65, 120), (100, 20)]],
+        [[(30, 20), (30, 100), (45, 120), (80, 120), (95, 100), (95, 20)]],
+        [[(30, 50), (30, 120)], [(30, 70), (60, 50), (80, 65), (80, 120)]],
+    ],
+    ids="VUn",
+)
+def test_the_strokes_of_a_letter_are_no_touching_1s_and_7s(
+    predictor: Predictor, letter: list[list[tuple[int, int]]]
+) -> None:
+    picture = np.full((140, 130), 245, np.uint8)
+    for stroke in letter:
+        cv2.polylines(picture, [np.array(stroke, np.int32)], False, 20, 9, cv2.LINE_AA)
+    assert [digit.doubted for digit in read(predictor, picture).digits] == [True]
 
 
 @pytest.mark.parametrize("written", ["11", "111", "71"])

@@ -15,7 +15,7 @@ from mnistcnn.cli.predict import predict
 from mnistcnn.cli.summary import summary
 from mnistcnn.cli.train import train
 from mnistcnn.config import flag
-from mnistcnn.errors import DataError, DeviceError, ExitCode, MnistCnnError, UsageError
+from mnistcnn.errors import DataError, DeviceError, ExitCode, MnistCnnError, UsageError, first_line
 from mnistcnn.signals import listening
 from mnistcnn.world import World
 
@@ -39,6 +39,11 @@ class _Group(TyperGroup):
                 error.message = error.message.replace(error.setting, flag(error.setting), 1)
             _tell(error)
             sys.exit(error.exit_code)
+        except RuntimeError as error:
+            if type(error).__name__ != "OutOfMemoryError":  # torch's, which isn't imported for its sake
+                raise
+            _tell(DeviceError(first_line(error), "Close other programs that use the device, or use --device cpu."))
+            sys.exit(ExitCode.FAILURE)
 
     def invoke(self, ctx: Any) -> Any:
         with listening() as ctx.obj:
