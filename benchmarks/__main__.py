@@ -3,6 +3,7 @@
     python -m benchmarks                 a quick look, about two minutes
     python -m benchmarks --full          the whole table with ten seeds, most of an hour
     python -m benchmarks --seeds 3       only accuracy: three whole trainings
+    python -m benchmarks --whole         only whole trainings beside the other programs
 
 Needs MNIST in the cache (`mnistcnn train` or `mnistcnn evaluate` puts it there).
 """
@@ -189,6 +190,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--full", action="store_true", help="also whole runs, memory, threads, ten seeds")
     parser.add_argument("--seeds", type=int, help="only the accuracy of so many trainings; with --full, 10")
+    parser.add_argument("--whole", action="store_true", help="only whole trainings, ours and others', in turn")
     parser.add_argument("--first-seed", type=int, default=0, help="the others follow it")
     parser.add_argument("--epochs", type=int, default=5, help="of the trainings of --seeds")
     parser.add_argument("--rounds", type=int, help="how often each contender runs; 3, with --full 5")
@@ -202,6 +204,8 @@ def main() -> None:
         folder = Path(name)
         if arguments.seeds and not arguments.full:
             accuracy(rows, folder, seeds, arguments.epochs)
+        elif arguments.whole:
+            drawn = whole_runs(rows, torchvision_folder(folder), folder, arguments.rounds or 3, seeds.start)
         else:
             data = torchvision_folder(folder)
             rounds, steps = (arguments.rounds or 5, 200) if arguments.full else (arguments.rounds or 3, 120)

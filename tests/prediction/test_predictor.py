@@ -3,7 +3,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -12,7 +11,7 @@ from mnistcnn.checkpoint import Checkpoint
 from mnistcnn.errors import PictureError
 from mnistcnn.numbers import marks
 from mnistcnn.prediction import Prediction, Predictor, predict
-from mnistcnn.prediction.predictor import TOO_MANY, Reading, may_be_several
+from mnistcnn.prediction.predictor import TOO_MANY, Reading
 from mnistcnn.prediction.sources import Source, find_sources
 from mnistcnn.preprocessing import preprocess_image
 from mnistcnn.preprocessing.centering import Frame
@@ -67,24 +66,6 @@ def test_touching_digits_are_read_apart(predictor: Predictor, gap: int) -> None:
     reading = read(predictor, picture)
     assert text(reading) == "2358"
     check_boxes(reading, boxes, 10)
-
-
-@pytest.mark.parametrize(
-    "letter",
-    [
-        [[(30, 20), (65, 120), (100, 20)]],
-        [[(30, 20), (30, 100), (45, 120), (80, 120), (95, 100), (95, 20)]],
-        [[(30, 50), (30, 120)], [(30, 70), (60, 50), (80, 65), (80, 120)]],
-    ],
-    ids="VUn",
-)
-def test_the_strokes_of_a_letter_are_no_touching_1s_and_7s(
-    predictor: Predictor, letter: list[list[tuple[int, int]]]
-) -> None:
-    picture = np.full((140, 130), 245, np.uint8)
-    for stroke in letter:
-        cv2.polylines(picture, [np.array(stroke, np.int32)], False, 20, 9, cv2.LINE_AA)
-    assert [digit.doubted for digit in read(predictor, picture).digits] == [True]
 
 
 @pytest.mark.parametrize("written", ["11", "111", "71"])
@@ -206,17 +187,6 @@ def test_a_picture_is_read_alike_in_any_company(predictor: Predictor) -> None:
         alone = read(predictor, picture)
         assert text(reading) == text(alone)
         assert reading.confidence == pytest.approx(alone.confidence, rel=1e-4)
-
-
-def test_only_what_may_be_several_digits_is_looked_at_as_such() -> None:
-    wide, one = write("2358", gap=-3)[0], write("7")[0]
-    framed = np.zeros((28, 28), np.uint8)
-    framed[4:24, 12:16] = 255
-    assert [may_be_several(preprocess_image(Image.fromarray(each))) for each in (wide, one, framed)] == [
-        True,
-        False,
-        False,
-    ]
 
 
 @pytest.mark.parametrize("arguments", [[], ["--annotate", "marked"]])

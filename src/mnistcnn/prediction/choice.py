@@ -1,0 +1,80 @@
+"""One digit or a number: which rows are digits at all, and what explains an image better. No torch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from mnistcnn.numbers.lattice import DIGIT_COST, JOIN_COST, separation
+from mnistcnn.numbers.reading import RowReading, Scores
+from mnistcnn.preprocessing import PreprocessedImage
+
+_WIDE = 1.15  # heights; a digit is hardly wider
+_LEAST_ROW = math.log(0.2)  # the mean log probability; a row of less is no row of digits
+_CLEAR, _SEVERAL = math.log(0.6), 3  # so many clear digits are several, however much like one they look together
+_LEAST_SHORT = math.log(0.45)  # of one or two digits beside a longer row
+_CUT_MARGIN = 0.7  # by which digits that were cut apart must explain more than one digit does
+_LEAST_TOGETHER = math.log(0.75)  # the mean log probability of digits that all touch
+_STROKES = (1, 7)  # digits that a stroke of a letter looks like
+_SMALL = 0.6  # heights of the row
+_LEAST_ODDS = -6.0  # the log odds from which on even what stands among clear digits is doubted
+_UNLIKE = 1.8  # times; rows of one or two digits differ less from the others in height
+
+
+def may_be_several(image: PreprocessedImage) -> bool:
+    """Whether there may be more than one digit on an image, by its components."""
+    if image.framed:
+        return False
+    if image.box is None or image.parts != 1:
+        return True
+    rows, columns = image.box
+    return bool(columns.stop - columns.start > _WIDE * (rows.stop - rows.start))
+
+
+def plausible(rows: Sequence[RowReading]) -> list[RowReading]:
+    """Those of the rows found that are digits, most likely; short ones only if they are much like the longest."""
+    rows = [_without_dirt(row) for row in rows]
+    longest = max((len(row.segments) for row in rows), default=0)
+    height = next((row.height for row in rows if len(row.segments) == longest), 0.0)
+    kept = []
+    for row in rows:
+        likely = float(row.scores.log_probabilities.mean()) if row.segments else -math.inf
+        short = len(row.segments) <= min(2, longest // 2)
+        alike = 1 / _UNLIKE <= row.height / height <= _UNLIKE and not row.scores.doubted.all() if short else True
+        if likely >= (_LEAST_SHORT if short else _LEAST_ROW) and alike:
+            kept.append(row)
+    return kept
+
+
+def _without_dirt(row: RowReading) -> RowReading:
+    """A row without small marks that are doubted; what else is doubted among clear digits is one of them."""
+    extents = [max(segment.mark.height, segment.mark.width) for segment in row.segments]
+    small = np.array(extents) < _SMALL * row.height
+    kept = np.flatnonzero(~(small & row.scores.doubted))
+    scores = row.scores[kept]
+    if len(kept) and np.median(scores.log_odds) > 0:
+        scores = replace(scores, doubted=scores.doubted & (scores.log_odds < _LEAST_ODDS))
+    return replace(row, segments=[row.segments[i] for i in kept], scores=scores)
+
+
+def number_wins(image: PreprocessedImage, rows: Sequence[RowReading], scores: Scores) -> bool:
+    """Whether the digits in `rows` explain an image better than one digit does, whose `scores` are given."""
+    if not rows:
+        return False
+    likely = np.concatenate([row.scores.log_probabilities for row in rows])
+    whole = np.array([segment.cuts == 0 for row in rows for segment in row.segments])
+    one, doubted = float(scores.log_probabilities[0]), bool(scores.doubted[0])
+    if len(likely) == 1:  # in a box, or small on a large page: it hadn't been told from what is around it
+        return image.box is None or bool(doubted and whole[0] and likely[0] > max(_CLEAR, one))
+    read = np.concatenate([row.scores.probabilities.argmax(axis=1) for row in rows])
+    if not whole.any() and (likely.mean() < _LEAST_TOGETHER or np.isin(read, _STROKES).all()):
+        return False  # letters and signs fall into strokes like those of digits, too
+    if image.box is None or (whole & (likely > _CLEAR)).sum() >= _SEVERAL:
+        return True
+    apart = sum(separation([segment.mark for segment in row.segments]) for row in rows) + len(rows) - 1
+    margin = 0.0 if doubted or whole.all() else _CUT_MARGIN  # what hangs together is one digit, mostly
+    alone = one - DIGIT_COST - JOIN_COST * apart
+    return bool((doubted and likely.mean() > one) or sum(row.value for row in rows) > alone + margin)

@@ -1,0 +1,97 @@
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from mnistcnn.checkpoint import Checkpoint
+from mnistcnn.numbers.lattice import Segment
+from mnistcnn.numbers.marks import Mark
+from mnistcnn.numbers.reading import RowReading, Scores
+from mnistcnn.prediction import predict
+from mnistcnn.prediction.choice import may_be_several, number_wins, plausible
+from mnistcnn.preprocessing import PreprocessedImage, preprocess_image
+from tests.writing import write
+
+
+def image(picture: np.ndarray) -> PreprocessedImage:
+    return preprocess_image(Image.fromarray(picture))
+
+
+def scores(digits: Sequence[int], log_odds: Sequence[float]) -> Scores:
+    probabilities = np.full((len(digits), 10), 0.01 / 9)
+    probabilities[np.arange(len(digits)), digits] = 0.99
+    odds = np.array(log_odds, np.float64)
+    return Scores(probabilities, odds, odds < -1)
+
+
+def row(text: str, log_odds: Sequence[float], cuts: float = 0.0, height: float = 40) -> RowReading:
+    """A row of digits beside each other, as it was read."""
+    marks = [Mark(0, 50 * i, np.ones((round(height), 30), np.float32)) for i in range(len(text))]
+    segments = [Segment(i, i + 1, mark, height, 1.0, cuts, 0.0, 0.0) for i, mark in enumerate(marks)]
+    read = scores([int(sign) for sign in text], log_odds)
+    return RowReading(height, segments, read, float(read.log_probabilities.sum()) - 0.5 * cuts * len(text))
+
+
+PICTURE = image(write("8")[0])
+DOUBTED, CLEAR = scores([8], [-5]), scores([8], [6])
+
+
+def test_only_what_may_be_several_digits_is_looked_at_as_such() -> None:
+    framed = np.zeros((28, 28), np.uint8)
+    framed[4:24, 12:16] = 255
+    found = [may_be_several(image(picture)) for picture in (write("2358", gap=-3)[0], write("7")[0], framed)]
+    assert found == [True, False, False]
+
+
+def test_three_clear_marks_are_a_number_however_much_like_one_digit_they_look() -> None:
+    assert number_wins(PICTURE, [row("235", [4, 4, 4])], CLEAR)
+    assert not number_wins(PICTURE, [row("235", [-2, -2, -2])], CLEAR)
+    assert not number_wins(PICTURE, [], DOUBTED)
+
+
+@pytest.mark.parametrize(
+    ("text", "log_odds", "wins"),
+    [("28", [3, 3], True), ("28", [0.5, 0.5], False), ("17", [3, 3], False), ("113", [3, 3, 3], True)],
+)
+def test_digits_that_all_touch_must_be_clear_and_more_than_strokes(
+    text: str, log_odds: list[float], wins: bool
+) -> None:
+    assert number_wins(PICTURE, [row(text, log_odds, cuts=0.5)], DOUBTED) is wins
+
+
+def test_what_hangs_together_and_is_clear_stays_one_digit() -> None:
+    assert not number_wins(PICTURE, [row("28", [1.2, 1.2], cuts=0.5)], CLEAR)
+    assert number_wins(PICTURE, [row("28", [1.2, 1.2], cuts=0.5)], DOUBTED)
+
+
+def test_rows_that_are_no_digits_are_left_out() -> None:
+    long, unlikely, short, tall, low = (
+        row("2358", [4, 4, 4, 4]),
+        row("467", [-3, -3, -3]),
+        row("6", [4]),
+        row("6", [4], height=100),
+        row("6", [-0.9]),
+    )
+    kept = plausible([long, unlikely, short, tall, low])
+    assert [(each.height, len(each.segments)) for each in kept] == [(40, 4), (40, 1)]
+
+
+@pytest.mark.parametrize(
+    "letter",
+    [
+        [[(30, 20), (65, 120), (100, 20)]],
+        [[(30, 20), (30, 100), (45, 120), (80, 120), (95, 100), (95, 20)]],
+        [[(30, 50), (30, 120)], [(30, 70), (60, 50), (80, 65), (80, 120)]],
+    ],
+    ids="VUn",
+)
+def test_the_strokes_of_a_letter_are_no_touching_1s_and_7s(
+    packaged: Checkpoint, letter: list[list[tuple[int, int]]]
+) -> None:
+    picture = np.full((140, 130), 245, np.uint8)
+    for stroke in letter:
+        cv2.polylines(picture, [np.array(stroke, np.int32)], False, 20, 9, cv2.LINE_AA)
+    (read,) = predict(Image.fromarray(picture), packaged, device="cpu")
+    assert [digit.doubted for digit in read.digits] == [True]
