@@ -26,9 +26,9 @@ def scores(digits: Sequence[int], log_odds: Sequence[float]) -> Scores:
     return Scores(probabilities, odds, odds < -1)
 
 
-def row(text: str, log_odds: Sequence[float], cuts: float = 0.0, height: float = 40) -> RowReading:
-    """A row of digits beside each other, as it was read."""
-    marks = [Mark(0, 50 * i, np.ones((round(height), 30), np.float32)) for i in range(len(text))]
+def row(text: str, log_odds: Sequence[float], cuts: float = 0.0, height: float = 40, step: int = 50) -> RowReading:
+    """A row of digits as it was read, each `step` pixels beside the last."""
+    marks = [Mark(0, step * i, np.ones((round(height), 30), np.float32)) for i in range(len(text))]
     segments = [Segment(i, i + 1, mark, height, 1.0, cuts, 0.0, 0.0) for i, mark in enumerate(marks)]
     read = scores([int(sign) for sign in text], log_odds)
     return RowReading(height, segments, read, float(read.log_probabilities.sum()) - 0.5 * cuts * len(text))
@@ -46,7 +46,7 @@ def test_only_what_may_be_several_digits_is_looked_at_as_such() -> None:
 
 
 def test_three_clear_marks_are_a_number_however_much_like_one_digit_they_look() -> None:
-    assert number_wins(PICTURE, [row("235", [4, 4, 4])], CLEAR)
+    assert number_wins(PICTURE, [row("235", [1, 1, 1], step=0)], CLEAR)
     assert not number_wins(PICTURE, [row("235", [-2, -2, -2])], CLEAR)
     assert not number_wins(PICTURE, [], DOUBTED)
 
@@ -59,6 +59,11 @@ def test_digits_that_all_touch_must_be_clear_and_more_than_strokes(
     text: str, log_odds: list[float], wins: bool
 ) -> None:
     assert number_wins(PICTURE, [row(text, log_odds, cuts=0.5)], DOUBTED) is wins
+
+
+def test_of_two_marks_over_each_other_the_better_explanation_wins() -> None:
+    assert number_wins(PICTURE, [row("23", [4, 4], step=0)], CLEAR)
+    assert not number_wins(PICTURE, [row("23", [1, 1], step=0)], CLEAR)
 
 
 def test_what_hangs_together_and_is_clear_stays_one_digit() -> None:
