@@ -18,7 +18,7 @@ from mnistcnn.numbers.cuts import cut
 from mnistcnn.numbers.marks import SURE, Mark, crop, join
 from mnistcnn.numbers.rows import Row
 from mnistcnn.preprocessing.centering import Frame, Ink, center_digit
-from mnistcnn.preprocessing.morphology import adjust_strokes, disc, stroke_width
+from mnistcnn.preprocessing.morphology import adjust_strokes, stroke_width
 
 _MOST_PIECES = 7  # in one digit that is cut out of its surroundings
 _MOST_MARKS = 6  # in one digit
@@ -131,7 +131,7 @@ def _sharing(mark: Mark, beside: Sequence[Mark], pen: float) -> Mark:
     own = np.zeros_like(whole.ink)
     top, left = mark.top - whole.top, mark.left - whole.left
     own[top : top + mark.height, left : left + mark.width] = mark.ink
-    near = cv2.dilate((own > SURE).astype(np.uint8), disc(pen)) > 0
+    near = cv2.distanceTransform((own <= SURE).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE) <= pen
     return crop(Mark(whole.top, whole.left, np.where(near, whole.ink, np.float32(0)))) or mark
 
 
