@@ -62,7 +62,7 @@ def ours() -> Parts:
     from mnistcnn.metrics import predict_logits
     from mnistcnn.training.trainer import Trainer
 
-    config = TrainConfig(precision=Precision.FLOAT32)
+    config = TrainConfig(batch_size=BATCH, precision=Precision.FLOAT32)
     compute, data = resolve_device("cpu", config.precision), load_dataset()
     trainer = Trainer(config, compute, data.train, data.validation)
     sampler = HardExampleSampler(len(data.train), config)

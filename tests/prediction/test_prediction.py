@@ -15,8 +15,9 @@ from mnistcnn.device import Compute
 from mnistcnn.metrics import predict_logits
 from mnistcnn.prediction import Options, predict, predictor, summarise_reading
 from mnistcnn.prediction.predictor import TOO_MANY, ReadDigit, Reading
-from mnistcnn.prediction.sources import ImageLike
+from mnistcnn.prediction.sources import ImageLike, Source
 from mnistcnn.preprocessing import PreprocessedImage
+from mnistcnn.preprocessing.decoding import Decoded
 from tests.conftest import TINY_CONFIG
 from tests.writing import Picture, off_by, write
 
@@ -247,6 +248,25 @@ def test_every_digit_of_a_number_is_saved(packaged: Checkpoint) -> None:
     assert names == ["00001_three_01.png", "00001_three_02.png", "00001_three_03.png", "00002_one.png"]
     with Image.open("seen/00001_three_02.png") as seen:
         assert seen.size == (28, 28)
+
+
+@pytest.mark.parametrize(("annotate", "lost"), [(None, 0), (Path("marked"), 2)], ids=["read", "annotated"])
+def test_pictures_that_vanish_after_they_were_read_end_no_run(
+    annotate: Path | None, lost: int, packaged: Checkpoint, star: Picture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, picture in (("star.png", star), ("number.png", write("28")[0])):
+        Image.fromarray(picture).save(name)
+    decode = Source.decode
+
+    def decode_once(source: Source) -> Decoded:
+        decoded = decode(source)
+        Path(source.name).unlink()
+        return decoded
+
+    monkeypatch.setattr(Source, "decode", decode_once)
+    star_read, number_read = predict(["star.png", "number.png"], packaged, device="cpu", annotate=annotate)
+    assert sum(read.error is not None for read in (star_read, number_read)) == lost
+    assert lost or (star_read.text, number_read.text) == (None, "28")
 
 
 def test_pictures_are_annotated_under_names_of_their_own(packaged: Checkpoint) -> None:

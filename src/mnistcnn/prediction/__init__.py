@@ -85,7 +85,12 @@ def predict_each(
         if options.save_input is not None:
             _save_frames(options.save_input, number, source.name, reading)
         if options.annotate is not None:
-            _save_png(options.annotate, number, source.name, "", annotated(source.decode(), prediction))
+            try:
+                image = annotated(source.decode(), prediction)
+            except PictureError as error:  # it has gone since it was read
+                yield Prediction(source.name, error=error.message), None
+                continue
+            _save_png(options.annotate, number, source.name, "", image)
         yield prediction, reading
 
 

@@ -122,7 +122,7 @@ class Predictor:
         if not single:
             # What looks like one digit at first sight, but not to the network, may be touching ones.
             doubted = [i for i, each in enumerate(seen) if scores.doubted[i] and not (each.layout or each.image.framed)]
-            layouts = _in_threads(lambda i: find_layout(seen[i].source.decode(), invert), doubted)
+            layouts = _in_threads(lambda i: _layout_again(seen[i].source, invert), doubted)
             for i, layout in zip(doubted, layouts, strict=True):
                 seen[i] = replace(seen[i], layout=layout)
         found = iter(read_rows([row for each in seen if each.layout for row in each.layout.rows], self.score))
@@ -130,6 +130,14 @@ class Predictor:
             rows = plausible(list(islice(found, len(each.layout.rows) if each.layout else 0)))
             several = each.layout and number_wins(each.image, rows, scores[[i]])
             yield read_number(each, rows) if several else read_digit(each, scores[[i]])
+
+
+def _layout_again(source: Source, invert: bool | None) -> Layout | None:
+    """The layout of an image that has been decoded before; None where it can't be any more."""
+    try:
+        return find_layout(source.decode(), invert)
+    except PictureError:
+        return None
 
 
 def read_digit(seen: Seen, scores: Scores) -> Reading:
