@@ -81,10 +81,11 @@ def draw_parts(parts: dict[str, dict[str, float]], floor: float, path: Path) -> 
 
 
 def draw(results: dict[str, Any], folder: Path = FOLDER) -> None:
-    """Both charts."""
+    """The charts of what was measured: `--whole` gives one of them, `--full` both."""
     folder.mkdir(parents=True, exist_ok=True)
     draw_contenders(results["curves"], folder / "contenders.png")
-    draw_parts(results["parts"], results["floor_seconds"], folder / "parts.png")
+    if "parts" in results:
+        draw_parts(results["parts"], results["floor_seconds"], folder / "parts.png")
 
 
 if __name__ == "__main__":
