@@ -67,9 +67,10 @@ def main() -> None:
             print(f"seed {seed}: validation {result.validation.accuracy:.2%}, score {scores[path]:.3%}", flush=True)
         best = load_checkpoint(max(scores, key=scores.__getitem__))
         # Which machine made it, and where its data lay, is of no use to others.
+        assert best.config is not None
         environment = replace(best.environment, device_name="any", device_reason="", python="", platform="")
-        save_checkpoint(replace(best, path=PACKAGED, environment=environment, data={**best.data, "folder": ""}))
-    assert best.config is not None
+        config, data = replace(best.config, threads=0), {**best.data, "folder": ""}
+        save_checkpoint(replace(best, path=PACKAGED, environment=environment, config=config, data=data))
     test = best.metrics["test"]["accuracy"]
     print(f"{PACKAGED.name}: seed {best.config.seed}, test accuracy {test:.2%}, {PACKAGED.stat().st_size:,} bytes")
 
