@@ -141,7 +141,7 @@ def test_nothing_to_resume(files: Files, config: TrainConfig) -> None:
 def test_other_settings_are_refused_by_both_names(files: Files, config: TrainConfig) -> None:
     interrupt(files, 1, config)
     before = files.unfinished.read_bytes()
-    with pytest.raises(UsageError, match=r"was started with --batch-size 20, not 100"):
+    with pytest.raises(UsageError, match=r"was started with --batch-size 20, not 50"):
         train(replace(config, batch_size=50), files, resume=True, given=["batch_size"])
     assert files.unfinished.read_bytes() == before
     result = train(replace(config, batch_size=50), files, resume=True)  # not insisted on: the stored ones hold
