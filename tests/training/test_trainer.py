@@ -157,7 +157,7 @@ def test_divergence_is_told_with_its_step(data: DataSplits, compute: Compute) ->
     with pytest.raises(TrainingError, match=r"loss stopped being finite at step 1 of 20 in epoch 1") as caught:
         list(training.run())
     assert caught.value.hint is not None
-    assert "--lr 0.0003" in caught.value.hint
+    assert "--lr 0.0004" in caught.value.hint
     training.config = replace(TINY_CONFIG, lr=1000.0)
     with pytest.raises(TrainingError) as caught:
         list(training.run())
