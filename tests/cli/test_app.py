@@ -44,7 +44,7 @@ def test_train_evaluate_predict_summary_one_after_the_other(tiny: Path, picture:
     evaluated = invoke("evaluate", "--data-dir", tiny)
     assert evaluated.exit_code == 0
     assert f"accuracy    {accuracy[1]}" in evaluated.stdout
-    predicted = invoke("predict", picture)
+    predicted = invoke("predict", picture, "--accept-doubted")
     assert predicted.exit_code == 0
     assert re.match(r"digit.png  \d  [█░]{10} +(100\.0 %$|[\d.]+ %  then)", predicted.stdout, re.MULTILINE)
     explained = invoke("summary", "models/mnist_cnn.pth")
@@ -214,7 +214,7 @@ def test_what_was_given_on_the_command_line_is_told_from_defaults(tiny: Path, co
 
 
 def test_standard_input_is_a_picture(picture: str, trained: Path) -> None:
-    result = invoke("predict", "-", "-c", trained, stdin=Path(picture).read_bytes())
+    result = invoke("predict", "-", "-c", trained, "--accept-doubted", stdin=Path(picture).read_bytes())
     assert result.exit_code == 0
     assert re.match(r"-  \d ", result.stdout)
 

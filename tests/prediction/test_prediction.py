@@ -40,7 +40,7 @@ def test_exported_pictures_are_read_as_evaluate_reads_them(
     loaded = load_checkpoint(trained)
     test = load_dataset(TINY_CONFIG.dataset, data_dir=tiny, validation_size=100).test
     expected = probabilities(predict_logits(loaded.build_model(compute), test.images[:30], compute), loaded.temperature)
-    made = predict([pictures], trained, top_k=10)
+    made = predict([pictures], trained, top_k=10, accept_doubted=True)  # which `evaluate` does not ask
     assert [p.path for p in made] == [str(pictures / f"{i:02d}.png") for i in range(30)]
     assert [p.digit for p in made] == expected.argmax(1).tolist()
     for row, one in zip(expected, made, strict=True):
@@ -66,9 +66,9 @@ def test_only_broken_pictures(trained: Path) -> None:
 
 
 def test_less_sure_than_asked_is_unsure(pictures: Path, trained: Path) -> None:
-    sure = predict([pictures / "00.png"], trained)[0]
+    sure = predict([pictures / "00.png"], trained, accept_doubted=True)[0]
     assert not sure.unsure
-    unsure = predict([pictures / "00.png"], trained, min_confidence=1.0)[0]
+    unsure = predict([pictures / "00.png"], trained, min_confidence=1.0, accept_doubted=True)[0]
     assert unsure.unsure
     assert unsure.digit is None
     assert unsure.top == sure.top
