@@ -21,10 +21,8 @@ from typing import Any
 
 from benchmarks import measure as m
 from benchmarks.table import Rows, median, row, spread
-from benchmarks.trainings import accuracy, whole_runs
+from benchmarks.trainings import accuracy, torchvision_folder, whole_runs
 from mnistcnn.config import DatasetName
-from mnistcnn.data.cache import cache_dir
-from mnistcnn.data.files import FILES
 
 EPOCH_PICTURES = 55_000
 
@@ -159,18 +157,6 @@ def parts(rows: Rows, data: Path) -> dict[str, Any]:
         row(rows, f"an epoch of {name}, s", f"{sum(seconds.values()):.1f}: {shown}")
     row(rows, "floor of an epoch, s", f"{floor:.1f}")
     return {"parts": found, "floor_seconds": floor}
-
-
-def torchvision_folder(folder: Path) -> Path:
-    """The cached files as torchvision lays them out."""
-    raw = folder / "data" / "MNIST" / "raw"
-    raw.mkdir(parents=True)
-    for name in FILES:
-        source = cache_dir() / DatasetName.MNIST / name
-        if not source.exists():
-            raise SystemExit("MNIST is not in the cache; `mnistcnn train` puts it there.")
-        (raw / name).symlink_to(source.resolve())
-    return folder / "data"
 
 
 def full(rows: Rows, data: Path, folder: Path, rounds: int, seeds: range) -> dict[str, Any]:

@@ -17,16 +17,14 @@ from PIL import Image
 
 from benchmarks import measure as m
 from benchmarks.table import spread
+from benchmarks.trainings import torchvision_folder
 from mnistcnn.calibration import probabilities
 from mnistcnn.checkpoint import PACKAGED, load_checkpoint
-from mnistcnn.config import DatasetName, Precision, TrainConfig
+from mnistcnn.config import Precision, TrainConfig
 from mnistcnn.data import DataSplits, load_dataset
-from mnistcnn.data.cache import read_files
-from mnistcnn.data.files import FILES
 from mnistcnn.data.loader import EpochLoader
 from mnistcnn.data.sampler import HardExampleSampler
 from mnistcnn.device import resolve_device, strict_float32
-from mnistcnn.events import ignore
 from mnistcnn.exporting import export
 from mnistcnn.metrics import predict_logits
 from mnistcnn.prediction import predict
@@ -77,24 +75,17 @@ class Options:
     @cached_property
     def torchvision_data(self) -> Path:
         """The same, as torchvision lays it out."""
-        raw = self.folder / "data" / "MNIST" / "raw"
-        raw.mkdir(parents=True)
-        contents, _ = read_files(DatasetName.MNIST, FILES, self.data_dir, None, ignore)
-        for name, content in contents.items():
-            (raw / name).write_bytes(content)
-        return self.folder / "data"
+        return torchvision_folder(self.folder, self.data_dir)
 
 
 def first_step(options: Options) -> tuple[str, bool]:
     """The losses and gradients of the first batch, in float32 without TF32, beside those of the CPU."""
-    config = TrainConfig(precision=Precision.FLOAT32)
+    config, train = TrainConfig(precision=Precision.FLOAT32), options.data.train
+    batch = EpochLoader(train, config, 1, HardExampleSampler(len(train), config)).chunk(0)[0]
     found = []
     for device in ("cpu", options.device):
-        trainer = Trainer(config, resolve_device(device), options.data.train, options.data.validation)
+        trainer = Trainer(config, resolve_device(device), train, options.data.validation)
         trainer.model.train()
-        batch = EpochLoader(options.data.train, config, 1, HardExampleSampler(len(options.data.train), config)).chunk(
-            0
-        )[0]
         inputs, labels, dropout = (part.to(device) for part in (batch.inputs, batch.labels, batch.dropout))
         with strict_float32():
             loss = torch.nn.functional.cross_entropy(trainer.model(inputs, dropout), labels)
@@ -132,7 +123,7 @@ def one_answer(options: Options) -> tuple[str, bool]:
     return f"{'the same digits' if same else 'other digits'}; apart: {figure}", same and max(apart.values()) < 1e-5
 
 
-def told_in_one_line(options: Options) -> tuple[str, bool]:
+def refusals(options: Options) -> tuple[str, bool]:
     """A card that isn't there, and cards that are hidden."""
     command = (*m.TOOL, "train", "--dataset", "synthetic", "--epochs", "1")
     for words, hidden in ((("--device", "cuda:7"), {}), (("--device", "cuda"), {"CUDA_VISIBLE_DEVICES": ""})):

@@ -23,7 +23,7 @@ from typing import Any
 import torch
 
 from benchmarks import measure as m
-from benchmarks.device_checks import Options, first_step, memory_filled, one_answer, profile, speed, told_in_one_line
+from benchmarks.device_checks import Options, first_step, memory_filled, one_answer, profile, refusals, speed
 
 Check = Callable[[Options], tuple[str, bool]]
 
@@ -123,7 +123,7 @@ CHECKS: dict[str, Check] = {
     "float32": float32,
     "plain script": plain_script,
     "begun, killed, moved, resumed": moved,
-    "errors in one line": told_in_one_line,
+    "errors in one line": refusals,
     "a device whose memory is filled": memory_filled,
     "torchrun": processes,
     "pictures/s, batch 50 and 200; peak memory": speed,

@@ -13,6 +13,10 @@ from typing import Any
 
 from benchmarks import measure as m
 from benchmarks.table import Rows, median, row, spread
+from mnistcnn.config import DatasetName
+from mnistcnn.data.cache import read_files
+from mnistcnn.data.files import FILES
+from mnistcnn.events import ignore
 
 EPOCHS = 5
 SHORTER = (1, 2, 3)  # epochs of ours, for the curve: each is a run of its own, whose rate falls to nothing at its end
@@ -27,6 +31,16 @@ class Point:
 
 
 Curve = list[Point]
+
+
+def torchvision_folder(folder: Path, data_dir: Path | None = None) -> Path:
+    """MNIST from the cache or `data_dir`, as torchvision lays it out in `folder`."""
+    raw = folder / "data" / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    contents, _ = read_files(DatasetName.MNIST, FILES, data_dir, None, ignore)
+    for name, content in contents.items():
+        (raw / name).write_bytes(content)
+    return folder / "data"
 
 
 def ours(folder: Path, seed: int, epochs: int) -> Point:

@@ -48,6 +48,7 @@ def test_all_comes_back(path: Path) -> None:
         (lambda c: c["state"].pop("history"), "history"),
         (lambda c: c["state"].update(epoch=1, step=-1), "add up"),
         (lambda c: c["state"].update(weights={}), "missing or unknown"),
+        (lambda c: c["state"]["optimizer"].clear(), "exp_avg of conv1.weight"),
         (lambda c: c["state"]["optimizer"][0].update(exp_avg=torch.zeros(3)), "exp_avg of conv1.weight"),
     ],
 )

@@ -114,7 +114,7 @@ def _read_state(content: object) -> TrainerState:
     weights, optimizer = check_weights(content.get("weights")), content["optimizer"]
     for (number, (name, weight)), key in product(enumerate(weights.items()), ("exp_avg", "exp_avg_sq")):
         moment = optimizer.get(number, {}).get(key)
-        if moment is not None and (moment.shape != weight.shape or not torch.isfinite(moment).all()):
+        if moment is None or moment.shape != weight.shape or not torch.isfinite(moment).all():
             raise ValueError(f"the optimizer's {key} of {name} makes no sense")
     plain = check_plain({key: content[key] for key in ("history", "tally", "epoch", "step")}, "progress")
     history = [

@@ -200,7 +200,7 @@ class Trainer:
         return TrainerState(weights, optimizer, sampler, self.step, self._running, self.history, self.best_weights)
 
     def load_state_dict(self, state: TrainerState) -> None:
-        """Go on from `state`, on this device. `ValueError` or `RuntimeError` where it is of another run."""
+        """Go on from `state`, on this device. `KeyError`, `ValueError` or `RuntimeError` where it is of another run."""
         self.model.load_state_dict(state.weights)
         self.optimizer.load_state_dict(state.optimizer)
         self._sampler.load_state_dict(state.sampler)
