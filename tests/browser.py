@@ -17,6 +17,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from mnistcnn.data.synthetic import Stroke
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+expect.set_options(timeout=20_000)
 QUIETLY = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 
 
@@ -83,7 +84,7 @@ def expect_digit(page: Page, digit: int) -> None:
 
 def expect_number(page: Page, text: str) -> None:
     """The page says `text`, one radio button and one box for each digit."""
-    expect(page.locator("#number")).to_have_text(text, timeout=10_000, use_inner_text=False)
+    expect(page.locator("#number")).to_have_text(text, use_inner_text=False)
     expect(page.get_by_role("radio")).to_have_count(sum(not sign.isspace() for sign in text))
     expect(page.locator("#boxes div")).to_have_count(sum(not sign.isspace() for sign in text))
 

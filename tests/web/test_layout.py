@@ -49,8 +49,10 @@ def phone(chromium: Browser, address: str, width: int, height: int) -> Iterator[
     context = chromium.new_context(viewport={"width": width, "height": height}, has_touch=True, is_mobile=width < 1000)
     page = context.new_page()
     page.goto(address)
-    # Before the first frame is on the screen, a browser may drop what is touched.
-    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    # A browser drops touches until its first frame is on the screen: touch the margin until the page feels it.
+    page.evaluate("addEventListener('pointerdown', () => { window.felt = true; }, { once: true })")
+    while not page.evaluate("window.felt"):
+        page.touchscreen.tap(1, 1)
     yield page
     context.close()
 
