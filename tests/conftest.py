@@ -43,10 +43,10 @@ settings.register_profile("steady", deadline=None, derandomize="CI" in os.enviro
 settings.load_profile("steady")
 
 REAL_MNIST = Path(__file__).resolve().parents[2] / "shared" / "mnist"
-TINY_CONFIG = TrainConfig(epochs=2, batch_size=20, validation_size=100, dataset=DatasetName.SYNTHETIC)
+TINY_CONFIG = TrainConfig(epochs=2, batch_size=10, validation_size=100, dataset=DatasetName.SYNTHETIC)
 
 
-def write_tiny(folder: Path, train_count: int = 500, test_count: int = 100) -> Path:
+def write_tiny(folder: Path, train_count: int = 300, test_count: int = 100) -> Path:
     """A synthetic data set in `folder`, small enough to train on in a second."""
     folder.mkdir(parents=True, exist_ok=True)
     train, test = synthetic.render_digits(train_count, 1), synthetic.render_digits(test_count, 2)
@@ -59,7 +59,7 @@ def write_tiny(folder: Path, train_count: int = 500, test_count: int = 100) -> P
 
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with 500 + 100 synthetic digits."""
+    """A folder with 300 + 100 synthetic digits."""
     return write_tiny(tmp_path_factory.mktemp("tiny"))
 
 
@@ -84,8 +84,9 @@ def compute(precision: Precision) -> Compute:
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory, tiny: Path, config: TrainConfig) -> Path:
     """A checkpoint trained on `tiny`; its outputs lie in `output` beside it."""
-    folder = tmp_path_factory.mktemp("trained")
-    train(config, Files(folder / "net.pth", folder / "output", data_dir=tiny))
+    folder = tmp_path_factory.getbasetemp() / f"trained-{config.precision}"
+    if not folder.exists():  # when the precision changes from test to test
+        train(config, Files(folder / "net.pth", folder / "output", data_dir=tiny))
     return folder / "net.pth"
 
 

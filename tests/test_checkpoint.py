@@ -17,7 +17,7 @@ def test_a_checkpoint_says_all_about_itself(trained: Path, config: TrainConfig) 
     loaded = load_checkpoint(trained)
     assert loaded.config == replace(config, threads=torch.get_num_threads())
     assert loaded.trained_on == "synthetic"
-    assert loaded.data["train"] == 400
+    assert loaded.data["train"] == 200
     assert set(loaded.metrics) == {"train", "validation", "test", "best_epoch"}
     assert loaded.environment.torch == torch.__version__
     assert loaded.created.startswith("20")
@@ -92,7 +92,7 @@ def test_every_damage_is_refused_by_name(make: Any, why: str, trained: Path, tmp
     assert "\n" not in caught.value.message
 
 
-def test_a_web_of_shared_lists_is_not_followed_for_ever(trained: Path, tmp_path: Path) -> None:
+def test_a_web_of_shared_lists_is_not_followed_for_ever() -> None:
     web: list[Any] = []
     for _ in range(60):
         web = [web, web]

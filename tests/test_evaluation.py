@@ -34,7 +34,7 @@ def test_the_batch_size_changes_nothing(trained: Path, tiny: Path) -> None:
 
 
 def test_the_splits_are_those_of_the_training(trained: Path, tiny: Path) -> None:
-    assert evaluate(trained, split=Split.TRAIN, data_dir=tiny).count == 400
+    assert evaluate(trained, split=Split.TRAIN, data_dir=tiny).count == 200
     assert evaluate(trained, split=Split.VALIDATION, data_dir=tiny).count == 100
 
 

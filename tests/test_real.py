@@ -101,14 +101,12 @@ def table(predictions: list[dict[str, Any]]) -> torch.Tensor:
     return torch.tensor([[row[digit] for digit in range(10)] for row in rows], dtype=torch.float64)
 
 
-def test_pictures_from_the_wild(
-    network: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_pictures_from_the_wild(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     from benchmarks import pictures
     from benchmarks.wild import KINDS
 
     monkeypatch.setattr(pictures, "load_dataset", lambda name, **more: load_dataset(name, data_dir=REAL_MNIST, **more))
-    rows = pictures.measure(network, 60, 11, list(KINDS))
+    rows = pictures.measure(PACKAGED, 60, 11, list(KINDS))
     shares = [float(str(row["as evaluate"])) for row in rows]
     assert min(shares) >= 0.95, capsys.readouterr().out
     assert sum(shares) / len(shares) >= 0.985

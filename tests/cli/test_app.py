@@ -22,7 +22,7 @@ COMMANDS = ("train", "evaluate", "predict", "summary", "draw", "export")
 
 
 def tiny_train(tiny: Path, precision: Precision, *more: object) -> list[object]:
-    options = ["--dataset", "synthetic", "--data-dir", tiny, "--validation-size", 100, "--batch-size", 20]
+    options = ["--dataset", "synthetic", "--data-dir", tiny, "--validation-size", 100, "--batch-size", 10]
     return ["train", *options, "--epochs", 1, "--precision", precision, *more]
 
 

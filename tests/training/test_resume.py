@@ -33,7 +33,7 @@ def test_all_comes_back(path: Path) -> None:
     run = load_unfinished(path)
     assert run.config == TINY_CONFIG
     assert run.seconds == 1.5
-    assert run.data["train"] == 400
+    assert run.data["train"] == 200
     assert len(run.state.history) == 1
     assert len(run.state.optimizer) == 8
 

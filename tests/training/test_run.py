@@ -141,11 +141,11 @@ def test_nothing_to_resume(files: Files, config: TrainConfig) -> None:
 def test_other_settings_are_refused_by_both_names(files: Files, config: TrainConfig) -> None:
     interrupt(files, 1, config)
     before = files.unfinished.read_bytes()
-    with pytest.raises(UsageError, match=r"was started with --batch-size 20, not 50"):
+    with pytest.raises(UsageError, match=r"was started with --batch-size 10, not 50"):
         train(replace(config, batch_size=50), files, resume=True, given=["batch_size"])
     assert files.unfinished.read_bytes() == before
     result = train(replace(config, batch_size=50), files, resume=True)  # not insisted on: the stored ones hold
-    assert result.config["batch_size"] == 20
+    assert result.config["batch_size"] == 10
 
 
 def test_more_epochs_are_trained_and_the_new_plan_is_told(files: Files, config: TrainConfig) -> None:
@@ -180,7 +180,7 @@ def test_the_state_is_saved_as_often_as_asked(
 ) -> None:
     saved = []
     monkeypatch.setattr(run_module, "save_unfinished", lambda path, run: saved.append(run.state.step))
-    train(replace(config, batch_size=10), files, save_every=0.0)  # 40 steps, then 30, all in one chunk
+    train(replace(config, batch_size=5), files, save_every=0.0)  # 40 steps, then 30, all in one chunk
     assert saved == [40, 0, 30, 0]
     saved.clear()
     train(replace(config, batch_size=10), files, save_every=1000.0)
