@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnistcnn.numbers.lines import remove_lines
-from mnistcnn.preprocessing.background import LUMINANCE, find_ink, otsu
+from mnistcnn.preprocessing.background import LUMINANCE, find_ink, otsu, project
 from mnistcnn.preprocessing.centering import Ink
 from mnistcnn.preprocessing.decoding import Colours
 
@@ -63,8 +63,8 @@ def subtract_paper(colours: Colours) -> Colours:
     distance = cv2.absdiff(coarse, wide).max(axis=2).astype(np.float32)
     inked = (distance > 0.5 * np.quantile(distance, 0.99)).astype(np.float32)
     crowded = cv2.blur(inked, (_WINDOW, _WINDOW))[:, :, None] > _CROWDED
-    paper = cv2.resize(np.where(crowded, wide, near).astype(np.float32) / 255, (width, height))
-    return np.asarray((colours - paper) / np.maximum(paper @ LUMINANCE, 0.35)[:, :, None], dtype=np.float32)
+    paper: Colours = np.asarray(cv2.resize(np.where(crowded, wide, near) / np.float32(255), (width, height)))
+    return np.asarray((colours - paper) / np.maximum(project(paper, LUMINANCE), 0.35)[:, :, None], dtype=np.float32)
 
 
 def page_ink(grey: Grey) -> Ink | None:
@@ -89,8 +89,8 @@ def find_corners(colours: Colours) -> NDArray[np.float32] | None:
     height, width, _ = colours.shape
     scale = min(1.0, 2 * _COARSE / max(height, width))
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    coarse = cv2.resize(colours, size, interpolation=cv2.INTER_AREA) @ LUMINANCE
-    grey: Grey = np.asarray(cv2.GaussianBlur(coarse, (0, 0), 2.0), dtype=np.float32)
+    coarse: Colours = np.asarray(cv2.resize(colours, size, interpolation=cv2.INTER_AREA))
+    grey: Grey = np.asarray(cv2.GaussianBlur(project(coarse, LUMINANCE), (0, 0), 2.0))
     low, high = np.quantile(grey, [0.02, 0.98])
     if high - low < _TABLE_CONTRAST:
         return None

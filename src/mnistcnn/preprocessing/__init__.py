@@ -22,7 +22,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mnistcnn.preprocessing.background import LUMINANCE, find_ink, find_page, subtract_background, to_ink, top_hat
+from mnistcnn.preprocessing.background import (
+    LUMINANCE,
+    find_ink,
+    find_page,
+    project,
+    subtract_background,
+    to_ink,
+    top_hat,
+)
 from mnistcnn.preprocessing.centering import SIDE, Frame, Ink, center_digit, ink_box, is_framed
 from mnistcnn.preprocessing.decoding import Colours, Decoded, decode, open_decoded, read_file
 from mnistcnn.preprocessing.morphology import adjust_strokes, dilate_square
@@ -84,7 +92,7 @@ def preprocess_image(image: Image.Image, invert: bool | None = None, name: str =
 def preprocess(decoded: Decoded, invert: bool | None) -> PreprocessedImage:
     """`preprocess_file` of an image that is decoded already."""
     colours = decoded.colours()
-    original = np.rint(colours @ LUMINANCE * 255).astype(np.uint8)
+    original = np.rint(255 * project(colours, LUMINANCE)).astype(np.uint8)
     if decoded.grey and invert is not True and is_framed(original):
         return PreprocessedImage(original, original, None, ink_box(original), True, 1, decoded.size)
     crop = extract_ink(colours, invert)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import reduce
+from functools import lru_cache, reduce
 
 import cv2
 import numpy as np
@@ -18,6 +18,8 @@ Grey = NDArray[np.float32]  # (height, width); 0 is paper, positive is ink, of a
 LUMINANCE = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
 _LEAST_CONTRAST = 0.03  # of full scale, between ink and paper
 _COARSE = 96  # pixels; backgrounds are smooth enough to be looked at this small
+_PAGE, _FILLED = 0.2, 0.7  # shares: of the image that a page has at the least, and of its box that it fills
+_SAMPLE = 20_000  # pixels that are enough for a median
 _RIDGE = np.diag([0.0, 1.0, 1.0, 2.0, 2.0, 2.0])  # keeps a fitted surface flat where no paper says how it bends
 
 
@@ -28,7 +30,7 @@ def subtract_background(colours: Colours) -> Colours:
     """
     height, width, _ = colours.shape
     surface = fit_surface(_resized(colours, (min(width, _COARSE), min(height, _COARSE)), Image.Resampling.BOX))
-    return colours - _resized(surface, (width, height), Image.Resampling.BILINEAR)
+    return colours - cv2.resize(surface, (width, height))
 
 
 def fit_surface(colours: Colours) -> Colours:
@@ -38,27 +40,36 @@ def fit_surface(colours: Colours) -> Colours:
     weights: S. Geman, D. McClure, "Statistical methods for tomographic image reconstruction" (1987).
     """
     height, width, _ = colours.shape
-    y, x = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
-    terms = np.stack([np.ones_like(x), x, y, x * y, x * x, y * y], axis=-1).reshape(-1, 6)
+    terms = _terms(height, width)
     wide = max(1, min(height, width) // 20)
     edge = np.ones((height, width), dtype=bool)
     edge[wide:-wide, wide:-wide] = False
     border = edge.ravel()
-    pixels = colours.reshape(-1, 3).astype(np.float64)
-    middle = np.median(pixels[border], axis=0)
+    pixels = np.ascontiguousarray(colours.reshape(-1, 3).T, dtype=np.float64)
+    middle = np.median(pixels[:, border], axis=1)[:, None]
     target = pixels - middle
     weights = border * _nearness(target, spread=0.15)
+    ridge, importance = 1e-3 * border.size * _RIDGE, np.where(border, 3.0, 1.0)
+    # OpenCV's products: NumPy's would start threads of their own in each of those that read images.
     for _ in range(6):
-        scaled = (terms * weights[:, None]).T
-        surface = terms @ np.linalg.solve(scaled @ terms + 1e-3 * len(terms) * _RIDGE, scaled @ target)
-        weights = _nearness(target - surface, spread=0.05) * np.where(border, 3.0, 1.0)
-    return np.asarray(surface + middle, dtype=np.float32).reshape(colours.shape)
+        scaled = terms * weights
+        gram = cv2.gemm(scaled, terms, 1, ridge, 1, flags=cv2.GEMM_2_T)
+        right = cv2.gemm(scaled, target, 1, np.zeros((6, 3)), 0, flags=cv2.GEMM_2_T)
+        residual = np.asarray(cv2.gemm(np.linalg.solve(gram, right).T, terms, -1, target, 1), dtype=np.float64)
+        weights = _nearness(residual, spread=0.05) * importance
+    return np.ascontiguousarray((target - residual + middle).T, dtype=np.float32).reshape(colours.shape)
+
+
+@lru_cache(8)
+def _terms(height: int, width: int) -> NDArray[np.float64]:
+    """The terms (6, height * width) of a quadratic surface."""
+    y, x = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
+    return np.stack([np.ones_like(x), x, y, x * y, x * x, y * y]).reshape(6, -1)
 
 
 def _nearness(residual: NDArray[np.float64], spread: float) -> NDArray[np.float64]:
     """Geman and McClure's weights: 1 on the surface, next to nothing far from it."""
-    farthest = reduce(np.maximum, np.abs(residual).T)  # several times as fast as max(axis=1)
-    return np.asarray(1 / (1 + (farthest / spread) ** 2) ** 2)
+    return np.asarray(1 / (1 + (np.abs(residual).max(axis=0) / spread) ** 2) ** 2)
 
 
 def find_ink(flat: Colours, invert: bool | None = None) -> Grey:
@@ -68,32 +79,39 @@ def find_ink(flat: Colours, invert: bool | None = None) -> Grey:
     are darker (true) or lighter (false) than it. Full contrast in all the channels that take part is 1.
     """
     pixels = flat.reshape(-1, 3)
-    luminance, distance = pixels @ LUMINANCE, reduce(np.maximum, np.abs(pixels).T)
+    distance = reduce(np.maximum, np.abs(pixels).T)  # several times as fast as max(axis=1)
     if invert is not None:
-        distance = np.where((luminance < 0) == invert, distance, 0)
-    far = distance >= max(np.quantile(distance, 0.98), 0.5 * distance.max(), 1e-6)
-    side = np.sign(luminance[far] @ distance[far]) or 1.0
-    alike = far & (luminance * side >= 0)
-    direction = pixels[alike if alike.any() else far].mean(axis=0) if far.any() else np.zeros(3)
+        distance = np.where((project(flat, LUMINANCE).ravel() < 0) == invert, distance, 0)
+    far = np.flatnonzero(distance >= max(0.5 * float(distance.max()), 1e-6))
+    if far.size > 0.02 * distance.size:  # two in a hundred are enough
+        far = far[distance[far] >= np.quantile(distance[far], 1 - 0.02 * distance.size / far.size)]
+    luminance = pixels[far] @ LUMINANCE
+    alike = luminance * (np.sign(luminance @ distance[far]) or 1.0) >= 0
+    direction = pixels[far[alike] if alike.any() else far].mean(axis=0) if far.size else np.zeros(3)
     if invert is not None and (direction @ LUMINANCE > 0) == invert:
         direction = np.full(3, -1.0 if invert else 1.0)
-    return (pixels @ (direction / (np.abs(direction).sum() or 1))).reshape(flat.shape[:2]).astype(np.float32)
+    return project(flat, direction / (np.abs(direction).sum() or 1))
+
+
+def project(colours: Colours, direction: NDArray[np.floating]) -> Grey:
+    """The sum of the three channels, each times its entry of `direction` (3,)."""
+    return np.asarray(cv2.transform(colours, direction[None]), dtype=np.float32)
 
 
 def find_page(grey: Grey) -> tuple[slice, slice] | None:
     """Rows and columns inside a page that lies on a darker or lighter table: a large, filled box of "ink"."""
-    high = float(np.quantile(grey, 0.98))
-    if high < _LEAST_CONTRAST:
-        return None
+    high = float(np.quantile(_sampled(grey), 0.98))
     mask = grey > 0.5 * high
+    if high < _LEAST_CONTRAST or mask.mean() < _PAGE * _FILLED:
+        return None
     parts = find_components(mask)
     largest = int(parts.areas.argmax())
     rows, columns = parts.box(largest)
     page = parts.labels[rows, columns] == largest + 1
-    if page.size < 0.2 * grey.size or min(page.shape) < SIDE:
+    if page.size < _PAGE * grey.size or min(page.shape) < SIDE:
         return None
     # A 0 fills four fifths of its box between its outlines, and much less with its ink.
-    if min(_outlined(page), _outlined(page.T)) < 0.85 or mask[rows, columns].mean() < 0.7:
+    if min(_outlined(page), _outlined(page.T)) < 0.85 or mask[rows, columns].mean() < _FILLED:
         return None
     off = max(2, round(0.04 * min(page.shape)))
     return slice(rows.start + off, rows.stop - off), slice(columns.start + off, columns.stop - off)
@@ -131,15 +149,18 @@ def to_ink(grey: Grey) -> Ink | None:
     """
     smooth, radius = grey, max(grey.shape) / 640  # less than the width of a hairline
     if radius >= 0.3:
-        steps = np.abs(np.diff(grey, axis=1))  # none where the image is one pixel wide
+        steps = np.abs(np.diff(grey[:: max(1, len(grey) // 64)], axis=1))  # none where the image is one pixel wide
         calm = steps.size > 0 and float(np.median(steps)) / max(float(grey.max()), 1e-6) < 0.02
         smooth = blur(grey, radius if calm else 1.6 * radius)
     few = min(smooth.size, max(3, smooth.size // 200))  # five in a thousand, three at the least
-    strongest = float(np.partition(smooth.ravel(), -few)[-few:].mean())
+    strong = smooth[smooth >= 0.5 * smooth.max()]  # quicker to part than all
+    ranked = strong if strong.size >= few else smooth.ravel()
+    strongest = float(np.partition(ranked, -few)[-few:].mean())
     if strongest < _LEAST_CONTRAST:
         return None
     threshold = min(max(otsu(smooth / strongest) * strongest, 0.2 * strongest), 0.6 * strongest)
-    paper = smooth[smooth < threshold]
+    sample = _sampled(smooth)
+    paper = sample[sample < threshold]
     noise = 1.4826 * float(np.median(np.abs(paper - np.median(paper)))) if paper.size else 0.0
     full = float(np.median(smooth[smooth >= threshold]))
     if full < 5 * noise:  # standard deviations
@@ -153,10 +174,7 @@ def blur(grey: Grey, deviation: float) -> Grey:
     reach = int(3 * deviation + 0.5)
     kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / deviation) ** 2)
     kernel = (kernel / kernel.sum()).astype(np.float32)
-    for _ in ("down", "across"):
-        padded = np.pad(grey, ((reach, reach), (0, 0)), mode="edge")
-        grey = reduce(np.add, (weight * padded[i : i + len(grey)] for i, weight in enumerate(kernel))).T
-    return np.ascontiguousarray(grey)
+    return np.asarray(cv2.sepFilter2D(grey, -1, kernel, kernel, borderType=cv2.BORDER_REPLICATE), dtype=np.float32)
 
 
 def otsu(grey: Grey) -> float:
@@ -164,7 +182,8 @@ def otsu(grey: Grey) -> float:
 
     Source: N. Otsu, "A threshold selection method from gray-level histograms" (1979).
     """
-    counts, edges = np.histogram(np.clip(grey, 0, 1), bins=128, range=(0.0, 1.0))
+    bins = np.clip(128 * grey, 0, 127).astype(np.uint8)
+    counts, edges = np.bincount(bins.ravel(), minlength=128), np.linspace(0, 1, 129)
     below, above = np.cumsum(counts), counts.sum() - np.cumsum(counts)
     sums = np.cumsum(counts * (edges[:-1] + edges[1:]) / 2)
     with np.errstate(divide="ignore", invalid="ignore"):  # where a class is empty
@@ -172,6 +191,11 @@ def otsu(grey: Grey) -> float:
     # Between two far classes many thresholds are equally good: the middle one, where OpenCV takes the first.
     best = np.flatnonzero(between >= between.max() * (1 - 1e-9))
     return float(edges[1 + int(best[len(best) // 2])])
+
+
+def _sampled(values: Grey) -> Grey:
+    """At least `_SAMPLE` of the values, evenly spread, one after another; all where there are no more."""
+    return values.ravel()[:: max(1, values.size // _SAMPLE)]
 
 
 def _resized(image: NDArray[np.float32], size: tuple[int, int], method: Image.Resampling) -> NDArray[np.float32]:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mnistcnn.preprocessing.centering import SIDE, Ink
+from mnistcnn.preprocessing.centering import SIDE, Ink, ink_box
 
 Mask = NDArray[np.bool_]
 
@@ -35,16 +35,22 @@ class Components:
 
     def mask(self, chosen: Mask) -> Mask:
         """The pixels of those whose entry in `chosen` (count,) is true."""
-        return np.asarray(np.concatenate([[False], chosen])[self.labels])
+        return np.concatenate([[False], chosen]).take(self.labels)
 
 
 def find_components(mask: Mask) -> Components:
     """Label the 8-connected components of a mask (height, width)."""
+    labels = np.zeros(mask.shape, dtype=np.int32)
+    box = ink_box(mask)  # most of a picture is paper
+    if box is None:
+        return Components(labels, *np.zeros((5, 0), dtype=np.int32))
     # Wu's algorithm, because it numbers them in reading order; the others go by blocks of pixels.
-    _, labels, stats, _ = cv2.connectedComponentsWithStatsWithAlgorithm(
-        mask.astype(np.uint8), 8, cv2.CV_32S, cv2.CCL_WU
+    _, labels[box], stats, _ = cv2.connectedComponentsWithStatsWithAlgorithm(
+        mask[box].astype(np.uint8), 8, cv2.CV_32S, cv2.CCL_WU
     )
-    return Components(np.asarray(labels, dtype=np.int32), *np.asarray(stats[1:], dtype=np.int32).T)
+    rows, columns = box
+    left, top, widths, heights, areas = np.asarray(stats[1:], dtype=np.int32).T
+    return Components(labels, left + columns.start, top + rows.start, widths, heights, areas)
 
 
 def select_components(parts: Components) -> Mask:
@@ -91,7 +97,9 @@ def remove_rules(ink: Ink) -> Ink:
         ruled = (mask.mean(axis=1) > 0.8) & mask[:, :margin].any(axis=1) & mask[:, -margin:].any(axis=1)
         ruled &= ink.shape[1] >= 2 * SIDE and ruled.mean() <= 0.25
         ruled |= np.roll(ruled, 1) | np.roll(ruled, -1)
-        ink = np.where(ruled[:, None] & ~_crossed(ink > 0.5, ruled), np.float32(0), ink).T
+        if ruled.any():
+            ink = np.where(ruled[:, None] & ~_crossed(ink > 0.5, ruled), np.float32(0), ink)
+        ink = ink.T
     return np.ascontiguousarray(ink)
 
 
