@@ -12,10 +12,11 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import sys
 import tempfile
 import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from PIL import Image
 
 from benchmarks import compose, no_digits, wild
 from benchmarks.hands import Labelled, Spacing, any_hand, written
-from benchmarks.measure import page_answers
+from benchmarks.measure import page_answers, peak_memory, seconds
 from benchmarks.papers import margins
 from benchmarks.reading import SURE, digits_of, read, recipe, scores, sure_right
 from benchmarks.table import Rows, row, spread
@@ -156,6 +157,29 @@ def speed(pool: Sequence[Labelled], predictor: Predictor, count: int = 30) -> Ro
     return rows
 
 
+def folders(pool: Sequence[Labelled]) -> Rows:
+    """The time and the peak memory of `mnistcnn predict` on folders of 100 and of 1,000 pictures."""
+    rows: Rows = []
+    one, number = list(wild.KINDS.values()), list(compose.KINDS.values())
+    painters: dict[str, Callable[[int, np.random.Generator], tuple[bytes, str]]] = {
+        "single digits": lambda i, rng: one[i % len(one)](pool[i][0], rng),
+        "numbers": lambda i, rng: number[i % len(number)](pool, rng)[:2],
+    }
+    for sort, paint in painters.items():
+        rng, seconds_, memory = generator(1, sort), {}, {}
+        pictures = [paint(i, rng) for i in range(200)]
+        with tempfile.TemporaryDirectory() as folder:
+            for i in range(1000):
+                saved(Path(folder), sort, i, *pictures[i % len(pictures)])
+                if i + 1 in (100, 1000):
+                    command = [sys.executable, "-m", "mnistcnn", "predict", folder, "--json"]
+                    seconds_[i + 1], memory[i + 1] = seconds(*command), peak_memory(*command) / 2**20
+        each = 1000 * (seconds_[1000] - seconds_[100]) / 900
+        row(rows, f"{sort}: predict, ms a picture", f"{each:.1f}", seconds=seconds_)
+        row(rows, f"{sort}: peak memory, 100 and 1,000, MB", f"{memory[100]:,.0f} and {memory[1000]:,.0f}")
+    return rows
+
+
 def main() -> None:
     """Print the tables, and write them as JSON where asked."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -176,7 +200,7 @@ def main() -> None:
     test = load_dataset(data_dir=options.data_dir, splits=(Split.TEST,)).split(Split.TEST)
     pool = list(zip(test.images[:, 0].numpy(), test.labels.tolist(), strict=True))
     if options.speed:
-        tables = {"speed": speed(pool, predictor)}
+        tables = {"speed": speed(pool, predictor), "folders": folders(pool)}
     else:
         parts = {"no digits": without_digits} if options.no_digits else PARTS
         with tempfile.TemporaryDirectory() as temporary:
