@@ -94,7 +94,7 @@ def test_frames_of_narrow_hands_are_stretched_and_others_are_not() -> None:
     assert 1.0 <= usual.segments[0].stretch <= narrow.segments[0].stretch <= 1.5
 
     def width(lattice: Lattice) -> int:
-        return int(np.ptp(np.nonzero(lattice.segments[1].frame())[1]))
+        return int(np.ptp(np.nonzero(lattice.segments[1].frame)[1]))
 
     assert abs(width(narrow) - width(usual)) <= 3
     few = build_lattice(number("23", narrow=0.6))
@@ -103,7 +103,7 @@ def test_frames_of_narrow_hands_are_stretched_and_others_are_not() -> None:
 
 def test_frames_are_as_the_network_wants_them() -> None:
     for one in build_lattice(touching("358"), [False]).segments:
-        frame = one.frame()
+        frame = one.frame
         assert frame.shape == (28, 28) and frame.dtype == np.uint8 and frame.max() == 255
 
 
@@ -117,7 +117,7 @@ def test_long_tails_are_shortened() -> None:
     def head(frame: np.ndarray) -> int:
         return int(((frame > 100).sum(axis=1) > 5).sum())
 
-    assert head(long.frame()) > head(short.frame())
+    assert head(long.frame) > head(short.frame)
 
 
 @pytest.mark.parametrize(

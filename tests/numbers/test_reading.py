@@ -26,7 +26,7 @@ class FakeScore:
         probabilities, odds = np.full((len(frames), 10), 0.01), np.full(len(frames), -8.0)
         for i, frame in enumerate(frames):
             for digit, segment in self.known.items():
-                if np.corrcoef(frame.ravel(), segment.frame().ravel())[0, 1] > self.likeness:
+                if np.corrcoef(frame.ravel(), segment.frame.ravel())[0, 1] > self.likeness:
                     probabilities[i, digit], odds[i] = 0.91, 8.0
         return Scores(probabilities, odds, odds < 0)
 

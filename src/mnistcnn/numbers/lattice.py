@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -38,7 +39,7 @@ _LOOSE_COST = 4.0  # for a loose mark of that extent
 _LEAST = -12.0  # the log probability of what can't be a digit
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Segment:
     """Pieces `first` to `last` (exclusive) of a row, as one digit, and what speaks against it."""
 
@@ -57,6 +58,7 @@ class Segment:
         wide = max(self.mark.width / self.height - _WIDE, 0.0)
         return DIGIT_COST + _CUT_COST * self.cuts + JOIN_COST * self.joins + _SIZE_COST * self.size + wide
 
+    @cached_property
     def frame(self) -> Frame:
         """As MNIST shows it, with a long tail shortened, and as wide as MNIST's hands write."""
         ink = _shortened(self.mark.ink, self.height)

@@ -27,10 +27,13 @@ def remove_lines(ink: Ink) -> Ink:
 def _find_lines(mask: Mask, frames: Mask) -> tuple[Mask, Mask]:
     """Where a mask has long lines, across and down, or from one side of `frames` to the other."""
     span = max(24, min(mask.shape) // 2, max(mask.shape) // 4)
+    across = _runs(mask, span)
+    if not (across.any() or frames.any()):
+        return across, across  # upright lines alone are large 1s
     plain = mask & ~_large_digits(mask)
     across, down = _runs(plain, span), _runs(plain.T, span).T
     if not (across.any() or frames.any()):
-        return across, across  # upright lines alone are large 1s
+        return across, across
     height = _typical_height(mask & ~(across | down))
     if height:
         across, down = _runs(plain, round(2.2 * height)), _runs(plain.T, round(2.2 * height)).T

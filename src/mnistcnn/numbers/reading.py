@@ -81,7 +81,7 @@ def read_rows(rows: Sequence[Row], score: Score) -> list[RowReading]:
 
 def _scored(lattices: Sequence[Lattice], score: Score) -> list[Scores]:
     """The scores of each lattice's segments, all of them computed at once."""
-    frames = [segment.frame() for lattice in lattices for segment in lattice.segments]
+    frames = [segment.frame for lattice in lattices for segment in lattice.segments]
     scores = score(frames)
     ends = np.cumsum([0, *(len(lattice.segments) for lattice in lattices)])
     return [scores[start:end] for start, end in pairwise(ends)]

@@ -166,7 +166,7 @@ def read_number(seen: Seen, rows: Sequence[RowReading]) -> Reading:
             mark = segment.mark
             box = seen.layout.box(mark.left, mark.top, mark.right, mark.bottom)
             shares, doubted = row.scores.probabilities[i].tolist(), unlikely or bool(row.scores.doubted[i])
-            digits.append(ReadDigit(segment.frame(), shares, doubted, box, number, spaces[i]))
+            digits.append(ReadDigit(segment.frame, shares, doubted, box, number, spaces[i]))
     return Reading(seen.image, digits, confidence, TOO_MANY if seen.layout.too_many else None)
 
 

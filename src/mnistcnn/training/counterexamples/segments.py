@@ -38,7 +38,7 @@ def _segments(digits: Sequence[Frame], rng: Rng) -> Iterator[tuple[Frame, bool]]
     rng.shuffle(judged)
     judged.sort(key=lambda each: not each[1])  # there are fewer digits
     for segment, one in judged[:_MOST]:
-        yield segment.frame(), one
+        yield segment.frame, one
 
 
 def _write(digits: Sequence[Frame], touching: bool, rng: Rng) -> NDArray[np.float32]:
