@@ -38,8 +38,8 @@ from mnistcnn.data import files, synthetic  # noqa: E402
 from mnistcnn.device import Compute, resolve_device  # noqa: E402
 from mnistcnn.training.run import train  # noqa: E402
 
-# No time limit an example but where a test sets one; in CI the same examples every time.
-settings.register_profile("steady", deadline=None, derandomize="CI" in os.environ)
+# No time limit an example but where a test sets one, and nothing written; in CI the same examples every time.
+settings.register_profile("steady", deadline=None, database=None, derandomize="CI" in os.environ)
 settings.load_profile("steady")
 
 REAL_MNIST = Path(__file__).resolve().parents[2] / "shared" / "mnist"
