@@ -17,8 +17,8 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from mnistcnn.data.synthetic import Stroke
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-expect.set_options(timeout=20_000)
 QUIETLY = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+expect.set_options(timeout=20_000)  # milliseconds, on a busy machine
 
 
 @contextmanager

@@ -52,7 +52,7 @@ def network(tmp_path_factory: pytest.TempPathFactory, precision: Precision) -> P
 
 def test_one_epoch_reads_nearly_all(network: Path, precision: Precision) -> None:
     result = json.loads(network.parent.parent.joinpath("train.json").read_text(encoding="utf-8"))
-    least = 0.97 if precision is Precision.BFLOAT16 else 0.985
+    least = 0.975 if precision is Precision.BFLOAT16 else 0.985
     assert least < result["test"]["accuracy"] < 0.9999  # all would be suspicious
     measured = evaluate(network, data_dir=REAL_MNIST)
     assert measured.accuracy == result["test"]["accuracy"]

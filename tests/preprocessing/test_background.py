@@ -6,6 +6,7 @@ from mnistcnn.preprocessing.background import (
     blur,
     find_ink,
     find_page,
+    fit_surface,
     otsu,
     subtract_background,
     to_ink,
@@ -125,3 +126,14 @@ def test_blur_keeps_the_mass_and_spreads_it() -> None:
     assert blurred.sum() == pytest.approx(1.0, abs=1e-4)
     rows = np.arange(31) - 15
     assert float((blurred.sum(axis=1) * rows**2).sum()) == pytest.approx(4.0, rel=0.05)
+
+
+def test_blur_keeps_an_even_level_up_to_the_edges() -> None:
+    assert blur(np.full((9, 7), 0.5, dtype=np.float32), 1.3) == pytest.approx(0.5, abs=1e-6)
+
+
+def test_a_surface_follows_a_gradient_under_what_is_drawn_on_it() -> None:
+    empty = np.repeat(np.linspace(0.3, 0.9, 96, dtype=np.float32)[None, :, None], 3, axis=2).repeat(72, axis=0)
+    drawn = empty.copy()
+    drawn[20:52, 30:50] = 0.05
+    assert fit_surface(drawn) == pytest.approx(empty, abs=0.02)

@@ -19,7 +19,7 @@ LUMINANCE = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
 _LEAST_CONTRAST = 0.03  # of full scale, between ink and paper
 _COARSE = 96  # pixels; backgrounds are smooth enough to be looked at this small
 _PAGE, _FILLED = 0.2, 0.7  # shares: of the image that a page has at the least, and of its box that it fills
-_SAMPLE = 20_000  # pixels that are enough for a median
+_SAMPLE = 20_000  # pixels that are enough for a median or a quantile
 _RIDGE = np.diag([0.0, 1.0, 1.0, 2.0, 2.0, 2.0])  # keeps a fitted surface flat where no paper says how it bends
 
 
