@@ -126,12 +126,12 @@ def test_bfloat16_only_where_the_cpu_has_it(
     assert resolve_device("cpu", Precision.AUTO).precision is wanted
 
 
-def test_a_named_precision_is_taken() -> None:
-    compute = resolve_device("cpu", Precision.BFLOAT16)
-    with compute.autocast():
-        assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype is torch.bfloat16
-    with resolve_device("cpu", Precision.FLOAT32).autocast():
-        assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype is torch.float32
+@pytest.mark.parametrize(
+    ("precision", "dtype"), [(Precision.BFLOAT16, torch.bfloat16), (Precision.FLOAT32, torch.float32)]
+)
+def test_a_named_precision_is_taken(precision: Precision, dtype: torch.dtype) -> None:
+    compute = resolve_device("cpu", precision)
+    assert (compute.precision, compute.dtype) == (precision, dtype)
 
 
 def test_inference_takes_no_shortcuts_in_float32_and_puts_them_back() -> None:

@@ -60,6 +60,19 @@ def test_forward_is_the_specified_network() -> None:
     torch.testing.assert_close(model(pictures), expected)
 
 
+def test_it_learns_as_the_specified_network_does() -> None:
+    model = network().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    weights = [p.detach().clone().requires_grad_() for p in model.parameters()]
+    x, labels = torch.rand(6, 1, 28, 28, generator=torch.Generator().manual_seed(1)), torch.arange(6)
+    hidden = F.relu(F.conv2d(x, *weights[:2], stride=2))
+    hidden = F.max_pool2d(F.relu(F.conv2d(hidden, *weights[2:4], padding=2)), 2).flatten(1)
+    F.cross_entropy(F.linear(F.relu(F.linear(hidden, *weights[4:6])), *weights[6:]), labels).backward()
+    F.cross_entropy(model(x, torch.ones(6, 1024)), labels).backward()
+    for ours, theirs in zip(model.parameters(), weights, strict=True):
+        assert ours.grad is not None and theirs.grad is not None
+        torch.testing.assert_close(ours.grad, theirs.grad, atol=1e-5, rtol=1e-3)
+
+
 def test_dropout_works_in_training_only() -> None:
     model, picture = network(), torch.zeros(1, 1, 28, 28)
     with torch.random.fork_rng():

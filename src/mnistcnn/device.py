@@ -6,7 +6,7 @@ import platform
 import re
 import warnings
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -30,10 +30,10 @@ class Compute:
     precision: Precision  # of training; never AUTO
     reason: str  # why this device was taken
 
-    def autocast(self) -> AbstractContextManager[Any]:
-        """The context for forward passes in training: bfloat16 autocast on this device, or nothing."""
-        bfloat16 = self.precision is Precision.BFLOAT16
-        return torch.autocast(self.device.type, torch.bfloat16) if bfloat16 else nullcontext()
+    @property
+    def dtype(self) -> torch.dtype:
+        """What training computes in; the weights themselves are float32."""
+        return torch.bfloat16 if self.precision is Precision.BFLOAT16 else torch.float32
 
     def environment(self) -> Environment:
         """What a report needs so that a run can be repeated."""

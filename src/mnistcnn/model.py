@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from mnistcnn.convolution import Conv2d
+from mnistcnn.layers import Conv2d, Linear
 
 CLASSES = 10
 SIDE = 28  # pixels
@@ -28,7 +28,7 @@ class MnistCNN(nn.Module):
             self.conv2 = Conv2d(25, 64, kernel_size=5, padding="same")
             self.pool = nn.MaxPool2d(2)
             self.flatten = nn.Flatten()
-            self.fc1 = nn.Linear(64 * 4 * 4, HIDDEN)
+            self.fc1 = Linear(64 * 4 * 4, HIDDEN)
             self.dropout = nn.Dropout(DROPOUT)
             self.fc2 = nn.Linear(HIDDEN, CLASSES)
         gaussian_init(self, generator)
@@ -46,9 +46,16 @@ class MnistCNN(nn.Module):
     def features(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """What pooling and fc1 make of normalised images: twice (N, 1024) float, 0 or more."""
         x = F.relu(self.conv1(images))
+        x = self.pool(self.conv2(x))
+        if x.requires_grad:  # the pooling's backward pass takes thrice as long where the layouts differ
+            x.register_hook(_channels_last)
         # ReLU after the pooling equals ReLU before it, and has a quarter of the numbers to look at.
-        pooled = self.flatten(F.relu(self.pool(self.conv2(x))))
+        pooled = F.relu(self.flatten(x))
         return pooled, F.relu(self.fc1(pooled))
+
+
+def _channels_last(gradient: torch.Tensor) -> torch.Tensor:
+    return gradient.contiguous(memory_format=torch.channels_last)
 
 
 def gaussian_init(model: nn.Module, generator: torch.Generator | None = None) -> None:

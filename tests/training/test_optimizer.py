@@ -51,3 +51,22 @@ def test_gradients_are_forgotten_and_foreign_states_refused() -> None:
     assert [weight.grad for weight in weights] == [None] * 3
     with pytest.raises(KeyError):
         optimizer.load_state_dict({})
+
+
+def test_copies_give_the_gradients_and_follow_the_parameters() -> None:
+    masters, alone = parameters(), parameters()
+    copies = [weight.detach().bfloat16().requires_grad_() for weight in masters]
+    optimizer = AdamW(masters, 0.3, copies)
+    descend(copies, optimizer.step, 0, 3)
+    assert all(weight.grad is None for weight in masters)
+    for master, copy in zip(masters, copies, strict=True):
+        assert master.dtype == torch.float32 and torch.equal(copy, master.bfloat16())
+        assert not torch.equal(master, copy.float())  # what bfloat16 can't hold is kept
+    single = AdamW(alone, 0.3)
+    descend(alone, single.step, 0, 3)
+    for master, weight in zip(masters, alone, strict=True):
+        torch.testing.assert_close(master, weight, atol=0.02, rtol=0)
+    with torch.no_grad():
+        masters[0].zero_()
+    optimizer.update_copies()
+    assert not copies[0].any()

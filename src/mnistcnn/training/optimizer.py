@@ -12,27 +12,41 @@ _BETA1, _BETA2, _EPSILON = 0.9, 0.999, 1e-8
 
 
 class AdamW:
-    """AdamW with torch's defaults, its kernels fused, and the learning rate given with each step."""
+    """AdamW with torch's defaults, its kernels fused, and the learning rate given with each step.
 
-    def __init__(self, parameters: Iterable[torch.Tensor], weight_decay: float) -> None:
+    `parameters` are float32. The gradients are those of `copies`, of any dtype, which follow the parameters (P.
+    Micikevicius et al., "Mixed precision training", 2018); without them, of the parameters themselves.
+    """
+
+    def __init__(
+        self, parameters: Iterable[torch.Tensor], weight_decay: float, copies: Iterable[torch.Tensor] | None = None
+    ) -> None:
         self._parameters, self._weight_decay = list(parameters), weight_decay
+        self._copies = self._parameters if copies is None else list(copies)
         self._steps = [torch.zeros((), device=p.device) for p in self._parameters]
         self._means = [torch.zeros_like(p, requires_grad=False) for p in self._parameters]
         self._squares = [torch.zeros_like(p, requires_grad=False) for p in self._parameters]
 
     def zero_grad(self) -> None:
         """Forget the gradients."""
-        for parameter in self._parameters:
-            parameter.grad = None
+        for copy in self._copies:
+            copy.grad = None
 
     def step(self, rate: float) -> None:
         """Update the parameters by their gradients."""
-        gradients = [p.grad for p in self._parameters if p.grad is not None]
+        gradients = [copy.grad.float() for copy in self._copies if copy.grad is not None]
         with torch.no_grad():
             adamw(
                 self._parameters, gradients, self._means, self._squares, [], self._steps, fused=True, amsgrad=False,
                 beta1=_BETA1, beta2=_BETA2, lr=rate, weight_decay=self._weight_decay, eps=_EPSILON, maximize=False,
             )  # fmt: skip
+        self.update_copies()
+
+    def update_copies(self) -> None:
+        """Let the copies follow the parameters; needed where these were changed from outside."""
+        with torch.no_grad():
+            for copy, parameter in zip(self._copies, self._parameters, strict=True):
+                copy.copy_(parameter)
 
     def state_dict(self) -> dict[int, dict[str, torch.Tensor]]:
         """Of each parameter the steps done and both moments, named as in torch's optimizers; memory is shared."""

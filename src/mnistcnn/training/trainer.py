@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from dataclasses import dataclass
 
 import torch
@@ -17,7 +18,7 @@ from mnistcnn.distributed import all_reduce, data_parallel
 from mnistcnn.errors import TrainingError
 from mnistcnn.events import EpochResult, StepResult
 from mnistcnn.metrics import compute_metrics, predict_logits
-from mnistcnn.model import MnistCNN
+from mnistcnn.model import CLASSES, MnistCNN
 from mnistcnn.results import Metrics
 from mnistcnn.training.optimizer import AdamW
 from mnistcnn.world import ALONE, World
@@ -80,11 +81,13 @@ class Trainer:
         weights = torch.Generator().manual_seed(derive_seed(config.seed, "weights"))
         self.config, self.compute, self.world = config, compute, world
         self.model = MnistCNN(weights).to(device=compute.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._network = data_parallel(self.model, self.world, compute.device)
-        self.optimizer = AdamW(self.model.parameters(), config.weight_decay)
+        copy = self.model if compute.dtype == torch.float32 else deepcopy(self.model).to(compute.dtype)
+        self._network = data_parallel(copy, self.world, compute.device)  # what a step computes with
+        self.optimizer = AdamW(self.model.parameters(), config.weight_decay, copy.parameters())
         self.step = 0  # steps done in the epoch under way
         self.history: list[EpochResult] = []
         self.best_weights: dict[str, torch.Tensor] = {}
+        self._labels = train.labels.cpu()
         self._train, self._validation = train.to(compute.device), validation.to(compute.device)
         self._sampler = HardExampleSampler(len(train), config)
         self._running = RunningMetrics()
@@ -113,7 +116,8 @@ class Trainer:
 
         Stops after the step in which `stop` becomes true. Raises `TrainingError` when loss or weights aren't finite.
         """
-        self.model.train()
+        self._network.train()
+        self.optimizer.update_copies()  # of weights that were loaded since
         while self.epoch <= self.config.epochs:
             loader = EpochLoader(self._train, self.config, self.epoch, self._sampler, self.world)
             while self.step < loader.steps:
@@ -128,20 +132,21 @@ class Trainer:
         """Train from the present step to the end of its chunk, or to where `stop` is true; whether it was."""
         started = time.perf_counter()
         first, size, stopped = self.step, loader.batch_size, False
-        figures = torch.zeros(2, loader.chunk_steps * size, device=self.compute.device)
+        logits = torch.zeros(loader.chunk_steps * size, CLASSES, device=self.compute.device)
         number, done = divmod(first, loader.chunk_steps)
         for batch in loader.chunk(number)[done:]:
             start = (self.step - first) * size
-            figures[:, start + batch.rows.start : start + batch.rows.stop] = self._train_step(batch)
+            logits[start + batch.rows.start : start + batch.rows.stop] = self._train_step(batch)
             self.step += 1
             stopped = stop()
             if stopped and self.world.size == 1:
                 break
         # The only place where the loop waits for the device, and where the processes compare notes.
-        figures = all_reduce(self.world, figures).cpu()
+        logits = all_reduce(self.world, logits).cpu()
         stopped = bool(all_reduce(self.world, torch.tensor(float(stopped))))
         indices = loader.order[first * size : self.step * size]
-        losses, hits = figures[:, : len(indices)]
+        logits, labels = logits[: len(indices)], self._labels[indices]
+        losses, hits = F.cross_entropy(logits, labels, reduction="none"), logits.argmax(1) == labels
         before, loss = self._running, self._running.loss
         for step, batch_losses in enumerate(losses.double().split(size), first + 1):
             loss += float(batch_losses.sum())
@@ -153,19 +158,17 @@ class Trainer:
         return stopped
 
     def _train_step(self, batch: Batch) -> torch.Tensor:
-        """One update; the cross-entropies and hits of this process's images, (2, n) float32, still on the device."""
-        with self.compute.autocast():
-            logits = self._network(batch.inputs, batch.dropout)
-        log_probabilities = F.log_softmax(logits.float(), dim=1)
-        cross_entropy = F.nll_loss(log_probabilities, batch.labels, reduction="none")
+        """One update; the logits of this process's images, (n, 10) float32, still on the device."""
+        dtype = self.compute.dtype
+        logits: torch.Tensor = self._network(batch.inputs.to(dtype), batch.dropout.to(dtype)).float()
         smoothing = self.config.label_smoothing
-        uniform = -log_probabilities.sum() / log_probabilities.shape[1]
+        loss = F.cross_entropy(logits, batch.labels, reduction="sum", label_smoothing=smoothing)
         # The mean over the whole batch; times the processes, over which the gradients are averaged.
-        loss = ((1 - smoothing) * cross_entropy.sum() + smoothing * uniform) * (self.world.size / batch.count)
+        loss = loss * (self.world.size / batch.count)
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step(learning_rate(self.done_steps, self.all_steps, self.config.lr))
-        return torch.stack([cross_entropy.detach(), (logits.argmax(1) == batch.labels).float()])
+        return logits.detach()
 
     def _diverged(self, what: str, step: int) -> TrainingError:
         place = f"at step {step:,} of {self.steps(self.epoch):,} in epoch {self.epoch}"

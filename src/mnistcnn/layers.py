@@ -1,0 +1,79 @@
+"""Layers whose products suit the CPU's kernels in training; `benchmarks/README.md` has the figures."""
+
+from typing import Any
+
+import torch
+from torch import nn
+from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
+from torch.nn.grad import conv2d_input, conv2d_weight
+
+LANES = 8  # input channels come in multiples of it
+_ONEDNN = torch.backends.mkldnn.is_available()
+
+
+class Conv2d(nn.Conv2d):
+    """`torch.nn.Conv2d` with stride 1, an odd kernel, padding "same" and a bias: faster to train on the CPU.
+
+    The gradient of 25 input channels takes the kernels half as long again as that of 32, so it is computed of 32, of
+    which seven are zero and left out again.
+    """
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(N, C, H, W) → (N, filters, H, W)."""
+        if x.requires_grad and x.device.type == "cpu":
+            result: torch.Tensor = _FastConvolution.apply(x, self.weight, self.bias)
+            return result
+        return super().forward(x)
+
+
+class _FastConvolution(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+        ctx.save_for_backward(x, weight)
+        return F.conv2d(x, weight, bias, padding="same")
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        x, weight = ctx.saved_tensors
+        count, channels, height, width = x.shape
+        missing = -channels % LANES
+        padding = (weight.shape[2] // 2, weight.shape[3] // 2)
+        wide = F.pad(weight, (0, 0, 0, 0, 0, missing))
+        of_x = conv2d_input((count, channels + missing, height, width), wide, gradient, padding=padding)
+        of_x = of_x[:, :channels].contiguous(memory_format=torch.channels_last)
+        return of_x, conv2d_weight(x, weight.shape, gradient, padding=padding), gradient.sum((0, 2, 3))
+
+
+class Linear(nn.Linear):
+    """`torch.nn.Linear` with a bias: in float32 on the CPU its three products in training are oneDNN's.
+
+    PyTorch takes MKL for them, which leaves half of the vector units of some processors with AVX-512 unused.
+    """
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(N, inputs) → (N, units)."""
+        if _ONEDNN and x.requires_grad and x.device.type == "cpu" and x.dtype == torch.float32:
+            result: torch.Tensor = _OneDNNLinear.apply(x, self.weight, self.bias)
+            return result
+        return super().forward(x)
+
+
+class _OneDNNLinear(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+        with torch.enable_grad():
+            inputs = x.detach().to_mkldnn().requires_grad_()
+            units = F.linear(inputs, weight.detach(), bias.detach())
+        ctx.save_for_backward(x)
+        ctx.graph = inputs, units  # for the gradient of the inputs alone
+        return units.detach().to_dense()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        (x,), (inputs, units) = ctx.saved_tensors, ctx.graph
+        (of_x,) = torch.autograd.grad(units, inputs, gradient.to_mkldnn())
+        of_weight = F.linear(gradient.t().contiguous().to_mkldnn(), x.t().contiguous())
+        return of_x.to_dense(), of_weight.to_dense(), gradient.sum(0)

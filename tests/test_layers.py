@@ -1,0 +1,68 @@
+import pytest
+import torch
+from torch import nn
+
+from mnistcnn.layers import Conv2d, Linear
+
+TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 0.03}  # of the largest number
+
+
+def learn(layer: nn.Module, start: torch.Tensor, toward: torch.Tensor) -> list[torch.Tensor]:
+    """What a layer makes of `start`, and its gradients in the direction `toward`."""
+    x = start.clone().requires_grad_()
+    y = layer(x)
+    y.backward(toward)
+    assert x.grad is not None
+    return [y.detach(), x.grad, *(p.grad for p in layer.parameters() if p.grad is not None)]
+
+
+def assert_same(ours: nn.Module, theirs: nn.Module, start: torch.Tensor, toward: torch.Tensor) -> None:
+    ours.load_state_dict(theirs.state_dict())
+    expected = learn(theirs, start, toward)
+    for mine, its in zip(learn(ours.to(start.dtype), start, toward), expected, strict=True):
+        assert mine.dtype == start.dtype
+        scale = float(its.abs().max())
+        torch.testing.assert_close(mine.float(), its.float(), atol=TOLERANCE[start.dtype] * scale, rtol=0)
+
+
+@pytest.mark.parametrize("dtype", list(TOLERANCE))
+@pytest.mark.parametrize("channels", [3, 8, 25])
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_a_convolution_learns_as_torchs_own_does(
+    channels: int, layout: torch.memory_format, dtype: torch.dtype
+) -> None:
+    generator = torch.Generator().manual_seed(0)
+    with torch.random.fork_rng():
+        ours, theirs = (
+            kind(channels, 6, kernel_size=5, padding="same").to(dtype=dtype, memory_format=layout)  # type: ignore[call-overload]
+            for kind in (Conv2d, nn.Conv2d)
+        )
+    start = torch.randn(4, channels, 9, 7, generator=generator).to(dtype).contiguous(memory_format=layout)
+    assert_same(ours, theirs, start, torch.randn(4, 6, 9, 7, generator=generator).to(dtype))
+
+
+@pytest.mark.parametrize("dtype", list(TOLERANCE))
+@pytest.mark.parametrize("count", [1, 5])
+def test_a_linear_layer_learns_as_torchs_own_does(count: int, dtype: torch.dtype) -> None:
+    generator = torch.Generator().manual_seed(0)
+    with torch.random.fork_rng():
+        ours, theirs = (kind(40, 30).to(dtype) for kind in (Linear, nn.Linear))
+    start = torch.randn(count, 40, generator=generator).to(dtype)
+    assert_same(ours, theirs, start, torch.randn(count, 30, generator=generator).to(dtype))
+
+
+@pytest.mark.parametrize("kind", [Conv2d, Linear])
+def test_the_fast_way_is_for_training_alone(kind: type[nn.Module]) -> None:
+    with torch.random.fork_rng():
+        layer = Conv2d(25, 6, kernel_size=5, padding="same") if kind is Conv2d else Linear(25, 6)
+    x = torch.zeros((1, 25, 9, 9) if kind is Conv2d else (1, 25), requires_grad=True)
+
+    def way() -> str:
+        node = layer(x).grad_fn
+        return "none" if node is None else type(node).__name__
+
+    assert way() in ("_FastConvolutionBackward", "_OneDNNLinearBackward")
+    with torch.inference_mode():
+        assert way() == "none"
+    meta = layer.to("meta")(x.to("meta").requires_grad_())
+    assert type(meta.grad_fn).__name__ in ("ConvolutionBackward0", "AddmmBackward0")
