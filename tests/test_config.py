@@ -9,7 +9,7 @@ from mnistcnn.errors import UsageError
 
 def test_defaults_are_the_specification() -> None:
     config = TrainConfig()
-    assert (config.epochs, config.batch_size, config.validation_size, config.seed) == (5, 100, 5000, 0)
+    assert (config.epochs, config.batch_size, config.validation_size, config.seed) == (5, 200, 5000, 0)
 
 
 def test_settings_survive_the_way_through_plain_types() -> None:

@@ -84,8 +84,8 @@ class TrainConfig(Result):
     """
 
     epochs: Annotated[int, Setting("Passes over the training pictures.", 1, 100_000)] = 5
-    batch_size: Annotated[int, Setting("Pictures in each step.", 1, TRAIN_PICTURES)] = 100
-    lr: Annotated[float, Setting("Peak of the one-cycle learning rate.", 0.0, 1000.0, min_excluded=True)] = 4e-3
+    batch_size: Annotated[int, Setting("Pictures in each step.", 1, TRAIN_PICTURES)] = 200
+    lr: Annotated[float, Setting("Peak of the one-cycle learning rate.", 0.0, 1000.0, min_excluded=True)] = 6e-3
     weight_decay: Annotated[float, Setting("AdamW's weight decay.", 0.0, 1000.0)] = 0.3  # per step, times the rate
     label_smoothing: Annotated[float, Setting("Probability spread evenly over all digits.", 0.0, 0.99)] = 0.1
     # The split, the first weights, the order, the augmentation and the dropout.

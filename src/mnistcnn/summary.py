@@ -64,7 +64,7 @@ class ModelSummary(Result):
 def summarise(
     checkpoint: Path | str | None = None,
     *,
-    batch_size: int = 100,
+    batch_size: int = 200,
     plot: Path | None = None,
     observer: Observer = ignore,
 ) -> ModelSummary:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def summary(
     checkpoint: o.CheckpointArgument = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Batch size for the memory estimate.")] = 100,
+    batch_size: Annotated[int, typer.Option(min=1, help="Batch size for the memory estimate.")] = 200,
     plot: Annotated[Path | None, o.output(metavar="FILE", help="Plot the first layer's filters there.")] = None,
     json: o.JsonOption = False,
     quiet: o.QuietOption = False,
