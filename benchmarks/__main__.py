@@ -159,15 +159,15 @@ def parts(rows: Rows, data: Path) -> dict[str, Any]:
     return {"parts": found, "floor_seconds": floor}
 
 
-def full(rows: Rows, data: Path, folder: Path, rounds: int, seeds: range) -> dict[str, Any]:
+def full(rows: Rows, data: Path, folder: Path, rounds: int, seeds: range, precision: str) -> dict[str, Any]:
     """Everything beyond the quick look; what the charts are drawn from."""
     threads(rows, rounds, 200)
     memory(rows, folder)
     growth(rows, folder, rounds)
     drawn = parts(rows, data)
-    drawn |= whole_runs(rows, data, folder, max(1, rounds // 2), seeds.start)
-    accuracy(rows, folder, seeds, 1)
-    accuracy(rows, folder, seeds, 5)
+    drawn |= whole_runs(rows, data, folder, max(1, rounds // 2), seeds.start, precision)
+    accuracy(rows, folder, seeds, 1, precision)
+    accuracy(rows, folder, seeds, 5, precision)
     return drawn
 
 
@@ -179,19 +179,22 @@ def main() -> None:
     parser.add_argument("--whole", action="store_true", help="only whole trainings, ours and others', in turn")
     parser.add_argument("--first-seed", type=int, default=0, help="the others follow it")
     parser.add_argument("--epochs", type=int, default=5, help="of the trainings of --seeds")
+    parser.add_argument("--precision", default="auto", help="of whole trainings, ours")
     parser.add_argument("--rounds", type=int, help="how often each contender runs; 3, with --full 5")
     parser.add_argument("--json", type=Path, help="write everything there too")
     arguments = parser.parse_args()
     rows: Rows = []
+    precision = arguments.precision
     about, drawn = m.machine(), {}
     print(", ".join(f"{key} {value}" for key, value in about.items()), flush=True)
     seeds = range(arguments.first_seed, arguments.first_seed + (arguments.seeds or 10))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if arguments.seeds and not arguments.full:
-            accuracy(rows, folder, seeds, arguments.epochs)
+            accuracy(rows, folder, seeds, arguments.epochs, precision)
         elif arguments.whole:
-            drawn = whole_runs(rows, torchvision_folder(folder), folder, arguments.rounds or 3, seeds.start)
+            data, rounds = torchvision_folder(folder), arguments.rounds or 3
+            drawn = whole_runs(rows, data, folder, rounds, seeds.start, precision)
         else:
             data = torchvision_folder(folder)
             rounds, steps = (arguments.rounds or 5, 200) if arguments.full else (arguments.rounds or 3, 120)
@@ -200,7 +203,7 @@ def main() -> None:
             if find_spec("uvicorn"):
                 drawing(rows)
             if arguments.full:
-                drawn = full(rows, data, folder, rounds, seeds)
+                drawn = full(rows, data, folder, rounds, seeds, precision)
     if arguments.json:
         document = {"machine": about, "rows": rows, **drawn}
         arguments.json.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")

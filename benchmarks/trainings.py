@@ -43,9 +43,9 @@ def torchvision_folder(folder: Path, data_dir: Path | None = None) -> Path:
     return folder / "data"
 
 
-def ours(folder: Path, seed: int, epochs: int) -> Point:
+def ours(folder: Path, seed: int, epochs: int, precision: str) -> Point:
     """A whole `mnistcnn train`."""
-    out = ["-c", str(folder / "a" / "net.pth"), "-o", str(folder / "a"), "-q", "--json"]
+    out = ["--precision", precision, "-c", str(folder / "a" / "net.pth"), "-o", str(folder / "a"), "-q", "--json"]
     started = time.perf_counter()
     result = json.loads(m.run(*m.TOOL, "train", "--seed", str(seed), "--epochs", str(epochs), *out))
     return Point(time.perf_counter() - started, result["test"]["accuracy"])
@@ -67,7 +67,7 @@ def contenders() -> dict[str, str]:
     return found
 
 
-def whole_runs(rows: Rows, data: Path, folder: Path, rounds: int, seed: int) -> dict[str, Any]:
+def whole_runs(rows: Rows, data: Path, folder: Path, rounds: int, seed: int, precision: str) -> dict[str, Any]:
     """Whole runs in turn, ours and the others'; the curves for the chart."""
     others = contenders()
     curves: dict[str, list[Curve]] = {name: [] for name in others}
@@ -75,7 +75,7 @@ def whole_runs(rows: Rows, data: Path, folder: Path, rounds: int, seed: int) -> 
     for number in range(rounds):
         for name, module in others.items():
             curves[name].append(theirs(module, data, seed + number))
-        long.append(ours(folder, seed + number, EPOCHS))
+        long.append(ours(folder, seed + number, EPOCHS, precision))
     for name, runs in curves.items():
         ends = [curve[-1] for curve in runs]
         row(rows, f"{name}, {EPOCHS} epochs, whole process, s", spread([end.seconds for end in ends]))
@@ -86,7 +86,7 @@ def whole_runs(rows: Rows, data: Path, folder: Path, rounds: int, seed: int) -> 
         ratio = median(seconds) / median([curve[-1].seconds for curve in runs])
         row(rows, f"mnistcnn train / {name}, whole process", f"{ratio:.2f} ×")
     drawn = {name: [_middle(points) for points in zip(*runs, strict=True)] for name, runs in curves.items()}
-    drawn["mnistcnn"] = [*(ours(folder, seed, epochs) for epochs in SHORTER), _middle(long)]
+    drawn["mnistcnn"] = [*(ours(folder, seed, epochs, precision) for epochs in SHORTER), _middle(long)]
     return {"curves": {name: [asdict(point) for point in curve] for name, curve in drawn.items()}}
 
 
@@ -95,11 +95,11 @@ def _middle(points: Iterable[Point]) -> Point:
     return Point(median([point.seconds for point in points]), median([point.accuracy for point in points]))
 
 
-def accuracy(rows: Rows, folder: Path, seeds: range, epochs: int) -> None:
+def accuracy(rows: Rows, folder: Path, seeds: range, epochs: int, precision: str) -> None:
     """Test accuracy of a training with each of `seeds`."""
     runs = []
     for seed in seeds:
-        run = ours(folder, seed, epochs)
+        run = ours(folder, seed, epochs, precision)
         runs.append(run)
         figure = f"{run.accuracy:.2%} in {run.seconds:.1f} s"
         row(rows, f"test accuracy, {epochs} epoch(s), seed {seed}", figure, **asdict(run))
