@@ -21,7 +21,7 @@ class Conv2d(nn.Conv2d):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(N, C, H, W) → (N, filters, H, W)."""
-        if x.requires_grad and x.device.type == "cpu":
+        if self.training and x.requires_grad and x.device.type == "cpu":
             result: torch.Tensor = _FastConvolution.apply(x, self.weight, self.bias)
             return result
         return super().forward(x)
@@ -54,7 +54,8 @@ class Linear(nn.Linear):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(N, inputs) → (N, units)."""
-        if _ONEDNN and x.requires_grad and x.device.type == "cpu" and x.dtype == torch.float32:
+        learning = self.training and x.requires_grad
+        if _ONEDNN and learning and x.device.type == "cpu" and x.dtype == torch.float32:
             result: torch.Tensor = _OneDNNLinear.apply(x, self.weight, self.bias)
             return result
         return super().forward(x)

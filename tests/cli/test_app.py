@@ -205,7 +205,7 @@ def test_what_was_given_on_the_command_line_is_told_from_defaults(tiny: Path, co
         train(config, Files(data_dir=tiny), observer=interrupt, stop=stop)
     refused = invoke("train", "--resume", "--lr", "0.5")
     assert refused.exit_code == 2
-    assert "was started with --lr 0.004, not 0.5" in refused.stderr
+    assert f"was started with --lr {config.lr}, not 0.5" in refused.stderr
     asked = invoke("train")
     assert asked.exit_code == 1
     assert "--resume" in asked.stderr
