@@ -162,11 +162,11 @@ def test_divergence_is_told_with_its_step(data: DataSplits, compute: Compute) ->
     with pytest.raises(TrainingError, match=r"loss stopped being finite at step 1 of 20 in epoch 1") as caught:
         list(training.run())
     assert caught.value.hint is not None
-    assert "--lr 0.0004" in caught.value.hint
+    assert f"--lr {TrainConfig().lr / 10:g}." in caught.value.hint
     training.config = replace(TINY_CONFIG, lr=1000.0)
     with pytest.raises(TrainingError) as caught:
         list(training.run())
-    assert caught.value.hint is not None and caught.value.hint.endswith("--lr 0.004.")
+    assert caught.value.hint is not None and caught.value.hint.endswith(f"--lr {TrainConfig().lr}.")
 
 
 def test_weights_that_are_not_finite_are_told(data: DataSplits, compute: Compute) -> None:
