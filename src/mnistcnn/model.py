@@ -47,9 +47,7 @@ class MnistCNN(nn.Module):
         """What pooling and fc1 make of normalised images: twice (N, 1024) float, 0 or more."""
         x = F.relu(self.conv1(images))
         x = self.pool(self.conv2(x))
-        if (
-            self.training and x.requires_grad
-        ):  # else the pooling's backward pass takes thrice as long
+        if self.training and x.requires_grad:  # else the pooling's backward pass takes thrice as long
             x.register_hook(_channels_last)
         # ReLU after the pooling equals ReLU before it, and has a quarter of the numbers to look at.
         pooled = F.relu(self.flatten(x))
