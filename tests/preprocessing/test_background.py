@@ -58,6 +58,15 @@ def test_full_contrast_is_one() -> None:
     assert float(np.median(grey[INK])) == pytest.approx(1.0, abs=0.05)
 
 
+def test_the_ink_that_stands_out_most_decides_what_counts_as_ink() -> None:
+    flat = np.zeros((50, 50, 3), dtype=np.float32)
+    flat[:, :10] = 0, 0, -0.6  # a fifth of the picture is a yellow stain
+    flat[:2, 20:] = -1, -1, 0
+    grey = find_ink(flat)
+    assert grey[0, 20:] == pytest.approx(1, abs=1e-6)
+    assert grey[:, :10] == pytest.approx(0, abs=1e-6)
+
+
 def test_polarity_can_be_overridden() -> None:
     dark = written(paper(colour=(0.5, 0.5, 0.5)), (0, 0, 0))
     dark[5:10, 100:115] = 1  # and something light
