@@ -62,7 +62,7 @@ def differences(a: str, b: str) -> torch.Tensor:
 @pytest.mark.parametrize("processes", [2, pytest.param(3, marks=pytest.mark.slow)])
 def test_several_processes_train_as_one_does(processes: int, tiny: Path, precision: Precision) -> None:
     """197 pictures in batches of 25: with three processes, parts of 8 and 9, and a last batch of 22."""
-    more = ["--epochs", 1, "--batch-size", 25, "--json"]
+    more = ["--epochs", 1, "--batch-size", 25, "--lr", 0.004, "--json"]
     single(tiny, precision, *more, folder="one")
     done = torchrun(processes, tiny, precision, *more, folder="many")
     assert done.returncode == 0, done.stderr

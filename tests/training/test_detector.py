@@ -2,10 +2,11 @@ import pytest
 import torch
 
 from mnistcnn.data import synthetic
-from mnistcnn.metrics import predict_activations
-from mnistcnn.model import MnistCNN
+from mnistcnn.device import cpu_threads
+from mnistcnn.metrics import Activations, predict_activations
+from mnistcnn.model import HIDDEN, MnistCNN
 from mnistcnn.training import detector
-from mnistcnn.training.detector import fit_outlier_detector
+from mnistcnn.training.detector import _fit_components, fit_outlier_detector
 
 DRAWN = torch.from_numpy(synthetic.render_digits(300, 7)[0])[:, None]
 
@@ -21,3 +22,15 @@ def test_the_threshold_doubts_its_share_of_the_validation_images_and_the_seed_de
     again, other = (fit_outlier_detector(network, DRAWN[:200], DRAWN[100:], seed) for seed in (4, 5))
     assert all(torch.equal(tensor, again.to_dict()[name]) for name, tensor in fitted.to_dict().items())
     assert not torch.equal(fitted.unit_weights, other.unit_weights)
+
+
+@pytest.mark.parametrize(("alive", "seed"), [(27, 1), (27, 6), (60, 0), (100, 4), (100, 6)])
+def test_units_that_never_fire_do_not_stop_it(alive: int, seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    units = torch.zeros(260, HIDDEN)
+    units[:, torch.randperm(HIDDEN, generator=generator)[:alive]] = torch.rand(260, alive, generator=generator)
+    with cpu_threads(2):
+        means, axes, spreads, _ = _fit_components(Activations(units, units, torch.zeros(260, 10)))
+    assert torch.allclose(means[0], units.mean(dim=0), atol=1e-6)
+    seen = (units - means[0]) @ axes[0].float()
+    assert seen.std(dim=0)[-1] == pytest.approx(float(spreads[0, -1]), rel=0.02)

@@ -70,6 +70,9 @@ def _fit_components(digits: Activations) -> tuple[torch.Tensor, torch.Tensor, to
     centred = layers - means[:, None]
     # float64: in float32 the many equal values of a small data set are not told apart.
     covariance = (centred.mT @ centred / layers.shape[1]).double()
+    # And a tiny ridge sets apart those of units that never fire, at which LAPACK may give up.
+    diagonal = covariance.diagonal(dim1=1, dim2=2)
+    diagonal += 1e-9 * diagonal.mean(dim=1, keepdim=True) * torch.linspace(0, 1, diagonal.shape[1])
     variances, axes = torch.linalg.eigh(covariance)
     spreads = variances[:, -COMPONENTS:].clamp_min(0).sqrt()
     spreads = (spreads + 0.01 * spreads[:, -1:]).float()  # directions with next to nothing in them stay small
