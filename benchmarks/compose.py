@@ -51,6 +51,21 @@ def spaced(spacing: Spacing, length: tuple[int, int] = (2, 10)) -> Kind:
     return kind
 
 
+def circled(pool: Pool, rng: Rng) -> Picture:
+    """A circle around the number, drawn by hand: not quite round, level or closed."""
+    height = any_height(rng)
+    ink, text = written(pool, rng, height, length=(2, 5))
+    around = rng.uniform(1.45, 1.8)  # an ellipse through the corners is √2 times as wide and as tall
+    down, across = (round((around - 1) * side / 2 + height / 4) for side in ink.shape)
+    ink = np.pad(ink, ((down, down), (across, across)))
+    middle, radii = np.array(ink.shape[::-1]) // 2, (np.array(ink.shape[::-1]) - height / 3) // 2
+    start, pen = int(rng.integers(360)), max(2, round(height * rng.uniform(0.05, 0.1)))
+    turn, end = int(rng.integers(-3, 4)), start + int(rng.integers(340, 361))
+    points = np.asarray(cv2.ellipse2Poly(middle.tolist(), radii.astype(int).tolist(), turn, start, end, 5))
+    cv2.polylines(ink, [points], False, 1.0, pen, cv2.LINE_AA)
+    return (*encoded(plain(margins(ink, height, rng), rng)), text)
+
+
 def slanted_line(pool: Pool, rng: Rng) -> Picture:
     """The line rises or falls by up to 12 degrees, or bends."""
     height = any_height(rng)
@@ -226,6 +241,7 @@ KINDS: dict[str, Kind] = {
     "tight": spaced(CLOSE),
     "touching": spaced(TOUCHING),
     "overlapping": spaced(OVERLAPPING),
+    "circled": circled,
     "slanted or bent line": slanted_line,
     "several rows": several_rows,
     "ruled paper": ruled,

@@ -103,3 +103,28 @@ def test_large_1s_are_not_lines(beside: str) -> None:
         ink[40:200, 200 : 200 + digit.shape[1]] = digit
     cleaned = remove_lines(ink)
     assert (cleaned[ink > 0.5] > 0.4).mean() > 0.99
+
+
+def ring(shape: tuple[int, ...], missing: int = 0) -> Ink:
+    """An ellipse within a page's edges, `missing` degrees of it left out."""
+    drawn, (height, width) = np.zeros(shape, np.float32), shape
+    cv2.ellipse(drawn, (width // 2, height // 2), (width // 2 - 6, height // 2 - 6), 2, 30, 390 - missing, 1.0, 3)
+    return drawn
+
+
+@pytest.mark.parametrize("missing", [0, 25])
+@pytest.mark.parametrize("text", ["23", "40", "52817"])
+def test_a_circle_around_a_number_goes(text: str, missing: int) -> None:
+    ink = inked(text, height=40, margin=20 + 16 * len(text))
+    around = ring(ink.shape, missing)
+    cleaned = remove_lines(np.maximum(ink, around))
+    assert lost(ink, around, cleaned) < 0.02
+    assert left_over(ink, around, cleaned) < 0.02
+
+
+def test_a_0_with_a_stroke_in_it_and_digits_side_by_side_are_no_circles() -> None:
+    page = np.zeros((120, 200), np.float32)
+    cv2.ellipse(page, (60, 60), (30, 44), 0, 0, 360, 1.0, 5)
+    cv2.line(page, (52, 70), (68, 50), 1.0, 5)
+    cv2.ellipse(page, (140, 60), (30, 44), 0, 0, 360, 1.0, 5)
+    assert np.array_equal(remove_lines(page), page)

@@ -86,13 +86,6 @@ def test_a_large_drawing_beside_a_few_digits_does_not_say_how_tall_they_are() ->
     assert typical_height([*digits, outline(600, 200, 380, 360, pen=2)]) == 40
 
 
-def test_what_is_drawn_around_digits_is_none_of_them() -> None:
-    pair, triple = [mark(50, 200), mark(90, 200)], [mark(x, 200) for x in (50, 90, 130)]
-    assert rows_of([outline(70, 200, 80, 120), *pair]) == [[50, 90]]
-    assert rows_of([*triple, outline(90, 200, 64, 140)]) == [[50, 90, 130]]
-    assert len(find_rows([outline(70, 200, 80, 60), mark(70, 200, 30, 8)])[0].marks) == 2  # a crossed 0
-
-
 def test_a_small_stroke_goes_to_the_digit_beside_it_but_not_across_the_page() -> None:
     digits = [mark(x, 200) for x in (50, 90, 130)]
     beside, away = mark(150, 190, 10, 14), mark(500, 190, 10, 14)

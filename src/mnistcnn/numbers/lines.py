@@ -1,4 +1,4 @@
-"""Ruled and squared paper, boxes of forms: long straight lines taken out of the ink, the strokes across them kept."""
+"""Ruled and squared paper, boxes of forms, circles: taken out of the ink; strokes across straight lines are kept."""
 
 from __future__ import annotations
 
@@ -9,15 +9,18 @@ from numpy.typing import NDArray
 from mnistcnn.numbers.marks import FAINT, SURE
 from mnistcnn.preprocessing import Box
 from mnistcnn.preprocessing.centering import Ink
-from mnistcnn.preprocessing.segmentation import find_components
+from mnistcnn.preprocessing.segmentation import Components, find_components
 
 Mask = NDArray[np.bool_]
 
+_INSIDE, _MIDDLE = 0.12, 0.6  # of a ring: its height, that digits in it have; its radius, where it has no ink
+
 
 def remove_lines(ink: Ink) -> Ink:
-    """Ink (height, width) in 0 … 1 without the lines that are much longer than its digits are tall."""
-    frames = _frames(ink > SURE)
-    ink = np.where(frames, np.float32(0), ink)
+    """Ink (height, width) in 0 … 1 without lines much longer than its digits are tall, and circles around numbers."""
+    parts = find_components(ink > SURE)
+    frames = _frames(parts)
+    ink = np.where(frames | _rings(parts), np.float32(0), ink)
     for level in (SURE, FAINT):
         across, down = _find_lines(ink > level, frames)
         ink = _without(_without(ink, across).T, down.T).T
@@ -47,9 +50,23 @@ def _large_digits(mask: Mask) -> Mask:
     return parts.mask((parts.heights > 0.45 * mask.shape[0]) & (parts.widths < 0.6 * mask.shape[1]))
 
 
-def _frames(mask: Mask) -> Mask:
+def _rings(parts: Components) -> Mask:
+    """Circles and ellipses, closed or not, drawn around two components and more: they have no ink near their middle."""
+    right, bottom = parts.left + parts.widths, parts.top + parts.heights
+    rings = np.zeros(len(parts.areas), dtype=bool)
+    for i in np.flatnonzero(np.minimum(parts.heights, parts.widths) >= 24):
+        height, width = int(parts.heights[i]), int(parts.widths[i])
+        inside = (parts.left > parts.left[i]) & (right < right[i]) & (parts.top > parts.top[i]) & (bottom < bottom[i])
+        if (inside & (parts.heights >= max(8, _INSIDE * height))).sum() >= 2:
+            y, x = np.nonzero(parts.labels[parts.box(int(i))] == i + 1)
+            away = np.hypot(2 * x / width - 1, 2 * y / height - 1)  # from the middle; 1 on the ellipse in the box
+            rings[i] = (away < _MIDDLE).mean() < 0.02
+    return parts.mask(rings)
+
+
+def _frames(parts: Components) -> Mask:
     """The outlines of upright boxes with something in them, and of empty ones as large."""
-    parts = find_components(mask)
+    mask = parts.labels > 0
     found: list[tuple[Box, Mask, bool]] = []
     for i in np.flatnonzero(np.minimum(parts.heights, parts.widths) >= 16):
         box = parts.box(int(i))

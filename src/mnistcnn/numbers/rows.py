@@ -19,7 +19,6 @@ _LARGEST = 2.6  # heights; what is larger either way is no digit
 _CROWDED = 300  # marks on a page
 _SMALL = 0.3  # heights; a mark at least this tall may be a digit
 _BESIDE, _FAR = 0.6, 3.0  # heights from the next digit, at the most: of a stroke, of a small digit
-_INSIDE, _HOLLOW = 0.12, 0.25  # of a ring's height, at least, each of two marks in it; the most ink in its box
 _SPECK = 0.12  # heights; what is smaller either way belongs to no digit
 
 
@@ -50,7 +49,6 @@ def typical_height(marks: Sequence[Mark]) -> float:
 
 def find_rows(marks: Sequence[Mark]) -> list[Row]:
     """The rows that marks are written in, from top to bottom; marks that belong to none are left out."""
-    marks = [mark for mark in marks if not _encloses(mark, marks)]
     if not marks:
         return []
     height = typical_height(marks)
@@ -68,16 +66,6 @@ def find_rows(marks: Sequence[Mark]) -> list[Row]:
         row.marks.sort(key=lambda mark: mark.x)
     middle = np.median([mark.x for row in rows for mark in row.marks]) if rows else 0.0
     return sorted(rows, key=lambda row: row.expected(float(middle), slope))
-
-
-def _encloses(ring: Mark, marks: Sequence[Mark]) -> bool:
-    """Whether a mark is drawn around others, as a circle around a number is."""
-    inside = [
-        ring.left < mark.left and mark.right < ring.right and ring.top < mark.top and mark.bottom < ring.bottom
-        for mark in marks
-        if mark.height >= _INSIDE * ring.height
-    ]
-    return sum(inside) >= 2 and float(ring.ink.mean()) < _HOLLOW
 
 
 def _follow(marks: Sequence[Mark], height: float, slope: float) -> list[Row]:
