@@ -167,3 +167,11 @@ def test_two_machines_meet_over_a_rendezvous(tiny: Path, precision: Precision) -
     documents = [out for out, _ in said if out.strip()]
     assert len(documents) == 1
     assert json.loads(documents[0])["train"]["count"] == 197
+
+
+def test_a_process_may_have_no_pictures_of_the_last_batch(tiny: Path, precision: Precision) -> None:
+    """197 pictures in batches of 28: the last batch has one, which one of the two processes trains on."""
+    more = ["--epochs", 1, "--batch-size", 28, "--json"]
+    done = torchrun(2, tiny, precision, *more)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["train"]["count"] == 197

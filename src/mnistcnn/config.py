@@ -21,7 +21,7 @@ TRAIN_PICTURES = 60_000  # MNIST's training pictures, train and validation toget
 # The names to choose from; a value is its name in lower case, as in `Split.TEST == "test"`.
 DatasetName = StrEnum("DatasetName", ["MNIST", "SYNTHETIC"])
 Split = StrEnum("Split", ["TRAIN", "VALIDATION", "TEST"])
-Precision = StrEnum("Precision", ["AUTO", "FLOAT32", "BFLOAT16"])  # of matrix products; weights are always float32
+Precision = StrEnum("Precision", ["AUTO", "FLOAT32", "BFLOAT16"])  # of training steps; what is kept is float32
 ExportFormat = StrEnum("ExportFormat", ["ONNX", "SAFETENSORS"])  # each is the suffix of its files too
 InputType = StrEnum("InputType", ["UINT8", "FLOAT32"])  # of the images, 0 … 255, that an exported network takes
 

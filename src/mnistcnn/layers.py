@@ -8,7 +8,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 from torch.nn.grad import conv2d_input, conv2d_weight
 
-LANES = 8  # input channels come in multiples of it
+LANES = 8  # the kernels are fastest with a multiple of it
 _ONEDNN = torch.backends.mkldnn.is_available()
 
 
@@ -49,12 +49,13 @@ class _FastConvolution(torch.autograd.Function):
 class Linear(nn.Linear):
     """`torch.nn.Linear` with a bias: in float32 on the CPU its three products in training are oneDNN's.
 
-    PyTorch takes MKL for them, which leaves half of the vector units of some processors with AVX-512 unused.
+    On x86 PyTorch takes MKL for them, which leaves half of the vector units of some processors with AVX-512 unused;
+    on other processors this was not measured.
     """
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(N, inputs) → (N, units)."""
-        learning = self.training and x.requires_grad
+        learning = self.training and x.requires_grad and len(x) > 0  # oneDNN refuses an empty batch
         if _ONEDNN and learning and x.device.type == "cpu" and x.dtype == torch.float32:
             result: torch.Tensor = _OneDNNLinear.apply(x, self.weight, self.bias)
             return result
