@@ -24,12 +24,19 @@ CEILING = """
 import statistics, sys, time, torch
 kind = {"float32": torch.float32, "bfloat16": torch.bfloat16}[sys.argv[1]]
 a, b = torch.randn(1024, 1024).to(kind), torch.randn(1024, 1024).to(kind)
-times = []
-for _ in range(60):
-    started = time.perf_counter()
-    a @ b
-    times.append(time.perf_counter() - started)
-print(2 * 1024**3 / statistics.median(times[10:]))
+products = [lambda: a @ b]  # MKL's in float32, and oneDNN's
+if torch.backends.mkldnn.is_available():
+    inside = a.to_mkldnn()
+    products.append(lambda: torch.nn.functional.linear(inside, b))
+medians = []
+for product in products:
+    times = []
+    for _ in range(60):
+        started = time.perf_counter()
+        product()
+        times.append(time.perf_counter() - started)
+    medians.append(statistics.median(times[10:]))
+print(2 * 1024**3 / min(medians))
 """
 
 OURS = """
@@ -75,7 +82,7 @@ def python(*arguments: str, **environment: str) -> str:
 
 
 def ceiling(precision: str) -> float:
-    """FLOP/s of a product of two 1024×1024 matrices."""
+    """FLOP/s of a product of two 1024×1024 matrices, by the faster of two libraries."""
     return float(python("-c", CEILING, precision))
 
 

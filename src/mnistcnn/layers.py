@@ -12,6 +12,11 @@ LANES = 8  # the kernels are fastest with a multiple of it
 _ONEDNN = torch.backends.mkldnn.is_available()
 
 
+def _learns_on_cpu(layer: nn.Module, x: torch.Tensor) -> bool:
+    """Whether a layer is being trained on the CPU, without autocast, which would change dtypes behind its back."""
+    return layer.training and x.requires_grad and x.device.type == "cpu" and not torch.is_autocast_enabled("cpu")
+
+
 class Conv2d(nn.Conv2d):
     """`torch.nn.Conv2d` with stride 1, an odd kernel, padding "same" and a bias: faster to train on the CPU.
 
@@ -21,7 +26,7 @@ class Conv2d(nn.Conv2d):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(N, C, H, W) → (N, filters, H, W)."""
-        if self.training and x.requires_grad and x.device.type == "cpu":
+        if _learns_on_cpu(self, x):
             result: torch.Tensor = _FastConvolution.apply(x, self.weight, self.bias)
             return result
         return super().forward(x)
@@ -55,8 +60,8 @@ class Linear(nn.Linear):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(N, inputs) → (N, units)."""
-        learning = self.training and x.requires_grad and len(x) > 0  # oneDNN refuses an empty batch
-        if _ONEDNN and learning and x.device.type == "cpu" and x.dtype == torch.float32:
+        # A process without a part of the last batch has no rows, which oneDNN refuses.
+        if _ONEDNN and len(x) and x.dtype == torch.float32 and _learns_on_cpu(self, x):
             result: torch.Tensor = _OneDNNLinear.apply(x, self.weight, self.bias)
             return result
         return super().forward(x)
@@ -65,17 +70,13 @@ class Linear(nn.Linear):
 class _OneDNNLinear(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
-        with torch.enable_grad():
-            inputs = x.detach().to_mkldnn().requires_grad_()
-            units = F.linear(inputs, weight.detach(), bias.detach())
-        ctx.save_for_backward(x)
-        ctx.graph = inputs, units  # for the gradient of the inputs alone
-        return units.detach().to_dense()
+        ctx.save_for_backward(x, weight)
+        return F.linear(x.to_mkldnn(), weight, bias).to_dense()
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        (x,), (inputs, units) = ctx.saved_tensors, ctx.graph
-        (of_x,) = torch.autograd.grad(units, inputs, gradient.to_mkldnn())
+        x, weight = ctx.saved_tensors
+        of_x = torch.ops.aten.mkldnn_linear_backward_input(x.shape, gradient.to_mkldnn(), weight)
         of_weight = F.linear(gradient.t().contiguous().to_mkldnn(), x.t().contiguous())
         return of_x.to_dense(), of_weight.to_dense(), gradient.sum(0)

@@ -10,6 +10,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from mnistcnn.checkpoint import find_checkpoint, load_checkpoint
+from mnistcnn.config import TrainConfig
 from mnistcnn.device import derive_seed
 from mnistcnn.events import Observer, ignore
 from mnistcnn.model import BIAS, DROPOUT, SIDE, WEIGHT_STD, MnistCNN
@@ -64,7 +65,7 @@ class ModelSummary(Result):
 def summarise(
     checkpoint: Path | str | None = None,
     *,
-    batch_size: int = 200,
+    batch_size: int = TrainConfig().batch_size,
     plot: Path | None = None,
     observer: Observer = ignore,
 ) -> ModelSummary:

@@ -9,6 +9,7 @@ import typer
 import mnistcnn
 from mnistcnn.cli import options as o
 from mnistcnn.cli.output import data_name, new_table, percent, show_json, show_pairs, stdout, written
+from mnistcnn.config import TrainConfig
 from mnistcnn.results import Environment
 
 if TYPE_CHECKING:
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
 
 def summary(
     checkpoint: o.CheckpointArgument = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Batch size for the memory estimate.")] = 200,
+    batch_size: Annotated[
+        int, typer.Option(min=1, help="Batch size for the memory estimate.")
+    ] = TrainConfig().batch_size,
     plot: Annotated[Path | None, o.output(metavar="FILE", help="Plot the first layer's filters there.")] = None,
     json: o.JsonOption = False,
     quiet: o.QuietOption = False,

@@ -13,7 +13,8 @@ from mnistcnn.preprocessing.segmentation import Components, find_components
 
 Mask = NDArray[np.bool_]
 
-_INSIDE, _MIDDLE = 0.12, 0.6  # of a ring: its height, that digits in it have; its radius, where it has no ink
+_INSIDE = 0.12  # of a ring's height; what lies in it is at least this tall
+_MIDDLE, _STRAY = 0.6, 0.02  # of a ring's radius; of its ink, at most, nearer to its middle than that
 
 
 def remove_lines(ink: Ink) -> Ink:
@@ -51,7 +52,7 @@ def _large_digits(mask: Mask) -> Mask:
 
 
 def _rings(parts: Components) -> Mask:
-    """Circles and ellipses, closed or not, drawn around two components and more: they have no ink near their middle."""
+    """Circles and ellipses, closed or not, drawn around two or more components: hardly any ink near their middle."""
     right, bottom = parts.left + parts.widths, parts.top + parts.heights
     rings = np.zeros(len(parts.areas), dtype=bool)
     for i in np.flatnonzero(np.minimum(parts.heights, parts.widths) >= 24):
@@ -60,7 +61,7 @@ def _rings(parts: Components) -> Mask:
         if (inside & (parts.heights >= max(8, _INSIDE * height))).sum() >= 2:
             y, x = np.nonzero(parts.labels[parts.box(int(i))] == i + 1)
             away = np.hypot(2 * x / width - 1, 2 * y / height - 1)  # from the middle; 1 on the ellipse in the box
-            rings[i] = (away < _MIDDLE).mean() < 0.02
+            rings[i] = (away < _MIDDLE).mean() < _STRAY
     return parts.mask(rings)
 
 

@@ -81,9 +81,10 @@ class Trainer:
         weights = torch.Generator().manual_seed(derive_seed(config.seed, "weights"))
         self.config, self.compute, self.world = config, compute, world
         self.model = MnistCNN(weights).to(device=compute.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        copy = self.model if compute.dtype == torch.float32 else deepcopy(self.model).to(compute.dtype)
-        self._network = data_parallel(copy, self.world, compute.device)  # what a step computes with
-        self.optimizer = AdamW(self.model.parameters(), config.weight_decay, copy.parameters())
+        # What a step computes with: in bfloat16 a copy, which the optimizer keeps up to date.
+        working = self.model if compute.dtype == torch.float32 else deepcopy(self.model).to(compute.dtype)
+        self._network = data_parallel(working, self.world, compute.device)
+        self.optimizer = AdamW(self.model.parameters(), config.weight_decay, working.parameters())
         self.step = 0  # steps done in the epoch under way
         self.history: list[EpochResult] = []
         self.best_weights: dict[str, torch.Tensor] = {}
