@@ -60,7 +60,8 @@ class Linear(nn.Linear):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(N, inputs) → (N, units)."""
-        # A process without a part of the last batch has no rows, which oneDNN refuses.
+        # A process without a part of the last batch has no rows, which oneDNN refuses. The count is asked for last:
+        # an exporter that sees it asked takes it for fixed.
         if _ONEDNN and _learns_on_cpu(self, x) and x.dtype == torch.float32 and len(x) > 0:
             result: torch.Tensor = _OneDNNLinear.apply(x, self.weight, self.bias)
             return result
