@@ -93,6 +93,12 @@ def test_a_stroke_across_a_line_stays_whole_and_one_along_it_stays() -> None:
     assert (cleaned[ink > 0.5] > 0.4).mean() > 0.97
 
 
+@pytest.mark.parametrize("text", ["50326", "08086", "6508"])
+def test_a_row_of_touching_digits_is_no_line(text: str) -> None:
+    ink = inked(text, height=150, gap=-8, margin=150)
+    assert (remove_lines(ink) > 0.5).sum() > 0.98 * (ink > 0.5).sum()
+
+
 @pytest.mark.parametrize("beside", ["", "5"])
 def test_large_1s_are_not_lines(beside: str) -> None:
     ink = np.zeros((240, 400), np.float32)

@@ -103,6 +103,13 @@ def test_a_large_digit_is_not_taken_for_a_page() -> None:
     assert find_corners(colours(np.full((40, 30), 255, np.uint8))) is None
 
 
+def test_what_lies_between_two_rules_is_not_taken_for_a_page() -> None:
+    picture = np.full((467, 360), 245, np.uint8)
+    for at in (90, 195, 300, 405):
+        picture[at : at + 6] = 90
+    assert find_corners(colours(picture)) is None
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (1, 300), (300, 1), (2, 2)])
 def test_next_to_no_pixels_are_no_trouble(shape: tuple[int, int]) -> None:
     picture = np.full(shape, 255, np.uint8)

@@ -97,5 +97,11 @@ def test_many_specks_do_not_say_how_tall_digits_are() -> None:
     assert typical_height([mark(x, 50, 6, 6) for x in range(40)] + [mark(0, 0), mark(0, 0, 42), mark(0, 0, 38)]) == 40
 
 
+@pytest.mark.parametrize("others", [[], [mark(500, 60)]])
+def test_digits_that_all_touch_are_a_row_as_tall_as_they_are(others: list[Mark]) -> None:
+    (row,) = find_rows([mark(200, 60, width=250), *others])
+    assert (row.height, len(row.marks)) == (40, 1 + len(others))
+
+
 def test_one_mark_is_a_row() -> None:
     assert rows_of([mark(50, 50)]) == [[50]]

@@ -53,7 +53,14 @@ def test_three_clear_marks_are_a_number_however_much_like_one_digit_they_look() 
 
 @pytest.mark.parametrize(
     ("text", "log_odds", "wins"),
-    [("28", [3, 3], True), ("28", [0.5, 0.5], False), ("17", [3, 3], False), ("113", [3, 3, 3], True)],
+    [
+        ("28", [3, 3], True),
+        ("28", [1.5, 1.5], False),
+        ("2835", [1.5] * 4, True),  # the more there are, the less clear each need be
+        ("2835", [0.5] * 4, False),
+        ("17", [3, 3], False),
+        ("113", [3, 3, 3], True),
+    ],
 )
 def test_digits_that_all_touch_must_be_clear_and_more_than_strokes(
     text: str, log_odds: list[float], wins: bool
@@ -67,20 +74,30 @@ def test_of_two_marks_over_each_other_the_better_explanation_wins() -> None:
 
 
 def test_what_hangs_together_and_is_clear_stays_one_digit() -> None:
-    assert not number_wins(PICTURE, [row("28", [1.2, 1.2], cuts=0.5)], CLEAR)
-    assert number_wins(PICTURE, [row("28", [1.2, 1.2], cuts=0.5)], DOUBTED)
+    assert not number_wins(PICTURE, [row("28", [2, 2], cuts=0.8)], CLEAR)
+    assert number_wins(PICTURE, [row("28", [2, 2], cuts=0.8)], DOUBTED)
 
 
 def test_rows_that_are_no_digits_are_left_out() -> None:
-    long, unlikely, short, tall, low = (
+    long, unlikely, short, tall = (
         row("2358", [4, 4, 4, 4]),
         row("467", [-3, -3, -3]),
         row("6", [4]),
         row("6", [4], height=100),
-        row("6", [-0.9]),
     )
-    kept = plausible([long, unlikely, short, tall, low])
+    kept = plausible([long, unlikely, short, tall])
     assert [(each.height, len(each.segments)) for each in kept] == [(40, 4), (40, 1)]
+
+
+def test_a_row_as_tall_as_clear_digits_is_not_left_out_if_it_is_hard_to_read() -> None:
+    def kept(*rows: RowReading) -> list[int]:
+        return [len(each.segments) for each in plausible(rows)]
+
+    clear, hard = row("2358", [4] * 4), row("67", [4, -4])
+    assert kept(clear, hard) == [4, 2]
+    assert kept(clear, row("6", [-4])) == [4]
+    assert kept(clear, row("67", [4, -4], height=60)) == [4]
+    assert kept(row("2358", [-3] * 4), hard) == []
 
 
 @pytest.mark.parametrize(

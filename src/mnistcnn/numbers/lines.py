@@ -14,6 +14,7 @@ from mnistcnn.preprocessing.segmentation import Components, find_components
 Mask = NDArray[np.bool_]
 
 _INSIDE = 0.12  # of a ring's height; what lies in it is at least this tall
+_INKED, _THICK = 0.7, 0.06  # of a line's length: ink at least, and how thick it is at most
 _MIDDLE, _STRAY = 0.6, 0.02  # of a ring's radius; of its ink, at most, nearer to its middle than that
 
 
@@ -31,16 +32,16 @@ def remove_lines(ink: Ink) -> Ink:
 def _find_lines(mask: Mask, frames: Mask) -> tuple[Mask, Mask]:
     """Where a mask has long lines, across and down, or from one side of `frames` to the other."""
     span = max(24, min(mask.shape) // 2, max(mask.shape) // 4)
-    across = _runs(mask, span)
+    across = _thin_runs(mask, span)
     if not (across.any() or frames.any()):
         return across, across  # upright lines alone are large 1s
     plain = mask & ~_large_digits(mask)
-    across, down = _runs(plain, span), _runs(plain.T, span).T
+    across, down = _thin_runs(plain, span), _thin_runs(plain.T, span).T
     if not (across.any() or frames.any()):
         return across, across
     height = _typical_height(mask & ~(across | down))
     if height:
-        across, down = _runs(plain, round(2.2 * height)), _runs(plain.T, round(2.2 * height)).T
+        across, down = _thin_runs(plain, round(2.2 * height)), _thin_runs(plain.T, round(2.2 * height)).T
         down |= _sides(mask, across | frames, round(0.5 * height))
     return across, down
 
@@ -115,7 +116,14 @@ def _runs(mask: Mask, length: int) -> Mask:
     thick = cv2.dilate(mask.astype(np.uint8), np.ones((3, 1), np.uint8))  # lines that climb a little
     bridged = cv2.morphologyEx(thick, cv2.MORPH_CLOSE, np.ones((1, max(3, length // 8)), np.uint8))
     opened = cv2.morphologyEx(bridged, cv2.MORPH_OPEN, np.ones((1, length), np.uint8))
-    return np.asarray((opened > 0) & mask)
+    inked = (cv2.blur(thick.astype(np.float32), (length, 1)) > _INKED).astype(np.uint8)
+    return np.asarray((opened > 0) & (cv2.dilate(inked, np.ones((1, length), np.uint8)) > 0) & mask)
+
+
+def _thin_runs(mask: Mask, length: int) -> Mask:
+    """Those that are much longer than thick, unlike the strokes of digits that touch."""
+    parts = find_components(_runs(mask, length))
+    return parts.mask(parts.areas <= _THICK * parts.widths**2)
 
 
 def _sides(mask: Mask, lines: Mask, least: int) -> Mask:

@@ -20,6 +20,7 @@ _SMALLEST = 640  # pixels, either way; smaller pictures are enlarged to it
 _COARSE = 200  # pixels; the paper is looked at this small
 _TABLE_CONTRAST = 0.2  # of full scale, between a page and the table
 _EDGE_CONTRAST = 0.1  # at each of the edges
+_BEYOND = 2  # times as far outside of an edge it is dark, too
 _WINDOW, _WIDE_WINDOW = 41, 91  # of these pixels
 _CROWDED = 0.4  # the share of ink in a window from which on it says little about the paper
 
@@ -134,8 +135,9 @@ def _edge_contrast(grey: Grey, corners: NDArray[np.float32]) -> float:
         inside, outside = points + np.array([-y, x]), points - np.array([-y, x])  # clockwise, y points down
         if ((outside >= 0) & (outside < [width, height])).all(axis=1).mean() < 0.5:
             continue
-        levels = [_levels_at(grey, p) for p in (inside, outside)]
-        contrasts.append(float(np.median(levels[0] - levels[1])))
+        beyond = outside - np.array([-y, x]) * _BEYOND  # a line on the page is not the table
+        levels = [_levels_at(grey, p) for p in (inside, outside, beyond)]
+        contrasts.append(float(np.median(levels[0] - np.maximum(levels[1], levels[2]))))
     return min(contrasts, default=0.0) if len(contrasts) >= 2 else 0.0
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from mnistcnn.numbers.marks import Mark
 
 _ALIKE = 1.5  # heights within this factor are those of digits of one hand
+_LOW = 1.4  # times its height; as tall counts what is wide, at most: a dash, or digits that touch
 _TALL = 0.5  # of the typical height; digits are at least this tall
 _OFF = 0.6  # heights that a digit may lie above or below where its row is expected
 _NEAR, _OFF_NEAR = 0.8, 0.85  # and when it follows closer than _NEAR heights
@@ -39,7 +40,7 @@ class Row:
 
 def typical_height(marks: Sequence[Mark]) -> float:
     """The height of most digits among marks of all sizes, in pixels: that on which most ink was spent, blots aside."""
-    heights = np.array([max(mark.height, 0.5 * mark.width) for mark in marks])
+    heights = np.array([max(mark.height, min(0.5 * mark.width, _LOW * mark.height)) for mark in marks])
     alike = np.abs(np.log(heights[:, None] / heights)) <= np.log(_ALIKE)
     ink, usual = np.array([mark.ink.sum() for mark in marks]), heights**1.5
     weights = np.minimum(ink, usual * np.median(ink / usual))

@@ -15,13 +15,13 @@ from mnistcnn.preprocessing import PreprocessedImage
 _WIDE = 1.15  # heights; a digit is hardly wider
 _LEAST_ROW = math.log(0.2)  # the mean log probability; a row of less is no row of digits
 _CLEAR, _SEVERAL = math.log(0.6), 3  # so many clear digits are several, however much like one they look together
-_LEAST_SHORT = math.log(0.45)  # of one or two digits beside a longer row
+_LEAST_ALIKE = math.log(0.08)  # of a row as tall as one that is
 _CUT_MARGIN = 0.7  # by which digits that were cut apart must explain more than one digit does
-_LEAST_TOGETHER = math.log(0.75)  # the mean log probability of digits that all touch
+_LEAST_TOGETHER = math.log(0.93)  # of digits that all touch, times how many there are
 _STROKES = (1, 7)  # digits that a stroke of a letter looks like
 _SMALL = 0.6  # heights of the row
 _LEAST_ODDS = -6.0  # the log odds from which on even what stands among clear digits is doubted
-_UNLIKE = 1.8  # times; rows of one or two digits differ less from the others in height
+_ALIKE, _UNLIKE = 1.25, 1.8  # times; rows differ as little in height, those of one or two digits less than that
 
 
 def may_be_several(image: PreprocessedImage) -> bool:
@@ -35,18 +35,24 @@ def may_be_several(image: PreprocessedImage) -> bool:
 
 
 def plausible(rows: Sequence[RowReading]) -> list[RowReading]:
-    """Those of the rows found that are digits, most likely; short ones only if they are much like the longest."""
-    rows = [_without_dirt(row) for row in rows]
-    longest = max((len(row.segments) for row in rows), default=0)
-    height = next((row.height for row in rows if len(row.segments) == longest), 0.0)
-    kept = []
-    for row in rows:
-        likely = float(row.scores.log_probabilities.mean()) if row.segments else -math.inf
-        short = len(row.segments) <= min(2, longest // 2)
-        alike = 1 / _UNLIKE <= row.height / height <= _UNLIKE and not row.scores.doubted.all() if short else True
-        if likely >= (_LEAST_SHORT if short else _LEAST_ROW) and alike:
-            kept.append(row)
-    return kept
+    """Those of the rows found that are digits, most likely; others only if they are much like the longest."""
+    rows = [_without_dirt(row) for row in rows if row.segments]
+    if not rows:
+        return []
+    longest = max(rows, key=lambda row: len(row.segments))
+
+    def kept(row: RowReading) -> bool:
+        unlike = math.exp(abs(math.log(row.height / longest.height)))
+        short = len(row.segments) <= min(2, len(longest.segments) // 2)
+        least = _LEAST_ALIKE if unlike <= _ALIKE and _likely(longest) >= _LEAST_ROW else _LEAST_ROW
+        return _likely(row) >= least and (unlike <= _UNLIKE or not short)
+
+    return [row for row in rows if kept(row)]
+
+
+def _likely(row: RowReading) -> float:
+    """The mean log probability of a row's digits."""
+    return float(row.scores.log_probabilities.mean()) if row.segments else -math.inf
 
 
 def _without_dirt(row: RowReading) -> RowReading:
@@ -70,7 +76,7 @@ def number_wins(image: PreprocessedImage, rows: Sequence[RowReading], scores: Sc
     if len(likely) == 1:  # in a box, or small on a large page: it hadn't been told from what is around it
         return image.box is None or bool(doubted and whole[0] and likely[0] > max(_CLEAR, one))
     read = np.concatenate([row.scores.probabilities.argmax(axis=1) for row in rows])
-    if not whole.any() and (likely.mean() < _LEAST_TOGETHER or np.isin(read, _STROKES).all()):
+    if not whole.any() and (likely.mean() < _LEAST_TOGETHER * len(likely) or np.isin(read, _STROKES).all()):
         return False  # letters and signs fall into strokes like those of digits, too
     if image.box is None or (whole & (likely > _CLEAR)).sum() >= _SEVERAL:
         return True

@@ -16,7 +16,7 @@ from mnistcnn.training.counterexamples.ink import Rng
 
 _HEIGHT = 40  # pixels of a digit
 _SLACK = 15  # pixels above and below
-_MOST = 20  # segments of a row
+_MOST = 30  # segments of a row
 _TOUCHING = 0.75  # of the rows; in the others there are gaps
 
 
