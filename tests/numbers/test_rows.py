@@ -97,6 +97,14 @@ def test_many_specks_do_not_say_how_tall_digits_are() -> None:
     assert typical_height([mark(x, 50, 6, 6) for x in range(40)] + [mark(0, 0), mark(0, 0, 42), mark(0, 0, 38)]) == 40
 
 
+def test_what_lies_within_a_mark_is_part_of_it_unless_it_is_a_speck() -> None:
+    large, small, speck = mark(100, 60, 60, 60), mark(100, 60, 30, 30), mark(110, 60, 10, 10)
+    (row,) = find_rows([small, large, mark(200, 60, 60)])
+    assert [(m.left, m.width, m.height) for m in row.marks] == [(70, 60, 60), (188, 24, 60)]
+    (row,) = find_rows([speck, large, mark(200, 60, 60)])
+    assert [m.width for m in row.marks] == [60, 10, 24]
+
+
 @pytest.mark.parametrize("others", [[], [mark(500, 60)]])
 def test_digits_that_all_touch_are_a_row_as_tall_as_they_are(others: list[Mark]) -> None:
     (row,) = find_rows([mark(200, 60, width=250), *others])

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mnistcnn.numbers.marks import Mark
+from mnistcnn.numbers.marks import Mark, join
 
 _ALIKE = 1.5  # heights within this factor are those of digits of one hand
 _LOW = 1.4  # times its height; as tall counts what is wide, at most: a dash, or digits that touch
@@ -20,6 +20,7 @@ _LARGEST = 2.6  # heights; what is larger either way is no digit
 _CROWDED = 300  # marks on a page
 _SMALL = 0.3  # heights; a mark at least this tall may be a digit
 _BESIDE, _FAR = 0.6, 3.0  # heights from the next digit, at the most: of a stroke, of a small digit
+_ROUND = 1.5  # times as wide as high, at most, is a mark that others lie within
 _SPECK = 0.12  # heights; what is smaller either way belongs to no digit
 
 
@@ -53,7 +54,7 @@ def find_rows(marks: Sequence[Mark]) -> list[Row]:
     if not marks:
         return []
     height = typical_height(marks)
-    fits = [m for m in marks if max(m.height, m.width / 3) <= _LARGEST * height]
+    fits = _nested([m for m in marks if max(m.height, m.width / 3) <= _LARGEST * height], _SMALL * height)
     tall = sorted((m for m in fits if m.height >= _TALL * height), key=lambda m: m.x)
     found = [(_follow(tall, height, slope), slope) for slope in _SLOPES]
     rows, slope = min(found, key=lambda each: len(each[0]) + _SLOPE_COST * abs(each[1]))
@@ -67,6 +68,15 @@ def find_rows(marks: Sequence[Mark]) -> list[Row]:
         row.marks.sort(key=lambda mark: mark.x)
     middle = np.median([mark.x for row in rows for mark in row.marks]) if rows else 0.0
     return sorted(rows, key=lambda row: row.expected(float(middle), slope))
+
+
+def _nested(marks: Sequence[Mark], least: float) -> list[Mark]:
+    """Marks with those of at least `least` pixels that lie within them: a ring in a ring is not two digits."""
+    left, top, right, bottom = np.array([(m.left, m.top, m.right, m.bottom) for m in marks]).reshape(-1, 4).T
+    within = (left[:, None] > left) & (top[:, None] > top) & (right[:, None] < right) & (bottom[:, None] < bottom)
+    within[bottom - top < least] = False
+    within[:, right - left > _ROUND * (bottom - top)] = False  # several digits that touch
+    return [join([marks[j] for j in (i, *np.flatnonzero(within[:, i]))]) for i in np.flatnonzero(~within.any(axis=1))]
 
 
 def _follow(marks: Sequence[Mark], height: float, slope: float) -> list[Row]:

@@ -18,7 +18,7 @@ from mnistcnn.training.optimizer import AdamW
 
 DOUBTED = 0.0175  # of the validation images, as they are and varied
 _DIGITS = 12_000  # training images, at most; drawing is what takes long, so most of them stay as they are
-_VARIED, _DRAWN, _SEGMENTS = 0.2, 0.375, 0.2  # for each of them: varied digits, counterexamples, segments of rows
+_VARIED, _DRAWN, _SEGMENTS = 0.2, 0.45, 0.2  # for each of them: varied digits, counterexamples, segments of rows
 _EPOCHS, _BATCH, _RATE, _DECAY = 6, 500, 4e-3, 1.0
 _HELD_OUT = 1_000  # of the validation images, varied for the threshold
 _NOISE = 0.3  # added to what the classifier sees when it is fitted, in standard deviations
