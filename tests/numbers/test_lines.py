@@ -81,6 +81,17 @@ def test_boxes_on_their_own_go() -> None:
     assert np.array_equal(cleaned > 0.5, ink > 0.5)
 
 
+def test_the_line_between_two_boxes_goes() -> None:
+    ink = inked("25", gap=60)
+    height, width = ink.shape
+    line, middle = np.zeros_like(ink), width // 2
+    cv2.rectangle(line, (30, 30), (width - 30, height - 30), 1.0, 4)
+    cv2.line(line, (middle, 30), (middle, height - 30), 1.0, 4)
+    cleaned = remove_lines(np.maximum(ink, line))
+    assert left_over(ink, line, cleaned) < 0.02
+    assert lost(ink, line, cleaned) < 0.02
+
+
 def test_a_stroke_across_a_line_stays_whole_and_one_along_it_stays() -> None:
     ink, line = np.zeros((200, 500), np.float32), np.zeros((200, 500), np.float32)
     for left in range(60, 460, 80):

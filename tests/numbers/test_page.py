@@ -103,6 +103,15 @@ def test_a_large_digit_is_not_taken_for_a_page() -> None:
     assert find_corners(colours(np.full((40, 30), 255, np.uint8))) is None
 
 
+def test_a_page_is_found_whole_where_a_shadow_falls_across_it() -> None:
+    table, _ = on_a_table(np.full((300, 600), 245, np.uint8))
+    whole = find_corners(colours(table))
+    shaded = np.where(np.arange(800) < 350, table * 0.55, table).astype(np.uint8)
+    found = find_corners(colours(shaded))
+    assert whole is not None and found is not None
+    assert np.abs(found - whole).max() < 12
+
+
 def test_what_lies_between_two_rules_is_not_taken_for_a_page() -> None:
     picture = np.full((467, 360), 245, np.uint8)
     for at in (90, 195, 300, 405):

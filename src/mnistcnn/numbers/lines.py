@@ -14,6 +14,7 @@ from mnistcnn.preprocessing.segmentation import Components, find_components
 Mask = NDArray[np.bool_]
 
 _INSIDE = 0.12  # of a ring's height; what lies in it is at least this tall
+_DIVIDER = 0.8  # of the inner height of a box; a line as long divides it in two
 _INKED, _THICK = 0.7, 0.06  # of a line's length: ink at least, and how thick it is at most
 _MIDDLE, _STRAY = 0.6, 0.02  # of a ring's radius; of its ink, at most, nearer to its middle than that
 
@@ -89,7 +90,9 @@ def _frames(parts: Components) -> Mask:
         thick = reach + round(float(np.median([np.argmin(own[:, width // 2]), np.argmin(own[height // 2])])))
         inside = mask[box][thick:-thick, thick:-thick]
         outline = own.copy()
-        outline[thick:-thick, thick:-thick] = False
+        inner = outline[thick:-thick, thick:-thick]
+        if inner.size:
+            inner &= inner.mean(axis=0) > _DIVIDER  # strokes that touch a side stay
         found.append((box, outline, bool(inside.size and inside.any(axis=1).mean() > 0.25)))
     frames = np.zeros_like(mask)
     filled = [outline.size for _, outline, is_filled in found if is_filled]
@@ -111,7 +114,7 @@ def _typical_height(mask: Mask) -> float:
 
 
 def _runs(mask: Mask, length: int) -> Mask:
-    """Where a mask has ink for `length` pixels across, more or less level, and not much of it up and down."""
+    """Where a mask has ink for `length` pixels across, with small gaps, more or less level."""
     length = max(8, min(length, mask.shape[1]))
     thick = cv2.dilate(mask.astype(np.uint8), np.ones((3, 1), np.uint8))  # lines that climb a little
     bridged = cv2.morphologyEx(thick, cv2.MORPH_CLOSE, np.ones((1, max(3, length // 8)), np.uint8))
@@ -121,7 +124,7 @@ def _runs(mask: Mask, length: int) -> Mask:
 
 
 def _thin_runs(mask: Mask, length: int) -> Mask:
-    """Those that are much longer than thick, unlike the strokes of digits that touch."""
+    """The runs that are much longer than thick, unlike the strokes of digits that touch."""
     parts = find_components(_runs(mask, length))
     return parts.mask(parts.areas <= _THICK * parts.widths**2)
 

@@ -97,10 +97,9 @@ def find_corners(colours: Colours) -> NDArray[np.float32] | None:
         return None
     # Where light falls on the table no single threshold parts it from the page.
     found = [_quadrangle(grey > threshold) for threshold in (otsu(grey), *np.linspace(low, high, 9)[1:-1])]
-    corners = max((c for c in found if c is not None), key=lambda c: _edge_contrast(grey, c), default=None)
-    if corners is None or _edge_contrast(grey, corners) < _EDGE_CONTRAST:
-        return None
-    return corners / np.float32(scale)
+    pages = [c for c in found if c is not None and _edge_contrast(grey, c) >= _EDGE_CONTRAST]
+    # The largest, since the edge of a shadow parts a page like that of a table does.
+    return max(pages, key=cv2.contourArea) / np.float32(scale) if pages else None
 
 
 def _quadrangle(mask: NDArray[np.bool_]) -> NDArray[np.float32] | None:
