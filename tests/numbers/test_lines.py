@@ -92,6 +92,13 @@ def test_the_line_between_two_boxes_goes() -> None:
     assert lost(ink, line, cleaned) < 0.02
 
 
+def test_a_box_without_an_inside_is_no_trouble() -> None:
+    ink = np.zeros((160, 160), np.float32)
+    cv2.rectangle(ink, (30, 30), (129, 129), 1.0, 2)
+    ink[30:125, 79:81] = ink[79:81, 30:125] = 1
+    assert remove_lines(ink).shape == ink.shape
+
+
 def test_a_stroke_across_a_line_stays_whole_and_one_along_it_stays() -> None:
     ink, line = np.zeros((200, 500), np.float32), np.zeros((200, 500), np.float32)
     for left in range(60, 460, 80):

@@ -105,6 +105,11 @@ def test_what_lies_within_a_mark_is_part_of_it_unless_it_is_a_speck() -> None:
     assert [m.width for m in row.marks] == [60, 10, 24]
 
 
+def test_a_digit_within_the_box_of_several_that_touch_stays_one_of_its_own() -> None:
+    (row,) = find_rows([mark(200, 60, 80, 200), mark(230, 60, 50), mark(400, 60, 70)])
+    assert [m.width for m in row.marks] == [200, 24, 24]
+
+
 @pytest.mark.parametrize("others", [[], [mark(500, 60)]])
 def test_digits_that_all_touch_are_a_row_as_tall_as_they_are(others: list[Mark]) -> None:
     (row,) = find_rows([mark(200, 60, width=250), *others])

@@ -54,7 +54,7 @@ def find_rows(marks: Sequence[Mark]) -> list[Row]:
     if not marks:
         return []
     height = typical_height(marks)
-    fits = _nested([m for m in marks if max(m.height, m.width / 3) <= _LARGEST * height], _SMALL * height)
+    fits = _merge_nested([m for m in marks if max(m.height, m.width / 3) <= _LARGEST * height], _SMALL * height)
     tall = sorted((m for m in fits if m.height >= _TALL * height), key=lambda m: m.x)
     found = [(_follow(tall, height, slope), slope) for slope in _SLOPES]
     rows, slope = min(found, key=lambda each: len(each[0]) + _SLOPE_COST * abs(each[1]))
@@ -70,8 +70,8 @@ def find_rows(marks: Sequence[Mark]) -> list[Row]:
     return sorted(rows, key=lambda row: row.expected(float(middle), slope))
 
 
-def _nested(marks: Sequence[Mark], least: float) -> list[Mark]:
-    """Marks with those of at least `least` pixels that lie within them: a ring in a ring is not two digits."""
+def _merge_nested(marks: Sequence[Mark], least: float) -> list[Mark]:
+    """Marks, each with those of at least `least` pixels within it: a ring in a ring is not two digits."""
     left, top, right, bottom = np.array([(m.left, m.top, m.right, m.bottom) for m in marks]).reshape(-1, 4).T
     within = (left[:, None] > left) & (top[:, None] > top) & (right[:, None] < right) & (bottom[:, None] < bottom)
     within[bottom - top < least] = False

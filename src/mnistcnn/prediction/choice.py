@@ -36,23 +36,17 @@ def may_be_several(image: PreprocessedImage) -> bool:
 
 def plausible(rows: Sequence[RowReading]) -> list[RowReading]:
     """Those of the rows found that are digits, most likely; others only if they are much like the longest."""
-    rows = [_without_dirt(row) for row in rows if row.segments]
-    if not rows:
-        return []
-    longest = max(rows, key=lambda row: len(row.segments))
-
-    def kept(row: RowReading) -> bool:
-        unlike = math.exp(abs(math.log(row.height / longest.height)))
-        short = len(row.segments) <= min(2, len(longest.segments) // 2)
-        least = _LEAST_ALIKE if unlike <= _ALIKE and _likely(longest) >= _LEAST_ROW else _LEAST_ROW
-        return _likely(row) >= least and (unlike <= _UNLIKE or not short)
-
-    return [row for row in rows if kept(row)]
-
-
-def _likely(row: RowReading) -> float:
-    """The mean log probability of a row's digits."""
-    return float(row.scores.log_probabilities.mean()) if row.segments else -math.inf
+    rows = [row for row in map(_without_dirt, rows) if row.segments]
+    likely = [float(row.scores.log_probabilities.mean()) for row in rows]
+    at = max(range(len(rows)), key=lambda i: len(rows[i].segments), default=0)
+    kept = []
+    for i, row in enumerate(rows):
+        low, high = sorted((row.height, rows[at].height))
+        short = len(row.segments) <= min(2, len(rows[at].segments) // 2)
+        alike = likely[at] >= _LEAST_ROW and high <= _ALIKE * low
+        if likely[i] >= (_LEAST_ALIKE if alike else _LEAST_ROW) and (high <= _UNLIKE * low or not short):
+            kept.append(row)
+    return kept
 
 
 def _without_dirt(row: RowReading) -> RowReading:
