@@ -12,7 +12,7 @@ from mnistcnn.device import Compute, resolve_device
 from mnistcnn.errors import CheckpointError
 from mnistcnn.metrics import predict_activations
 from mnistcnn.model import MnistCNN
-from mnistcnn.outliers import OutlierDetector
+from mnistcnn.outliers import OutlierDetector, describe_topology
 from mnistcnn.preprocessing import preprocess_file
 from mnistcnn.training.counterexamples import draw_counterexamples
 
@@ -94,3 +94,35 @@ def test_the_threshold_is_of_the_log_odds(packaged: tuple[MnistCNN, OutlierDetec
     seen = predict_activations(model, DRAWN)
     assert replace(detector, threshold=torch.tensor(1e9)).score(seen).doubted.all()
     assert not replace(detector, threshold=torch.tensor(-1e9)).score(seen).doubted.any()
+
+
+RING = np.pad(np.zeros((4, 4), np.uint8), 6, constant_values=200)  # 16×16 pixels
+
+
+@pytest.mark.parametrize(
+    ("inks", "parts_less_holes"),
+    [([], 0), ([RING], 0), ([RING[:, :8]], 1), ([RING[:, :3], RING[:4, 8:]], 2), ([RING[8:], RING[:8]], 1)],
+    ids=["paper", "ring", "bow", "bow and dash", "bows back to back"],
+)
+def test_the_topology_counts_parts_and_holes(inks: list[np.ndarray], parts_less_holes: int) -> None:
+    frame, top = torch.zeros(1, 1, 28, 28, dtype=torch.uint8), 2
+    for ink in inks:
+        frame[0, 0, top : top + len(ink), 5 : 5 + ink.shape[1]] = torch.from_numpy(ink.copy())
+        top += len(ink) + (1 if len(inks[0]) != 8 else 0)
+    assert describe_topology(frame)[0, :3].tolist() == [parts_less_holes] * 3
+
+
+def test_the_topology_counts_ink_that_is_dark_enough_and_joins_corners() -> None:
+    frame = torch.zeros(1, 1, 28, 28, dtype=torch.uint8)
+    frame[0, 0, 5, 5], frame[0, 0, 6, 6], frame[0, 0, 20, 20] = 255, 120, 80
+    assert describe_topology(frame)[0, :3].tolist() == [2, 1, 1]
+
+
+def test_the_topology_follows_rows_and_columns() -> None:
+    frame = torch.zeros(1, 1, 28, 28, dtype=torch.uint8)
+    frame[0, 0, 4:24, [6, 12, 18]] = 255  # an E on its back: three strokes down to a bar, and none of it closed
+    frame[0, 0, 22:24, 6:19] = 255
+    rows, columns = describe_topology(frame)[0, 3:].view(2, 9).tolist()
+    assert rows == [0, 3, 3, 3, 3, 3, 3, 1, 1]
+    assert columns == [0, 1, 1, 1, 1, 1, 1, 1, 1]
+    assert describe_topology(frame.mT)[0, 3:].view(2, 9).tolist() == [columns, rows]

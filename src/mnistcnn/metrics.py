@@ -37,8 +37,9 @@ def predict_logits(
 
 @dataclass(frozen=True, slots=True)
 class Activations:
-    """What the network makes of N images, float32: `pooled` (N, 1024), `hidden` (N, 1024), `logits` (N, 10)."""
+    """What the network makes of `images` (N, 1, 28, 28) uint8, float32: (N, 1024), (N, 1024), (N, 10)."""
 
+    images: torch.Tensor
     pooled: torch.Tensor
     hidden: torch.Tensor
     logits: torch.Tensor
@@ -55,7 +56,7 @@ def predict_activations(model: MnistCNN, images: torch.Tensor, batch_size: int =
         for part in images.split(batch_size):
             pooled, hidden = model.features(normalise(part.to(device)))
             parts.append((pooled.cpu(), hidden.cpu(), model.fc2(hidden).cpu()))
-    return Activations(*(torch.cat(layers) for layers in zip(*parts, strict=True)))
+    return Activations(images.cpu(), *(torch.cat(layers) for layers in zip(*parts, strict=True)))
 
 
 def compute_metrics(logits: torch.Tensor, labels: torch.Tensor) -> Metrics:

@@ -96,3 +96,11 @@ def test_a_warp_leaves_the_middle_and_the_type() -> None:
     assert warped.shape == (CANVAS, CANVAS)
     assert warped.dtype == np.uint8
     assert np.mean(np.nonzero(warped), axis=1) == pytest.approx([31.5, 31.5], abs=0.6)
+
+
+def test_overwritten_digits_take_the_place_of_one() -> None:
+    generator = rng()
+    one = [counterexamples._digit(DIGITS, generator) for _ in range(60)]
+    both = [crop(counterexamples._overwritten(DIGITS, generator)) for _ in range(60)]
+    assert np.mean([ink.shape for ink in both]) < 1.4 * np.mean([ink.shape for ink in one])
+    assert np.mean([ink.sum() for ink in both]) > 1.4 * np.mean([ink.sum() for ink in one])

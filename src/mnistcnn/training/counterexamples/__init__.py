@@ -1,9 +1,9 @@
 """Drawn counterexamples: frames that are not one digit, and digits as other pens and hands write them. No torch.
 
 What is not a digit is made from digits and strokes alone: parts of digits and several in one frame, as wrong
-segments of a row look; digits with a foreign line; letters and signs; scribbles, shapes and textures. All of it is
-framed as a picture is. Source of the idea: D. Hendrycks, M. Mazeika, T. Dietterich, "Deep anomaly detection with
-outlier exposure" (2019).
+segments of a row look, or one over the other; digits with a foreign line; letters and signs; scribbles, shapes and
+textures. All of it is framed as a picture is. Source of the idea: D. Hendrycks, M. Mazeika, T. Dietterich, "Deep
+anomaly detection with outlier exposure" (2019).
 """
 
 from __future__ import annotations
@@ -138,6 +138,18 @@ def _several(digits: Frames, rng: Rng) -> Ink:
     return join(inks, rng.uniform(-0.35, 0.25), rng)
 
 
+def _overwritten(digits: Frames, rng: Rng) -> Ink:
+    """Two digits written over each other."""
+    inks = [_digit(digits, rng) for _ in range(2)]
+    side = max(max(ink.shape) for ink in inks) + 12
+    both = np.zeros((side, side), np.float32)
+    for ink in inks:
+        top, left = ((side - length) // 2 + int(rng.integers(-6, 7)) for length in ink.shape)
+        place = both[top : top + len(ink), left : left + ink.shape[1]]
+        np.maximum(place, ink, out=place)
+    return both
+
+
 def _with_line(digits: Frames, rng: Rng) -> Ink:
     """A digit with a foreign line: a rule, the side or corner of a box, crossed out, an extra stroke."""
     digit, margin = _digit(digits, rng), int(rng.integers(2, 12))
@@ -233,6 +245,7 @@ _KINDS: tuple[tuple[Kind, float], ...] = (
     (_part_of_digit, 0.15),
     (_wrong_segment, 0.15),
     (_several, 0.13),
+    (_overwritten, 0.1),
     (_with_line, 0.11),
     (_turned, 0.08),
     (_letter, 0.18),
