@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -98,6 +99,14 @@ def test_a_row_as_tall_as_clear_digits_is_not_left_out_if_it_is_hard_to_read() -
     assert kept(clear, row("6", [-4])) == [4]
     assert kept(clear, row("67", [4, -4], height=60)) == [4]
     assert kept(row("2358", [-3] * 4), hard) == []
+
+
+@pytest.mark.parametrize(("side", "log_odds", "count"), [(12, -4, 3), (18, -4, 4), (12, 4, 4)])
+def test_only_small_doubted_marks_are_dirt(side: int, log_odds: float, count: int) -> None:
+    whole = row("2350", [4, 4, 4, log_odds])
+    last = replace(whole.segments[3], mark=Mark(20, 150, np.ones((side, side), np.float32)))
+    (kept,) = plausible([replace(whole, segments=[*whole.segments[:3], last])])
+    assert len(kept.segments) == len(kept.scores.probabilities) == count
 
 
 @pytest.mark.parametrize(

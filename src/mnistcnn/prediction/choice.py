@@ -19,7 +19,7 @@ _LEAST_ALIKE = math.log(0.08)  # of a row as tall as one that is
 _CUT_MARGIN = 0.7  # by which digits that were cut apart must explain more than one digit does
 _LEAST_TOGETHER = math.log(0.93)  # of digits that all touch, times how many there are
 _STROKES = (1, 7)  # digits that a stroke of a letter looks like
-_SMALL = 0.6  # heights of the row
+_SMALL = 0.35  # heights of the row; what is larger is a digit that is hard to read, and not dirt
 _LEAST_ODDS = -6.0  # the log odds from which on even what stands among clear digits is doubted
 _ALIKE, _UNLIKE = 1.25, 1.8  # times; rows differ as little in height, those of one or two digits less than that
 
