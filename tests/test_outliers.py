@@ -89,6 +89,21 @@ def test_a_damaged_detector_is_refused_by_name(name: str, tensor: torch.Tensor, 
         load_checkpoint(tmp_path / "bad.pth")
 
 
+def test_a_detector_from_before_it_saw_the_topology_judges_as_it_did(
+    packaged: tuple[MnistCNN, OutlierDetector],
+) -> None:
+    model, detector = packaged
+    tensors, seen = detector.to_dict(), predict_activations(model, DRAWN)
+    older = {**tensors, "unit_weights": tensors["unit_weights"][:, :268]}
+    loaded = OutlierDetector.from_dict(older)
+    blind = replace(seen, images=torch.zeros_like(seen.images))
+    assert torch.equal(loaded.score(seen).log_odds, loaded.score(blind).log_odds)
+    assert not torch.equal(loaded.score(seen).log_odds, detector.score(seen).log_odds)
+    assert torch.equal(loaded.unit_weights[:, :268], older["unit_weights"])
+    with pytest.raises(ValueError, match="unit_weights has values that are not finite"):
+        OutlierDetector.from_dict({**older, "unit_weights": older["unit_weights"] + float("nan")})
+
+
 def test_the_threshold_is_of_the_log_odds(packaged: tuple[MnistCNN, OutlierDetector]) -> None:
     model, detector = packaged
     seen = predict_activations(model, DRAWN)

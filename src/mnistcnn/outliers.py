@@ -67,7 +67,11 @@ class OutlierDetector:
     @classmethod
     def from_dict(cls, value: object) -> Self:
         """The detector of `to_dict`; `ValueError` where names, shapes or dtypes are others or values not finite."""
-        return cls(**check_tensors(value, _LIKE, "tensors of an outlier detector"))
+        what, before = "tensors of an outlier detector", _LIKE["unit_weights"][:, :-_TOPOLOGY]
+        if isinstance(value, dict) and getattr(value.get("unit_weights"), "shape", None) == before.shape:
+            older = check_tensors(value, {**_LIKE, "unit_weights": before}, what)  # it did not see the topology
+            return cls(**{**older, "unit_weights": F.pad(older["unit_weights"], (0, _TOPOLOGY))})
+        return cls(**check_tensors(value, _LIKE, what))
 
     def to_dict(self) -> dict[str, torch.Tensor]:
         """Its tensors by name."""
