@@ -37,12 +37,12 @@ def predict_logits(
 
 @dataclass(frozen=True, slots=True)
 class Activations:
-    """What the network makes of `images` (N, 1, 28, 28) uint8, float32: (N, 1024), (N, 1024), (N, 10)."""
+    """N images and what the network makes of them, all on the CPU."""
 
-    images: torch.Tensor
-    pooled: torch.Tensor
-    hidden: torch.Tensor
-    logits: torch.Tensor
+    images: torch.Tensor  # (N, 1, 28, 28) uint8
+    pooled: torch.Tensor  # (N, 1024) float32
+    hidden: torch.Tensor  # (N, 1024) float32
+    logits: torch.Tensor  # (N, 10) float32
 
 
 def predict_activations(model: MnistCNN, images: torch.Tensor, batch_size: int = BATCH_SIZE) -> Activations:

@@ -18,8 +18,7 @@ from torch.nn import functional as F
 from mnistcnn.archive import check_tensors
 from mnistcnn.device import strict_float32
 from mnistcnn.metrics import Activations
-from mnistcnn.model import CLASSES, HIDDEN
-from mnistcnn.preprocessing.centering import SIDE
+from mnistcnn.model import CLASSES, HIDDEN, SIDE
 
 COMPONENTS = 128  # principal components of each layer
 UNITS = 384  # of the classifier

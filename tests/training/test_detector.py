@@ -6,7 +6,7 @@ from mnistcnn.device import cpu_threads
 from mnistcnn.metrics import Activations, predict_activations
 from mnistcnn.model import HIDDEN, MnistCNN
 from mnistcnn.training import detector
-from mnistcnn.training.detector import _fit_components, fit_outlier_detector
+from mnistcnn.training.detector import _fit_classifier, _fit_components, fit_outlier_detector
 
 DRAWN = torch.from_numpy(synthetic.render_digits(300, 7)[0])[:, None]
 
@@ -34,3 +34,16 @@ def test_units_that_never_fire_do_not_stop_it(alive: int, seed: int) -> None:
     assert torch.allclose(means[0], units.mean(dim=0), atol=1e-6)
     seen = (units - means[0]) @ axes[0].float()
     assert seen.std(dim=0)[-1] == pytest.approx(float(spreads[0, -1]), rel=0.02)
+
+
+def test_the_ensemble_gives_the_log_odds_of_one_classifier() -> None:
+    generator = torch.Generator().manual_seed(3)
+    noise = torch.randn(2, 6000, 5, generator=generator)
+    digits, others = noise + torch.tensor([0.5, -0.5])[:, None, None] * torch.tensor([1.0, 0, 0, 0, 0])
+    unit_weights, unit_biases, output_weights, output_bias = _fit_classifier(digits, others, generator)
+    seen = torch.cat([digits, others])
+    log_odds = (seen @ unit_weights.T + unit_biases).relu() @ output_weights + output_bias
+    true = seen[:, 0]  # of two normal distributions whose means are one deviation apart
+    slope = float((log_odds * true).sum() / true.square().sum())
+    assert slope == pytest.approx(1, abs=0.3)
+    assert output_bias.shape == ()
