@@ -18,8 +18,8 @@ from PIL import Image
 from benchmarks import measure as m
 from benchmarks.table import spread
 from benchmarks.trainings import torchvision_folder
-from mnistcnn.calibration import probabilities
 from mnistcnn.checkpoint import PACKAGED, load_checkpoint
+from mnistcnn.confidence.calibration import probabilities
 from mnistcnn.config import Precision, TrainConfig
 from mnistcnn.data import DataSplits, load_dataset
 from mnistcnn.data.loader import EpochLoader

@@ -22,11 +22,11 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from benchmarks.wild import KINDS as WILD
 from mnistcnn import load_checkpoint, load_dataset
-from mnistcnn.calibration import probabilities
 from mnistcnn.checkpoint import PACKAGED
+from mnistcnn.confidence.activations import predict_activations
+from mnistcnn.confidence.calibration import probabilities
 from mnistcnn.config import DatasetName, Split, TrainConfig
 from mnistcnn.device import resolve_device
-from mnistcnn.metrics import predict_activations
 from mnistcnn.preprocessing import preprocess_bytes, preprocess_file, preprocess_image
 from mnistcnn.preprocessing.centering import center_digit
 from mnistcnn.training.detector import DOUBTED

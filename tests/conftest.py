@@ -33,9 +33,10 @@ from hypothesis import settings  # noqa: E402
 from typer.testing import CliRunner, Result  # noqa: E402
 
 from mnistcnn.cli import app  # noqa: E402
-from mnistcnn.config import DatasetName, Files, Precision, TrainConfig  # noqa: E402
+from mnistcnn.config import DatasetName, Precision, TrainConfig  # noqa: E402
 from mnistcnn.data import files, synthetic  # noqa: E402
 from mnistcnn.device import Compute, resolve_device  # noqa: E402
+from mnistcnn.storage import Files  # noqa: E402
 from mnistcnn.training.run import train  # noqa: E402
 
 # No time limit an example but where a test sets one, and nothing written; in CI the same examples every time.

@@ -22,7 +22,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from mnistcnn.config import DatasetName, Files, Precision, TrainConfig
+from mnistcnn.config import DatasetName, Precision, TrainConfig
+from mnistcnn.storage import Files
 from mnistcnn.training.finish import HISTORY
 from mnistcnn.training.run import train
 

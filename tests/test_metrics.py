@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from mnistcnn.checkpoint import load_checkpoint
 from mnistcnn.device import Compute
-from mnistcnn.metrics import compute_metrics, predict_activations, predict_logits
+from mnistcnn.metrics import compute_metrics, predict_logits
 from mnistcnn.model import MnistCNN, normalise
 
 G = torch.Generator().manual_seed(0)
@@ -47,14 +47,3 @@ def test_metrics_count_every_picture_once() -> None:
     losses = [math.log(1 + math.exp(-2)), math.log(1 + math.exp(-1)), math.log(1 + math.exp(3))]
     assert metrics.loss == pytest.approx(sum(losses) / 3)
     assert metrics.count == 3
-
-
-def test_one_pass_gives_activations_and_the_same_logits(compute: Compute) -> None:
-    model = MnistCNN(torch.Generator().manual_seed(0)).train()
-    seen = predict_activations(model, IMAGES, batch_size=10)
-    assert model.training
-    assert torch.equal(seen.logits, predict_logits(model, IMAGES, compute, batch_size=10))
-    pooled, hidden = model.features(normalise(IMAGES))
-    torch.testing.assert_close(seen.pooled, pooled.detach())
-    torch.testing.assert_close(seen.hidden, hidden.detach())
-    assert predict_activations(model, IMAGES[:0]).hidden.shape == (0, 1024)

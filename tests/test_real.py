@@ -14,8 +14,8 @@ import pytest
 import torch
 from PIL import Image
 
-from mnistcnn.calibration import probabilities
 from mnistcnn.checkpoint import PACKAGED, load_checkpoint
+from mnistcnn.confidence.calibration import probabilities
 from mnistcnn.config import DatasetName, Precision, Split
 from mnistcnn.data import files, load_dataset
 from mnistcnn.device import Compute

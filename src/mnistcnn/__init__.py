@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from mnistcnn.checkpoint import Checkpoint as Checkpoint
     from mnistcnn.checkpoint import load_checkpoint as load_checkpoint
     from mnistcnn.cli.progress import progress_bar as progress_bar
-    from mnistcnn.config import Files as Files
     from mnistcnn.config import TrainConfig as TrainConfig
     from mnistcnn.data import load_dataset as load_dataset
     from mnistcnn.errors import MnistCnnError as MnistCnnError
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from mnistcnn.exporting import export as export
     from mnistcnn.model import MnistCNN as MnistCNN
     from mnistcnn.prediction import predict as predict
+    from mnistcnn.storage import Files as Files
     from mnistcnn.summary import summarise as summarise
     from mnistcnn.training.run import train as train
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Checkpoint": "checkpoint",
-    "Files": "config",
+    "Files": "storage",
     "MnistCNN": "model",
     "MnistCnnError": "errors",
     "TrainConfig": "config",

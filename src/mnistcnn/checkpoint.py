@@ -22,12 +22,12 @@ from typing import Any
 import torch
 
 from mnistcnn.archive import check_config, check_plain, check_weights, load_archive, save_archive
+from mnistcnn.confidence.outliers import OutlierDetector
 from mnistcnn.config import DEFAULT_CHECKPOINT, TrainConfig
 from mnistcnn.device import Compute
 from mnistcnn.errors import CheckpointError
 from mnistcnn.events import Note, Observer, ignore
 from mnistcnn.model import MnistCNN
-from mnistcnn.outliers import OutlierDetector
 from mnistcnn.results import Environment, Result
 
 FORMAT = 1

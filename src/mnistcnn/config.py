@@ -17,33 +17,12 @@ DEVICES = "auto, cpu, cuda, cuda:N, mps, xpu or xpu:N"
 DEVICE_SPELLING = r"auto|cpu|mps|(cuda|xpu)(:\d{1,3})?"  # a regular expression
 TRAIN_PICTURES = 60_000  # MNIST's training pictures, train and validation together
 
-
 # The names to choose from; a value is its name in lower case, as in `Split.TEST == "test"`.
 DatasetName = StrEnum("DatasetName", ["MNIST", "SYNTHETIC"])
 Split = StrEnum("Split", ["TRAIN", "VALIDATION", "TEST"])
 Precision = StrEnum("Precision", ["AUTO", "FLOAT32", "BFLOAT16"])  # of training steps; what is kept is float32
 ExportFormat = StrEnum("ExportFormat", ["ONNX", "SAFETENSORS"])  # each is the suffix of its files too
 InputType = StrEnum("InputType", ["UINT8", "FLOAT32"])  # of the images, 0 … 255, that an exported network takes
-
-
-@dataclass(frozen=True, slots=True)
-class Files:
-    """Where a training run reads and writes."""
-
-    checkpoint: Path = DEFAULT_CHECKPOINT
-    output_dir: Path = DEFAULT_OUTPUT_DIR
-    data_dir: Path | None = None
-    mirror: str | None = None
-
-    @property
-    def previous(self) -> Path:
-        """The network that the checkpoint replaces is kept here: `mnist_cnn.previous.pth`."""
-        return self.checkpoint.with_name(f"{self.checkpoint.stem}.previous{self.checkpoint.suffix}")
-
-    @property
-    def unfinished(self) -> Path:
-        """The state that resuming needs; there until the run has ended well."""
-        return self.checkpoint.with_name(f"{self.checkpoint.name}.unfinished")
 
 
 def check_mirror(url: str | None) -> str | None:

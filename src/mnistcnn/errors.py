@@ -1,6 +1,7 @@
 """The errors users are told about in one line, and the exit codes. Imports nothing heavy."""
 
 from enum import IntEnum
+from importlib.util import find_spec
 
 
 class ExitCode(IntEnum):
@@ -84,3 +85,10 @@ class Interrupted(MnistCnnError):
 def first_line(error: Exception) -> str:
     """The first line of another library's message, or the error's type where it has none."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def require(purpose: str, extra: str, *packages: str) -> None:
+    """Raise `MissingPackageError` naming those of `packages` that `purpose` needs and aren't installed."""
+    missing = " ".join(name for name in packages if find_spec(name) is None)
+    if missing:
+        raise MissingPackageError(f"{purpose} needs the extra [{extra}]: pip install {missing}")

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import torch
 
-from mnistcnn.calibration import calibration_error, probabilities
 from mnistcnn.checkpoint import Checkpoint, find_checkpoint, load_checkpoint
+from mnistcnn.confidence.calibration import calibration_error, probabilities
 from mnistcnn.config import DatasetName, Split, TrainConfig
 from mnistcnn.data import DataSplits, load_dataset
 from mnistcnn.device import Compute, resolve_device

@@ -14,9 +14,8 @@ from mnistcnn.checkpoint import Checkpoint, find_checkpoint, load_checkpoint
 from mnistcnn.config import ExportFormat, InputType
 from mnistcnn.data.synthetic import render_digits
 from mnistcnn.device import strict_float32
-from mnistcnn.errors import OutputError, UsageError
+from mnistcnn.errors import OutputError, UsageError, require
 from mnistcnn.events import Observer, ignore
-from mnistcnn.extras import require
 from mnistcnn.model import CLASSES, SIDE, MnistCNN, normalise
 from mnistcnn.results import Result
 from mnistcnn.storage import check_writable, write_atomically

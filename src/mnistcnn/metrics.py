@@ -3,8 +3,6 @@
 Inference is float32 on every device, so that a checkpoint gives one answer: bfloat16 is for training steps.
 """
 
-from dataclasses import dataclass
-
 import torch
 from torch.nn import functional as F
 
@@ -33,30 +31,6 @@ def predict_logits(
     finally:
         model.train(training)
     return all_gather(world, torch.cat(parts).cpu() if parts else torch.empty(0, CLASSES))
-
-
-@dataclass(frozen=True, slots=True)
-class Activations:
-    """N images and what the network makes of them, all on the CPU."""
-
-    images: torch.Tensor  # (N, 1, 28, 28) uint8
-    pooled: torch.Tensor  # (N, 1024) float32
-    hidden: torch.Tensor  # (N, 1024) float32
-    logits: torch.Tensor  # (N, 10) float32
-
-
-def predict_activations(model: MnistCNN, images: torch.Tensor, batch_size: int = BATCH_SIZE) -> Activations:
-    """The activations of images (N, 1, 28, 28) uint8 in one pass, without dropout, on the model's device.
-
-    The logits are those of `predict_logits`.
-    """
-    device = model.fc2.weight.device
-    parts = []
-    with torch.inference_mode(), strict_float32():
-        for part in images.split(batch_size):
-            pooled, hidden = model.features(normalise(part.to(device)))
-            parts.append((pooled.cpu(), hidden.cpu(), model.fc2(hidden).cpu()))
-    return Activations(images.cpu(), *(torch.cat(layers) for layers in zip(*parts, strict=True)))
 
 
 def compute_metrics(logits: torch.Tensor, labels: torch.Tensor) -> Metrics:

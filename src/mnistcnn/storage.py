@@ -1,13 +1,35 @@
-"""Files written whole or not at all. Imports nothing heavy."""
+"""Where a training run reads and writes; files written whole or not at all. Imports nothing heavy."""
 
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from mnistcnn.config import DEFAULT_CHECKPOINT, DEFAULT_OUTPUT_DIR
 from mnistcnn.errors import OutputError, TrainingError
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Where a training run reads and writes."""
+
+    checkpoint: Path = DEFAULT_CHECKPOINT
+    output_dir: Path = DEFAULT_OUTPUT_DIR
+    data_dir: Path | None = None
+    mirror: str | None = None
+
+    @property
+    def previous(self) -> Path:
+        """The network that the checkpoint replaces is kept here: `mnist_cnn.previous.pth`."""
+        return self.checkpoint.with_name(f"{self.checkpoint.stem}.previous{self.checkpoint.suffix}")
+
+    @property
+    def unfinished(self) -> Path:
+        """The state that resuming needs; there until the run has ended well."""
+        return self.checkpoint.with_name(f"{self.checkpoint.name}.unfinished")
 
 
 def write_atomically(path: Path, content: bytes) -> None:

@@ -192,8 +192,8 @@ def test_of_several_processes_the_first_says_what_is_wrong_and_the_others_let_it
 
 
 def test_what_was_given_on_the_command_line_is_told_from_defaults(tiny: Path, config: TrainConfig) -> None:
-    from mnistcnn.config import Files
     from mnistcnn.signals import Stop
+    from mnistcnn.storage import Files
     from mnistcnn.training.run import train
 
     stop = Stop()

@@ -8,8 +8,8 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from mnistcnn.calibration import probabilities
 from mnistcnn.checkpoint import Checkpoint, load_checkpoint
+from mnistcnn.confidence.calibration import probabilities
 from mnistcnn.data import load_dataset
 from mnistcnn.device import Compute
 from mnistcnn.metrics import predict_logits

@@ -1,9 +1,9 @@
 import pytest
 import torch
 
+from mnistcnn.confidence.activations import Activations, predict_activations
 from mnistcnn.data import synthetic
 from mnistcnn.device import cpu_threads
-from mnistcnn.metrics import Activations, predict_activations
 from mnistcnn.model import HIDDEN, MnistCNN
 from mnistcnn.training import detector
 from mnistcnn.training.detector import _fit_classifier, _fit_components, fit_outlier_detector

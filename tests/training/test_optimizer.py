@@ -3,7 +3,18 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from mnistcnn.training.optimizer import AdamW
+from mnistcnn.training.optimizer import AdamW, learning_rate
+
+
+def test_the_learning_rate_rises_and_falls_in_straight_lines() -> None:
+    rates = [learning_rate(step, 1000, 0.5) for step in range(1000)]
+    assert max(rates) == pytest.approx(0.5, rel=0.01)
+    assert rates.index(max(rates)) in (199, 200)
+    assert rates[0] == pytest.approx(0.0025)
+    assert 0 < rates[-1] < 0.001
+    assert rates[99] == pytest.approx(0.25)
+    assert rates[600] == pytest.approx(0.25)
+    assert 0 < learning_rate(0, 1, 0.5) <= 0.5
 
 
 def parameters() -> list[torch.Tensor]:

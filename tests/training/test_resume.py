@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from mnistcnn.archive import load_archive, save_archive
-from mnistcnn.config import Files
 from mnistcnn.data import load_dataset
 from mnistcnn.device import Compute
 from mnistcnn.errors import CheckpointError
+from mnistcnn.storage import Files
 from mnistcnn.training.resume import UnfinishedRun, load_unfinished, save_unfinished
 from mnistcnn.training.trainer import Trainer
 from tests.conftest import TINY_CONFIG

@@ -9,12 +9,13 @@ import pytest
 import torch
 
 from mnistcnn.checkpoint import load_checkpoint
-from mnistcnn.config import Files, Split, TrainConfig
+from mnistcnn.config import Split, TrainConfig
 from mnistcnn.errors import Interrupted, OutputError, TrainingError, UsageError
 from mnistcnn.evaluation import evaluate
 from mnistcnn.events import EpochResult, Event, Note, StepResult, TrainStart
 from mnistcnn.plots import CONFUSION, CURVES, MISTAKES
 from mnistcnn.signals import Stop
+from mnistcnn.storage import Files
 from mnistcnn.training import run as run_module
 from mnistcnn.training.finish import HISTORY, TrainResult
 from mnistcnn.training.resume import load_unfinished, merge_settings

@@ -11,7 +11,7 @@ from mnistcnn.data import DataSplits, ImageDataset, load_dataset
 from mnistcnn.device import Compute
 from mnistcnn.errors import TrainingError
 from mnistcnn.events import EpochResult, StepResult
-from mnistcnn.training.trainer import Trainer, best_of, learning_rate
+from mnistcnn.training.trainer import Trainer, best_of
 from tests.conftest import TINY_CONFIG
 
 
@@ -30,17 +30,6 @@ def weights(training: Trainer) -> dict[str, torch.Tensor]:
 
 def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
     return set(a) == set(b) and all(torch.equal(a[name], b[name]) for name in a)
-
-
-def test_the_learning_rate_rises_and_falls_in_straight_lines() -> None:
-    rates = [learning_rate(step, 1000, 0.5) for step in range(1000)]
-    assert max(rates) == pytest.approx(0.5, rel=0.01)
-    assert rates.index(max(rates)) in (199, 200)
-    assert rates[0] == pytest.approx(0.0025)
-    assert 0 < rates[-1] < 0.001
-    assert rates[99] == pytest.approx(0.25)
-    assert rates[600] == pytest.approx(0.25)
-    assert 0 < learning_rate(0, 1, 0.5) <= 0.5
 
 
 def test_the_network_learns(data: DataSplits, compute: Compute) -> None:

@@ -19,7 +19,7 @@ def draw(
     quiet: o.QuietOption = False,
 ) -> None:
     """Open a page to draw on, and read digits as they are drawn. Needs the extra draw."""
-    from mnistcnn.extras import require
+    from mnistcnn.errors import require
 
     require("`mnistcnn draw`", "draw", "starlette", "uvicorn")
     from mnistcnn.web.reader import Reader

@@ -10,7 +10,7 @@ import typer
 import mnistcnn
 from mnistcnn.cli import options as o
 from mnistcnn.cli.output import data_name, new_table, percent, show_json, show_pairs, stdout, written
-from mnistcnn.config import DEFAULT_CHECKPOINT, DEFAULT_OUTPUT_DIR, Files, TrainConfig
+from mnistcnn.config import DEFAULT_CHECKPOINT, DEFAULT_OUTPUT_DIR, TrainConfig
 from mnistcnn.world import World
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def train(
     with mnistcnn.progress_bar(quiet=quiet or not World.from_environment().is_main) as observer:
         result = mnistcnn.train(
             config,
-            Files(checkpoint, output_dir, data_dir, mirror),
+            mnistcnn.Files(checkpoint, output_dir, data_dir, mirror),
             resume=resume,
             restart=restart,
             given=given,

@@ -13,11 +13,11 @@ from typing import TypeVar
 import numpy as np
 import torch
 
-from mnistcnn.calibration import probabilities
 from mnistcnn.checkpoint import Checkpoint
+from mnistcnn.confidence.activations import predict_activations
+from mnistcnn.confidence.calibration import probabilities
 from mnistcnn.device import resolve_device
 from mnistcnn.errors import PictureError
-from mnistcnn.metrics import predict_activations
 from mnistcnn.numbers import Layout, PixelBox, find_layout
 from mnistcnn.numbers.reading import RowReading, Scores, read_rows
 from mnistcnn.prediction.choice import may_be_several, number_wins, plausible

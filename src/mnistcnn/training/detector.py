@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from mnistcnn.confidence.activations import Activations, predict_activations
+from mnistcnn.confidence.outliers import COMPONENTS, UNITS, OutlierDetector, detector_inputs, log_residual
 from mnistcnn.device import strict_float32
-from mnistcnn.metrics import Activations, predict_activations
 from mnistcnn.model import MnistCNN
-from mnistcnn.outliers import COMPONENTS, UNITS, OutlierDetector, detector_inputs, log_residual
 from mnistcnn.training.counterexamples import draw_counterexamples, jitter_frames, vary_digits
 from mnistcnn.training.counterexamples.segments import draw_segments
 from mnistcnn.training.optimizer import AdamW

@@ -9,9 +9,8 @@ from typing import Any
 
 import torch
 
-from mnistcnn.calibration import fit_temperature, probabilities
 from mnistcnn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from mnistcnn.config import Files
+from mnistcnn.confidence.calibration import fit_temperature, probabilities
 from mnistcnn.data import DataSplits
 from mnistcnn.device import derive_seed
 from mnistcnn.errors import CheckpointError, OutputError
@@ -20,9 +19,10 @@ from mnistcnn.events import EpochResult, Note, Observer
 from mnistcnn.metrics import compute_metrics, predict_logits
 from mnistcnn.plots import CONFUSION, CURVES, MISTAKES, plot_confusion, plot_mistakes, plot_training
 from mnistcnn.results import Environment, Metrics, Result, to_json
-from mnistcnn.storage import write_atomically
+from mnistcnn.storage import Files, write_atomically
 from mnistcnn.training.detector import fit_outlier_detector
-from mnistcnn.training.trainer import Trainer, best_of, learning_rate
+from mnistcnn.training.optimizer import learning_rate
+from mnistcnn.training.trainer import Trainer, best_of
 
 HISTORY = "history.json"
 

@@ -1,5 +1,6 @@
-"""AdamW, in torch's functional form: making a `torch.optim.Optimizer` takes the seconds of importing `torch._dynamo`.
+"""The learning rate, and AdamW in torch's functional form.
 
+To make a `torch.optim.Optimizer` would take the seconds of importing `torch._dynamo`.
 Source: I. Loshchilov, F. Hutter, "Decoupled weight decay regularization" (2019).
 """
 
@@ -8,7 +9,14 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch.optim.adamw import adamw
 
+WARM_UP = 0.2  # of all steps the learning rate rises, then it falls
 _BETA1, _BETA2, _EPSILON = 0.9, 0.999, 1e-8
+
+
+def learning_rate(step: int, steps: int, peak: float) -> float:
+    """The one-cycle rate of step `step` (from 0) of `steps`: a linear rise to `peak`, a linear fall to 0."""
+    top = max(1.0, WARM_UP * steps)
+    return peak * min((step + 1) / top, (steps - step) / max(1.0, steps - top))
 
 
 class AdamW:

@@ -9,11 +9,12 @@ from typing import Any
 import torch
 
 from mnistcnn.archive import check_config, check_plain, check_weights, load_archive, save_archive
-from mnistcnn.config import Files, Split, TrainConfig, flag
+from mnistcnn.config import Split, TrainConfig, flag
 from mnistcnn.data import DataSplits
 from mnistcnn.errors import CheckpointError, OutputError, TrainingError, UsageError, first_line
 from mnistcnn.events import EpochResult, Note, Observer
 from mnistcnn.results import Metrics
+from mnistcnn.storage import Files
 from mnistcnn.training.trainer import RunningMetrics, Trainer, TrainerState, best_of
 
 FORMAT = 2

@@ -5,14 +5,14 @@ from collections.abc import Iterable
 from contextlib import nullcontext
 from dataclasses import replace
 
-from mnistcnn.config import Files, TrainConfig
+from mnistcnn.config import TrainConfig
 from mnistcnn.data import DataSplits, load_dataset
 from mnistcnn.device import cpu_threads, resolve_device
 from mnistcnn.distributed import barrier, broadcast, local_device, process_group
 from mnistcnn.errors import UsageError
 from mnistcnn.events import EpochResult, Observer, StepResult, TrainStart, ignore
 from mnistcnn.signals import Stop
-from mnistcnn.storage import check_writable, held
+from mnistcnn.storage import Files, check_writable, held
 from mnistcnn.training.contention import ContentionWatch
 from mnistcnn.training.finish import TrainResult, finish, output_paths
 from mnistcnn.training.resume import UnfinishedRun, find_unfinished, merge_settings, save_unfinished, take_up

@@ -20,16 +20,8 @@ from mnistcnn.events import EpochResult, StepResult
 from mnistcnn.metrics import compute_metrics, predict_logits
 from mnistcnn.model import CLASSES, MnistCNN
 from mnistcnn.results import Metrics
-from mnistcnn.training.optimizer import AdamW
+from mnistcnn.training.optimizer import AdamW, learning_rate
 from mnistcnn.world import ALONE, World
-
-WARM_UP = 0.2  # of all steps the learning rate rises, then it falls
-
-
-def learning_rate(step: int, steps: int, peak: float) -> float:
-    """The one-cycle rate of step `step` (from 0) of `steps`: a linear rise to `peak`, a linear fall to 0."""
-    top = max(1.0, WARM_UP * steps)
-    return peak * min((step + 1) / top, (steps - step) / max(1.0, steps - top))
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from mnistcnn.calibration import calibration_error, fit_temperature, probabilities
+from mnistcnn.confidence.calibration import calibration_error, fit_temperature, probabilities
 
 
 @pytest.mark.parametrize("truth", [0.4, 1.0, 3.0])

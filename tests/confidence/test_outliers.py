@@ -7,16 +7,16 @@ import torch
 
 from mnistcnn.archive import load_archive, save_archive
 from mnistcnn.checkpoint import PACKAGED, load_checkpoint
+from mnistcnn.confidence.activations import predict_activations
+from mnistcnn.confidence.outliers import OutlierDetector, describe_topology
 from mnistcnn.data import synthetic
 from mnistcnn.device import Compute, resolve_device
 from mnistcnn.errors import CheckpointError
-from mnistcnn.metrics import predict_activations
 from mnistcnn.model import MnistCNN
-from mnistcnn.outliers import OutlierDetector, describe_topology
 from mnistcnn.preprocessing import preprocess_file
 from mnistcnn.training.counterexamples import draw_counterexamples
 
-PICTURES = sorted((Path(__file__).parent / "pictures").iterdir())
+PICTURES = sorted((Path(__file__).parents[1] / "pictures").iterdir())
 DRAWN = torch.from_numpy(synthetic.render_digits(300, 7)[0])[:, None]
 
 

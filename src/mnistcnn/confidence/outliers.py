@@ -16,8 +16,8 @@ import torch
 from torch.nn import functional as F
 
 from mnistcnn.archive import check_tensors
+from mnistcnn.confidence.activations import Activations
 from mnistcnn.device import strict_float32
-from mnistcnn.metrics import Activations
 from mnistcnn.model import CLASSES, HIDDEN, SIDE
 
 COMPONENTS = 128  # principal components of each layer

@@ -1,0 +1,1 @@
+"""How far to trust an answer: calibrated probabilities, and whether an image shows a digit at all."""
