@@ -55,12 +55,16 @@ class RowReading:
     value: float
 
     @property
-    def confidence(self) -> float:
-        """That all of the row is right, calibrated on composed numbers (0 … 1)."""
-        cuts = sum(segment.cuts for segment in self.segments)
+    def cuts(self) -> NDArray[np.float64]:
+        """How many strokes were cut through for each digit; 0 for one that stands alone."""
+        return np.array([segment.cuts for segment in self.segments])
+
+    @property
+    def confidences(self) -> NDArray[np.float64]:
+        """That each digit is right (0 … 1); their product, that all are, is calibrated on composed numbers."""
         best = np.log(np.maximum(self.scores.probabilities.max(axis=1), 1e-9))
         one = -np.logaddexp(0, -_ODDS_SLOPE * self.scores.log_odds - _ODDS_OFFSET)
-        return math.exp(float((best + one).sum()) - _CUT_DOUBT * cuts)
+        return np.asarray(np.exp(best + one - _CUT_DOUBT * self.cuts))
 
 
 def read_rows(rows: Sequence[Row], score: Score) -> list[RowReading]:

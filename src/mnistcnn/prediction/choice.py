@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mnistcnn.numbers.lattice import DIGIT_COST, JOIN_COST, separation
 from mnistcnn.numbers.reading import RowReading, Scores
@@ -21,6 +22,7 @@ _LEAST_TOGETHER = math.log(0.93)  # of digits that all touch, times how many the
 _STROKES = (1, 7)  # digits that a stroke of a letter looks like
 _SMALL = 0.35  # heights of the row; what is larger is a digit that is hard to read, and not dirt
 _LEAST_ODDS = -6.0  # the log odds from which on even what stands among clear digits is doubted
+_LEAST_EACH, _LEAST_ALONE = 0.8, 0.9  # the mean confidence of all digits of a number, and of those that stand alone
 _ALIKE, _UNLIKE = 1.25, 1.8  # times; rows differ as little in height, those of one or two digits less than that
 
 
@@ -65,7 +67,7 @@ def number_wins(image: PreprocessedImage, rows: Sequence[RowReading], scores: Sc
     if not rows:
         return False
     likely = np.concatenate([row.scores.log_probabilities for row in rows])
-    whole = np.array([segment.cuts == 0 for row in rows for segment in row.segments])
+    whole = np.concatenate([row.cuts == 0 for row in rows])
     one, doubted = float(scores.log_probabilities[0]), bool(scores.doubted[0])
     if len(likely) == 1:  # in a box, or small on a large page: it hadn't been told from what is around it
         return image.box is None or bool(doubted and whole[0] and likely[0] > max(_CLEAR, one))
@@ -78,3 +80,19 @@ def number_wins(image: PreprocessedImage, rows: Sequence[RowReading], scores: Sc
     margin = 0.0 if doubted or whole.all() else _CUT_MARGIN  # what hangs together is one digit, mostly
     alone = one - DIGIT_COST - JOIN_COST * apart
     return bool((doubted and likely.mean() > one) or sum(row.value for row in rows) > alone + margin)
+
+
+def doubted_digits(rows: Sequence[RowReading]) -> NDArray[np.bool_]:
+    """Which digits of a number may be none, in reading order.
+
+    Where all of them are unlikely together, those that stand alone tell touching digits from letters: are they clear,
+    only what is unlikely by itself is doubted.
+    """
+    confidences = np.concatenate([row.confidences for row in rows])
+    alone = np.concatenate([row.cuts == 0 for row in rows])
+    doubted = np.concatenate([row.scores.doubted for row in rows])
+    if confidences.prod() >= _LEAST_EACH ** len(confidences):
+        return doubted
+    if alone.any() and confidences[alone].prod() >= _LEAST_ALONE ** alone.sum():
+        return doubted | (confidences < _LEAST_EACH)
+    return np.ones_like(doubted)

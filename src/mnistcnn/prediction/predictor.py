@@ -20,13 +20,12 @@ from mnistcnn.device import resolve_device
 from mnistcnn.errors import PictureError
 from mnistcnn.numbers import Layout, PixelBox, find_layout
 from mnistcnn.numbers.reading import RowReading, Scores, read_rows
-from mnistcnn.prediction.choice import may_be_several, number_wins, plausible
+from mnistcnn.prediction.choice import doubted_digits, may_be_several, number_wins, plausible
 from mnistcnn.prediction.sources import Source
 from mnistcnn.preprocessing import PreprocessedImage, preprocess
 from mnistcnn.preprocessing.centering import Frame
 
 _BATCH = 64  # images preprocessed before they are read
-_LEAST_EACH = 0.8  # the confidence of each of several digits
 _GAP, _WIDER = 0.9, 2.2  # between words: in heights, and in usual gaps
 TOO_MANY = "too many marks; only the largest were looked at"
 
@@ -156,17 +155,15 @@ def read_digit(seen: Seen, scores: Scores) -> Reading:
 def read_number(seen: Seen, rows: Sequence[RowReading]) -> Reading:
     """An image of several digits, from the readings of the rows of its layout."""
     assert seen.layout is not None
-    confidence = math.prod(row.confidence for row in rows)
-    count = sum(len(row.segments) for row in rows)
-    unlikely = confidence < _LEAST_EACH**count
-    digits = []
+    confidence = float(np.prod(np.concatenate([row.confidences for row in rows])))
+    digits, doubted = [], iter(doubted_digits(rows).tolist())
     for number, row in enumerate(rows):
         spaces = _spaces(row)
         for i, segment in enumerate(row.segments):
             mark = segment.mark
             box = seen.layout.box(mark.left, mark.top, mark.right, mark.bottom)
-            shares, doubted = row.scores.probabilities[i].tolist(), unlikely or bool(row.scores.doubted[i])
-            digits.append(ReadDigit(segment.frame, shares, doubted, box, number, spaces[i]))
+            shares = row.scores.probabilities[i].tolist()
+            digits.append(ReadDigit(segment.frame, shares, next(doubted), box, number, spaces[i]))
     return Reading(seen.image, digits, confidence, TOO_MANY if seen.layout.too_many else None)
 
 
