@@ -8,7 +8,7 @@ import torch
 from mnistcnn.archive import load_archive, save_archive
 from mnistcnn.checkpoint import PACKAGED, load_checkpoint
 from mnistcnn.confidence.activations import predict_activations
-from mnistcnn.confidence.outliers import OutlierDetector, describe_topology
+from mnistcnn.confidence.outliers import OutlierDetector, describe_topology, detector_inputs
 from mnistcnn.data import synthetic
 from mnistcnn.device import Compute, resolve_device
 from mnistcnn.errors import CheckpointError
@@ -102,6 +102,29 @@ def test_a_detector_from_before_it_saw_the_topology_judges_as_it_did(
     assert torch.equal(loaded.unit_weights[:, :-21], older["unit_weights"])
     with pytest.raises(ValueError, match="unit_weights has values that are not finite"):
         OutlierDetector.from_dict({**older, "unit_weights": older["unit_weights"] + float("nan")})
+
+
+def test_a_detector_from_before_it_told_digits_apart_judges_as_it_did(
+    packaged: tuple[MnistCNN, OutlierDetector],
+) -> None:
+    model, detector = packaged
+    tensors, seen = detector.to_dict(), predict_activations(model, DRAWN)
+    weights, bias = tensors["output_weights"][3], tensors["output_bias"][3]
+    loaded = OutlierDetector.from_dict({**tensors, "output_weights": weights, "output_bias": bias})
+    inputs = detector_inputs(detector.means, detector.axes, detector.spreads, detector.residuals, seen)
+    units = (inputs @ detector.unit_weights.T + detector.unit_biases).relu()
+    torch.testing.assert_close(loaded.score(seen).log_odds, units @ weights + bias)
+    with pytest.raises(
+        ValueError, match=r"output_bias is float32 \(11,\), not|output_weights is float32 \(384,\), not"
+    ):
+        OutlierDetector.from_dict({**tensors, "output_weights": weights})
+    first = {
+        **tensors,
+        "unit_weights": tensors["unit_weights"][:, :-21],
+        "output_weights": weights,
+        "output_bias": bias,
+    }
+    assert OutlierDetector.from_dict(first).unit_weights.shape == tensors["unit_weights"].shape
 
 
 def test_the_threshold_is_of_the_log_odds(packaged: tuple[MnistCNN, OutlierDetector]) -> None:

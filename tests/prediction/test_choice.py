@@ -11,7 +11,7 @@ from mnistcnn.numbers.lattice import Segment
 from mnistcnn.numbers.marks import Mark
 from mnistcnn.numbers.reading import RowReading, Scores
 from mnistcnn.prediction import predict
-from mnistcnn.prediction.choice import may_be_several, number_wins, plausible
+from mnistcnn.prediction.choice import doubted_digits, may_be_several, number_wins, plausible
 from mnistcnn.preprocessing import PreprocessedImage, preprocess_image
 from tests.writing import write
 
@@ -126,3 +126,25 @@ def test_the_strokes_of_a_letter_are_no_touching_1s_and_7s(
         cv2.polylines(picture, [np.array(stroke, np.int32)], False, 20, 9, cv2.LINE_AA)
     (read,) = predict(Image.fromarray(picture), packaged, device="cpu")
     assert [digit.doubted for digit in read.digits] == [True]
+
+
+@pytest.mark.parametrize(
+    ("alone", "touching", "doubted"),
+    [
+        ([6, 6], [-4, 6, -4], [False, False, True, False, True]),
+        ([6, 6], [6, 6, 6], [False] * 5),
+        ([-4, -4], [-4, 6, -4], [True] * 5),  # as in a word
+        ([], [-4, 6, -4], [True] * 3),
+    ],
+    ids=["what touches is unclear", "clear", "what stands alone is unclear, too", "all touch"],
+)
+def test_what_stands_alone_tells_touching_digits_from_letters(
+    alone: list[float], touching: list[float], doubted: list[bool]
+) -> None:
+    rows = [row("12", alone)] if alone else []
+    rows.append(row("345", touching, cuts=0.5))
+    # None of them is doubted by the detector alone.
+    rows = [replace(r, scores=replace(r.scores, doubted=np.zeros(len(r.segments), bool))) for r in rows]
+    assert doubted_digits(rows).tolist() == doubted
+    odd = replace(rows[-1], scores=replace(rows[-1].scores, doubted=np.array([False, True, False])))
+    assert doubted_digits([*rows[:-1], odd]).tolist()[-2]

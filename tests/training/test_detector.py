@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from mnistcnn.confidence.activations import Activations, predict_activations
+from mnistcnn.confidence.outliers import NONE, log_odds_of
 from mnistcnn.data import synthetic
 from mnistcnn.device import cpu_threads
 from mnistcnn.model import HIDDEN, MnistCNN
@@ -40,10 +41,11 @@ def test_the_ensemble_gives_the_log_odds_of_one_classifier() -> None:
     generator = torch.Generator().manual_seed(3)
     noise = torch.randn(2, 6000, 5, generator=generator)
     digits, others = noise + torch.tensor([0.5, -0.5])[:, None, None] * torch.tensor([1.0, 0, 0, 0, 0])
-    unit_weights, unit_biases, output_weights, output_bias = _fit_classifier(digits, others, generator)
-    seen = torch.cat([digits, others])
-    log_odds = (seen @ unit_weights.T + unit_biases).relu() @ output_weights + output_bias
+    seen, digit = torch.cat([digits, others]), 1 + (digits[:, 1] > 0).long()
+    targets = torch.cat([digit, torch.full((6000,), NONE)])
+    unit_weights, unit_biases, output_weights, output_bias = _fit_classifier(seen, targets, generator)
+    logits = (seen @ unit_weights.T + unit_biases).relu() @ output_weights.T + output_bias
     true = seen[:, 0]  # of two normal distributions whose means are one deviation apart
-    slope = float((log_odds * true).sum() / true.square().sum())
+    slope = float((log_odds_of(logits) * true).sum() / true.square().sum())
     assert slope == pytest.approx(1, abs=0.3)
-    assert output_bias.shape == ()
+    assert (logits[:6000, :NONE].argmax(dim=1) == digit).float().mean() > 0.95

@@ -1,13 +1,15 @@
 """Is a frame one digit at all? A score from the network's own activations; `training.detector` fits it.
 
-A small classifier tells digits from drawn counterexamples (D. Hendrycks et al., "Deep anomaly detection with outlier
-exposure", 2019). It sees the whitened principal components of what pooling and fc1 give, how much of both lies outside
-of these components (H. Wang et al., "ViM: out-of-distribution with virtual-logit matching", 2022), the logits, and how
-many parts and holes the ink has: a 3 with a hole is none.
+A small classifier tells the ten digits, and drawn counterexamples as a class of their own (D. Hendrycks et al., "Deep
+anomaly detection with outlier exposure", 2019; S. Mohseni et al., "Self-supervised learning for generalizable
+out-of-distribution detection", 2020). It sees the whitened principal components of what pooling and fc1 give, how much
+of both lies outside of these components (H. Wang et al., "ViM: out-of-distribution with virtual-logit matching", 2022),
+the logits, and how many parts and holes the ink has: a 3 with a hole is none.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 from typing import Self
 
@@ -22,23 +24,27 @@ from mnistcnn.model import CLASSES, HIDDEN, SIDE
 
 COMPONENTS = 128  # principal components of each layer
 UNITS = 384  # of the classifier
+NONE = CLASSES  # its class for what is not one digit
 _FAR = 8.0  # standard deviations; what lies farther away counts as this far
 _LEVELS = (60, 110, 170)  # of 255; ink above each is looked at
 _STEP = 3  # pixels
 _TOPOLOGY = len(_LEVELS) + 2 * (SIDE // _STEP)
 _MOST_PARTS = 3  # and holes; more count as this many
+_INPUTS = 2 * (COMPONENTS + 1) + CLASSES + _TOPOLOGY
 
 _LIKE = {  # the tensors of a detector: shapes and dtypes
     "means": torch.empty(2, HIDDEN, device="meta"),
     "axes": torch.empty(2, HIDDEN, COMPONENTS, dtype=torch.float16, device="meta"),
     "spreads": torch.empty(2, COMPONENTS, device="meta"),
     "residuals": torch.empty(2, 2, device="meta"),
-    "unit_weights": torch.empty(UNITS, 2 * (COMPONENTS + 1) + CLASSES + _TOPOLOGY, device="meta"),
+    "unit_weights": torch.empty(UNITS, _INPUTS, device="meta"),
     "unit_biases": torch.empty(UNITS, device="meta"),
-    "output_weights": torch.empty(UNITS, device="meta"),
-    "output_bias": torch.empty((), device="meta"),
+    "output_weights": torch.empty(CLASSES + 1, UNITS, device="meta"),
+    "output_bias": torch.empty(CLASSES + 1, device="meta"),
     "threshold": torch.empty((), device="meta"),
 }
+_NO_TOPOLOGY = {"unit_weights": _LIKE["unit_weights"][:, :-_TOPOLOGY]}  # as the first detectors had them
+_NO_CLASSES = {"output_weights": _LIKE["output_weights"][0], "output_bias": _LIKE["output_bias"][0]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +65,24 @@ class OutlierDetector:
     residuals: torch.Tensor  # (2, 2), mean and standard deviation of the logarithm of what lies outside of them
     unit_weights: torch.Tensor  # (UNITS, inputs)
     unit_biases: torch.Tensor  # (UNITS,)
-    output_weights: torch.Tensor  # (UNITS,)
-    output_bias: torch.Tensor  # ()
+    output_weights: torch.Tensor  # (11, UNITS), the last row for `NONE`
+    output_bias: torch.Tensor  # (11,)
     threshold: torch.Tensor  # (), of the log odds
 
     @classmethod
     def from_dict(cls, value: object) -> Self:
         """The detector of `to_dict`; `ValueError` where names, shapes or dtypes are others or values not finite."""
-        what, before = "tensors of an outlier detector", _LIKE["unit_weights"][:, :-_TOPOLOGY]
-        if isinstance(value, dict) and getattr(value.get("unit_weights"), "shape", None) == before.shape:
-            older = check_tensors(value, {**_LIKE, "unit_weights": before}, what)  # it did not see the topology
-            return cls(**{**older, "unit_weights": F.pad(older["unit_weights"], (0, _TOPOLOGY))})
-        return cls(**check_tensors(value, _LIKE, what))
+        like = dict(_LIKE)
+        for older in (_NO_TOPOLOGY, _NO_CLASSES):
+            if isinstance(value, dict) and all(getattr(value.get(x), "shape", None) == older[x].shape for x in older):
+                like |= older
+        tensors = check_tensors(value, like, "tensors of an outlier detector")
+        weights, bias = tensors["output_weights"], tensors["output_bias"]
+        tensors["unit_weights"] = F.pad(tensors["unit_weights"], (0, _INPUTS - tensors["unit_weights"].shape[1]))
+        if bias.dim() == 0:  # it told digits from the rest, and not from each other
+            tensors["output_weights"] = torch.cat([weights.expand(CLASSES, -1), torch.zeros(1, UNITS)])
+            tensors["output_bias"] = torch.cat([(bias - math.log(CLASSES)).expand(CLASSES), torch.zeros(1)])
+        return cls(**tensors)
 
     def to_dict(self) -> dict[str, torch.Tensor]:
         """Its tensors by name."""
@@ -81,8 +93,13 @@ class OutlierDetector:
         with torch.inference_mode(), strict_float32():
             inputs = detector_inputs(self.means, self.axes, self.spreads, self.residuals, activations)
             units = F.relu(F.linear(inputs, self.unit_weights, self.unit_biases))
-            log_odds = units @ self.output_weights + self.output_bias
+            log_odds = log_odds_of(F.linear(units, self.output_weights, self.output_bias))
         return OutlierScores(log_odds, log_odds < self.threshold)
+
+
+def log_odds_of(logits: torch.Tensor) -> torch.Tensor:
+    """The log odds (N,) of being one of the digits, from logits (N, 11) of the digits and `NONE`."""
+    return logits[:, :CLASSES].logsumexp(dim=1) - logits[:, NONE]
 
 
 def detector_inputs(

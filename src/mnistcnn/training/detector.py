@@ -9,9 +9,9 @@ import torch
 from torch.nn import functional as F
 
 from mnistcnn.confidence.activations import Activations, predict_activations
-from mnistcnn.confidence.outliers import COMPONENTS, UNITS, OutlierDetector, detector_inputs, log_residual
+from mnistcnn.confidence.outliers import COMPONENTS, NONE, UNITS, OutlierDetector, detector_inputs, log_residual
 from mnistcnn.device import strict_float32
-from mnistcnn.model import MnistCNN
+from mnistcnn.model import CLASSES, MnistCNN
 from mnistcnn.training.counterexamples import draw_counterexamples, jitter_frames, vary_digits
 from mnistcnn.training.counterexamples.segments import draw_segments
 from mnistcnn.training.optimizer import AdamW
@@ -20,8 +20,9 @@ DOUBTED = 0.0185  # of the validation images, as they are and varied
 _DIGITS = 12_000  # training images, at most; drawing is what takes long, so most of them stay as they are
 _VARIED, _DRAWN, _SEGMENTS = 0.2, 0.45, 0.2  # for each of them: varied digits, counterexamples, segments of rows
 _EPOCHS, _BATCH, _RATE, _DECAY = 6, 500, 4e-3, 1.0
+_IGNORED = -100  # by `cross_entropy`
 _HELD_OUT = 1_000  # of the validation images, varied for the threshold
-_MEMBERS = 4  # classifiers, of whose log odds the mean counts: by itself, each depends more on chance
+_MEMBERS = 4  # classifiers, of whose logits the mean counts: by itself, each depends more on chance
 _NOISE = 0.3  # added to what the classifier sees when it is fitted, in standard deviations
 
 
@@ -36,26 +37,24 @@ def fit_outlier_detector(
     rng = np.random.default_rng(seed)
     chosen = train_images.cpu()[torch.randperm(len(train_images), generator=generator)[:_DIGITS]]
     both, images = predict_activations(model, chosen), chosen[:, 0].numpy()
-    labels, part = both.logits.argmax(dim=1).tolist(), round(_VARIED * len(chosen))
+    labels, part = both.logits.argmax(dim=1), round(_VARIED * len(chosen))
     digits = Activations(chosen[part:], both.pooled[part:], both.hidden[part:], both.logits[part:])
-    varied = vary_digits(images[:part], labels[:part], rng)
-    drawn = draw_counterexamples(images, labels, round(_DRAWN * len(images)), rng)
-    segments, whole = draw_segments(images, round(_SEGMENTS * len(images)), rng)
+    varied = vary_digits(images[:part], labels[:part].tolist(), rng)
+    drawn = draw_counterexamples(images, labels.tolist(), round(_DRAWN * len(images)), rng)
+    segments, which = draw_segments(images, labels.tolist(), round(_SEGMENTS * len(images)), rng)
     frames = [np.concatenate([x, jitter_frames(x, rng)]) for x in (varied, drawn)] + [segments]
     with strict_float32():
         basis = _fit_components(digits)
         seen = [digits, *(predict_activations(model, torch.from_numpy(x)[:, None]) for x in frames)]
-        of_digits, of_varied, of_drawn, of_segments = (detector_inputs(*basis, activations) for activations in seen)
-        ones = torch.from_numpy(whole)
-        classifier = _fit_classifier(
-            torch.cat([of_digits, of_varied, of_segments[ones]]),
-            torch.cat([of_drawn, of_segments[~ones & ~_are_strokes(seen[3].logits)]]),
-            generator,
-        )
+        inputs = torch.cat([detector_inputs(*basis, activations) for activations in seen])
+        of_drawn, of_segments = torch.full((2 * len(drawn),), NONE), torch.from_numpy(which)
+        of_segments[(of_segments == NONE) & _are_strokes(seen[3].logits)] = _IGNORED
+        targets = torch.cat([labels[part:], labels[:part].repeat(2), of_drawn, of_segments])
+        classifier = _fit_classifier(inputs, targets, generator)
     detector = OutlierDetector(*basis, *classifier, torch.zeros(()))
     held_out = validation_images.cpu()[:_HELD_OUT]
-    labels = predict_activations(model, held_out).logits.argmax(dim=1).tolist()
-    others = torch.from_numpy(vary_digits(held_out[:, 0].numpy(), labels, rng))[:, None]
+    held_out_labels = predict_activations(model, held_out).logits.argmax(dim=1).tolist()
+    others = torch.from_numpy(vary_digits(held_out[:, 0].numpy(), held_out_labels, rng))[:, None]
     log_odds = detector.score(predict_activations(model, torch.cat([validation_images.cpu(), others]))).log_odds
     return replace(detector, threshold=log_odds.quantile(DOUBTED))
 
@@ -84,17 +83,15 @@ def _fit_components(digits: Activations) -> tuple[torch.Tensor, torch.Tensor, to
 
 
 def _fit_classifier(
-    digits: torch.Tensor, others: torch.Tensor, generator: torch.Generator
+    inputs: torch.Tensor, targets: torch.Tensor, generator: torch.Generator
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Weights and biases of the units, then of the output: an ensemble, each member with its share of the units."""
-    inputs = torch.cat([digits, others])
-    targets = torch.cat([torch.ones(len(digits)), torch.zeros(len(others))])[:, None].expand(-1, _MEMBERS)
+    """Weights and biases of the units, then of the outputs: an ensemble, each member with its share of the units."""
     width = inputs.shape[1]
     weights = [
         torch.randn(UNITS, width, generator=generator) / width**0.5,
         torch.zeros(UNITS),
-        torch.randn(UNITS, generator=generator) / (UNITS / _MEMBERS) ** 0.5,
-        torch.zeros(_MEMBERS),
+        torch.randn(CLASSES + 1, UNITS, generator=generator) / (UNITS / _MEMBERS) ** 0.5,
+        torch.zeros(_MEMBERS, CLASSES + 1),
     ]
     for tensor in weights:
         tensor.requires_grad_()
@@ -103,11 +100,11 @@ def _fit_classifier(
     for step, batch in enumerate(order):
         x = inputs[batch]
         x = x + _NOISE * torch.randn(x.shape, generator=generator)
-        units = F.relu(F.linear(x, weights[0], weights[1])) * weights[2]
-        log_odds = units.unflatten(1, (_MEMBERS, -1)).sum(dim=2) + weights[3]
-        loss = F.binary_cross_entropy_with_logits(log_odds, targets[batch])
+        units = F.relu(F.linear(x, weights[0], weights[1])).unflatten(1, (_MEMBERS, -1))
+        logits = torch.einsum("nmu,cmu->nmc", units, weights[2].unflatten(1, (_MEMBERS, -1))) + weights[3]
+        loss = F.cross_entropy(logits.flatten(0, 1), targets[batch].repeat_interleave(_MEMBERS))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step(_RATE * (1 - step / len(order)))
     unit_weights, unit_biases, output_weights, output_biases = (tensor.detach() for tensor in weights)
-    return unit_weights, unit_biases, output_weights / _MEMBERS, output_biases.mean()
+    return unit_weights, unit_biases, output_weights / _MEMBERS, output_biases.mean(dim=0)

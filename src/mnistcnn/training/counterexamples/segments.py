@@ -1,4 +1,4 @@
-"""Segments of rows of touching digits, as reading a number finds them: which are one digit, and which are not."""
+"""Segments of rows of touching digits, as reading a number finds them: which digit each is, or that it is none."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from mnistcnn.confidence.outliers import NONE
 from mnistcnn.numbers.lattice import Segment, build_lattice
 from mnistcnn.numbers.marks import find_marks
 from mnistcnn.numbers.rows import Row
@@ -20,25 +21,32 @@ _MOST = 30  # segments of a row
 _TOUCHING = 0.75  # of the rows; in the others there are gaps
 
 
-def draw_segments(digits: NDArray[np.uint8], count: int, rng: Rng) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Frames (count, 28, 28) uint8 of segments of rows of `digits` (N, 28, 28) uint8; which are one digit, (count,)."""
-    found: list[tuple[Frame, bool]] = []
+def draw_segments(
+    digits: NDArray[np.uint8], labels: Sequence[int], count: int, rng: Rng
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Frames (count, 28, 28) uint8 of segments of rows of `digits` (N, 28, 28) uint8, and their labels (count,).
+
+    Labels are those of the digits, `NONE` for a segment that is not one digit.
+    """
+    found: list[tuple[Frame, int]] = []
     while len(found) < count:
-        found += _segments([digits[i] for i in rng.choice(len(digits), size=rng.integers(2, 4))], rng)
-    return np.stack([frame for frame, _ in found[:count]]), np.array([one for _, one in found[:count]])
+        chosen = rng.choice(len(digits), size=rng.integers(2, 4))
+        found += _segments([digits[i] for i in chosen], [labels[i] for i in chosen], rng)
+    return np.stack([frame for frame, _ in found[:count]]), np.array([label for _, label in found[:count]])
 
 
-def _segments(digits: Sequence[Frame], rng: Rng) -> Iterator[tuple[Frame, bool]]:
+def _segments(digits: Sequence[Frame], labels: Sequence[int], rng: Rng) -> Iterator[tuple[Frame, int]]:
     touching = rng.random() < _TOUCHING
     layers = _write(digits, touching, rng)
     marks, _ = find_marks(layers.max(axis=0))
     row = Row(float(_HEIGHT), sorted(marks, key=lambda mark: mark.x))
     lattice = build_lattice(row, [False] * len(marks) if touching else None)
-    judged = [(segment, one) for segment in lattice.segments if (one := _is_digit(segment, layers)) is not None]
+    names = [*labels, NONE]
+    judged = [(segment, names[i]) for segment in lattice.segments if (i := _which_digit(segment, layers)) is not None]
     rng.shuffle(judged)
-    judged.sort(key=lambda each: not each[1])  # there are fewer digits
-    for segment, one in judged[:_MOST]:
-        yield segment.frame, one
+    judged.sort(key=lambda each: each[1] == NONE)  # there are fewer digits
+    for segment, label in judged[:_MOST]:
+        yield segment.frame, label
 
 
 def _write(digits: Sequence[Frame], touching: bool, rng: Rng) -> NDArray[np.float32]:
@@ -67,8 +75,8 @@ def _scaled(digit: Frame, rng: Rng) -> Ink:
     return np.asarray(np.clip((large - 0.3) * 2.5, 0, 1), dtype=np.float32)
 
 
-def _is_digit(segment: Segment, layers: NDArray[np.float32]) -> bool | None:
-    """Whether a segment holds one digit, whole and alone; None where that is hard to say."""
+def _which_digit(segment: Segment, layers: NDArray[np.float32]) -> int | None:
+    """Which of the digits of a row a segment holds, whole and alone; -1 for none, None where that is hard to say."""
     mark = segment.mark
     here = layers[:, mark.top : mark.bottom, mark.left : mark.right]
     shared = np.minimum(mark.ink, here).sum(axis=(1, 2))
@@ -76,5 +84,5 @@ def _is_digit(segment: Segment, layers: NDArray[np.float32]) -> bool | None:
     best = int((recalls * purities).argmax())
     recall, purity = recalls[best], purities[best]
     if (recall >= 0.92 and purity >= 0.9) or (recall >= 0.97 and purity >= 0.83):
-        return True
-    return False if recall < 0.8 or purity < 0.75 else None
+        return best
+    return -1 if recall < 0.8 or purity < 0.75 else None
