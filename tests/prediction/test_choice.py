@@ -134,9 +134,18 @@ def test_the_strokes_of_a_letter_are_no_touching_1s_and_7s(
         ([6, 6], [-4, 6, -4], [False, False, True, False, True]),
         ([6, 6], [6, 6, 6], [False] * 5),
         ([-4, -4], [-4, 6, -4], [True] * 5),  # as in a word
+        ([6, -3], [6, 6, 6], [True] * 5),
         ([], [-4, 6, -4], [True] * 3),
+        ([], [6, 6, 6], [False] * 3),
     ],
-    ids=["what touches is unclear", "clear", "what stands alone is unclear, too", "all touch"],
+    ids=[
+        "what touches is unclear",
+        "clear",
+        "all unclear",
+        "what stands alone is unclear",
+        "all touch",
+        "and are clear",
+    ],
 )
 def test_what_stands_alone_tells_touching_digits_from_letters(
     alone: list[float], touching: list[float], doubted: list[bool]

@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 import pytest
 
@@ -22,7 +23,7 @@ def test_the_generator_decides_what_is_drawn(seed: int) -> None:
     assert not np.array_equal(first, other)
 
 
-@pytest.mark.parametrize("kind", [kind for kind, _ in counterexamples._KINDS])
+@pytest.mark.parametrize("kind", [kind for kind, *_ in counterexamples._KINDS])
 def test_every_kind_is_framed_as_a_digit_is_and_has_ink(kind: counterexamples.Kind) -> None:
     generator = rng()
     frames = np.stack([counterexamples._framed(kind, DIGITS, generator) for _ in range(30)])
@@ -33,6 +34,29 @@ def test_every_kind_is_framed_as_a_digit_is_and_has_ink(kind: counterexamples.Ki
         rows, columns = np.nonzero(frame)
         assert max(np.ptp(rows), np.ptp(columns)) >= 17
     assert len({frame.tobytes() for frame in frames}) == 30
+
+
+def test_a_kind_is_made_of_the_digits_that_it_makes_no_digit_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counterexamples, "_KINDS", [each for each in counterexamples._KINDS if len(each[2]) < 10])
+    blots = np.where(np.isin(LABELS, (0, 1))[:, None, None], np.uint8(255), DIGITS)
+    drawn, blotted = (draw_counterexamples(of, LABELS.tolist(), 60, rng()) for of in (DIGITS, blots))
+    assert np.array_equal(drawn, blotted)
+
+
+def test_a_network_that_reads_all_as_a_one_has_counterexamples_too() -> None:
+    assert draw_counterexamples(DIGITS, [1] * len(DIGITS), 40, rng()).shape == (40, 28, 28)
+
+
+def test_a_mirror_shows_what_is_no_digit() -> None:
+    assert np.array_equal(counterexamples._mirrored(DIGITS, rng(1))[:, ::-1], counterexamples._digit(DIGITS, rng(1)))
+
+
+def test_an_outline_is_one_line_around_paper() -> None:
+    generator = rng()
+    for _ in range(20):
+        ink = np.pad(counterexamples._outline(DIGITS, generator), 1)
+        inside = cv2.connectedComponents((ink < 0.5).astype(np.uint8), connectivity=4)[0] - 2  # but for what is outside
+        assert inside <= 2 and cv2.connectedComponents((ink > 0.5).astype(np.uint8))[0] == 2
 
 
 def test_varied_digits_are_framed_and_still_look_like_themselves() -> None:

@@ -8,8 +8,9 @@ anomaly detection with outlier exposure" (2019).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from importlib import resources
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -44,10 +45,9 @@ _LETTERS = [
 
 def draw_counterexamples(digits: Frames, labels: Sequence[int], count: int, rng: Rng) -> Frames:
     """Draw `count` frames that are not one digit, (count, 28, 28) uint8, partly from `digits` (N, 28, 28) uint8."""
-    kinds, shares = zip(*_KINDS, strict=True)
-    others = digits[~np.isin(labels, (0, 1))]  # turned, and 1 underlined, 0 crossed, they are digits still
+    kinds, shares, made_of = zip(*_KINDS, strict=True)
+    sources = [some if len(some := digits[np.isin(labels, which)]) else digits for which in made_of]
     chosen = rng.choice(len(kinds), size=count, p=np.array(shares) / sum(shares))
-    sources = [others if kind in (_turned, _with_line) else digits for kind in kinds]
     return np.stack([_framed(kinds[i], sources[i], rng) for i in chosen])
 
 
@@ -230,6 +230,23 @@ def _turned(digits: Frames, rng: Rng) -> Ink:
     return np.ascontiguousarray(np.rot90(ink if rng.random() < 0.5 else ink[:, ::-1], rng.choice([1, 3])))
 
 
+def _mirrored(digits: Frames, rng: Rng) -> Ink:
+    """A digit as in a mirror."""
+    return np.ascontiguousarray(_digit(digits, rng)[:, ::-1])
+
+
+def _outline(digits: Frames, rng: Rng) -> Ink:
+    """A figure with corners, such as a triangle, a square or a star, by hand."""
+    ink, corners = blank(), int(rng.choice([3, 4, 4, 4, 5, 6, 8, 10]))
+    angles = rng.uniform(0, 2 * np.pi) + np.linspace(0, 2 * np.pi, corners + 1) + rng.normal(0, 0.12, corners + 1)
+    reach = rng.uniform(12, 26, 2) * (1 - rng.uniform(0.3, 0.6) * (np.arange(corners + 1) % 2) * (corners > 5))[:, None]
+    points = CANVAS / 2 + reach * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    points[-1] = points[0] + rng.normal(0, 1.5, 2)  # not quite closed
+    sides = np.concatenate([np.linspace(start, end, 8) for start, end in pairwise(points)])
+    draw_stroke(ink, smooth_path(sides + rng.normal(0, 0.4, sides.shape), 1), int(rng.integers(2, 7)))
+    return ink
+
+
 def _texture(digits: Frames, rng: Rng) -> Ink:
     """Smoothed noise, as grey levels or cut at a level: grain, marble, blobs."""
     noise = cv2.GaussianBlur(rng.normal(0, 1, (CANVAS, CANVAS)).astype(np.float32), (0, 0), rng.uniform(0.8, 7))
@@ -241,17 +258,22 @@ def _texture(digits: Frames, rng: Rng) -> Ink:
     return ink
 
 
-_KINDS: tuple[tuple[Kind, float], ...] = (
-    (_part_of_digit, 0.15),
-    (_wrong_segment, 0.15),
-    (_several, 0.13),
-    (_overwritten, 0.1),
-    (_with_line, 0.11),
-    (_turned, 0.08),
-    (_letter, 0.18),
-    (_drawing, 0.12),
-    (_pattern, 0.04),
-    (_texture, 0.04),
+_ALL = range(10)
+# How each kind is drawn, its share, and of which digits. Of others there would still be digits: a 0 is one when it is
+# turned or crossed, a 1 when it is underlined, and a 2 in a mirror looks like a 5.
+_KINDS: tuple[tuple[Kind, float, Collection[int]], ...] = (
+    (_part_of_digit, 0.15, _ALL),
+    (_wrong_segment, 0.15, _ALL),
+    (_several, 0.13, _ALL),
+    (_overwritten, 0.1, _ALL),
+    (_with_line, 0.11, range(2, 10)),
+    (_turned, 0.06, range(2, 10)),
+    (_mirrored, 0.05, (3, 4, 6, 7, 9)),
+    (_letter, 0.17, _ALL),
+    (_drawing, 0.11, _ALL),
+    (_outline, 0.05, _ALL),
+    (_pattern, 0.04, _ALL),
+    (_texture, 0.04, _ALL),
 )
 
 
