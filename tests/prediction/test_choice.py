@@ -135,14 +135,16 @@ def test_the_strokes_of_a_letter_are_no_touching_1s_and_7s(
         ([6, 6], [6, 6, 6], [False] * 5),
         ([-4, -4], [-4, 6, -4], [True] * 5),  # as in a word
         ([6, -3], [6, 6, 6], [True] * 5),
+        ([6, -2.4], [6, 6, 6], [False, True, False, False, False]),
         ([], [-4, 6, -4], [True] * 3),
         ([], [6, 6, 6], [False] * 3),
     ],
     ids=[
-        "what touches is unclear",
+        "what touches is unlikely",
         "clear",
-        "all unclear",
-        "what stands alone is unclear",
+        "all are unlikely",
+        "what stands alone is unlikely",
+        "one of these is",
         "all touch",
         "and are clear",
     ],
@@ -150,10 +152,10 @@ def test_the_strokes_of_a_letter_are_no_touching_1s_and_7s(
 def test_what_stands_alone_tells_touching_digits_from_letters(
     alone: list[float], touching: list[float], doubted: list[bool]
 ) -> None:
-    rows = [row("12", alone)] if alone else []
-    rows.append(row("345", touching, cuts=0.5))
-    # None of them is doubted by the detector alone.
-    rows = [replace(r, scores=replace(r.scores, doubted=np.zeros(len(r.segments), bool))) for r in rows]
-    assert doubted_digits(rows).tolist() == doubted
-    odd = replace(rows[-1], scores=replace(rows[-1].scores, doubted=np.array([False, True, False])))
-    assert doubted_digits([*rows[:-1], odd]).tolist()[-2]
+    text = "12345"[-len(alone + touching) :]
+    read = row(text, [*alone, *touching])
+    segments = [replace(segment, cuts=0.5 * (i >= len(alone))) for i, segment in enumerate(read.segments)]
+    clear = replace(read.scores, doubted=np.zeros(len(text), bool))  # to the detector alone
+    assert doubted_digits(replace(read, segments=segments, scores=clear)).tolist() == doubted
+    odd = replace(clear, doubted=np.arange(len(text)) == 1)
+    assert doubted_digits(replace(read, segments=segments, scores=odd)).tolist()[1]

@@ -22,7 +22,7 @@ _LEAST_TOGETHER = math.log(0.93)  # of digits that all touch, times how many the
 _STROKES = (1, 7)  # digits that a stroke of a letter looks like
 _SMALL = 0.35  # heights of the row; what is larger is a digit that is hard to read, and not dirt
 _LEAST_ODDS = -6.0  # the log odds from which on even what stands among clear digits is doubted
-_LEAST_EACH, _LEAST_ALONE = 0.8, 0.88  # the mean confidence of a number's digits, and of those that stand alone
+_LEAST_EACH, _LEAST_ALONE = 0.8, 0.86  # the mean confidence of a row's digits, and of those that stand alone
 _ALIKE, _UNLIKE = 1.25, 1.8  # times; rows differ as little in height, those of one or two digits less than that
 
 
@@ -82,20 +82,19 @@ def number_wins(image: PreprocessedImage, rows: Sequence[RowReading], scores: Sc
     return bool((doubted and likely.mean() > one) or sum(row.value for row in rows) > alone + margin)
 
 
-def doubted_digits(rows: Sequence[RowReading]) -> NDArray[np.bool_]:
-    """Which digits of a number may be none, in reading order.
+def doubted_digits(row: RowReading) -> NDArray[np.bool_]:
+    """Which digits of a row may be none, from left to right, beside those that are doubted already.
 
-    All of them where those that stand alone are unlikely, as the letters of a word are. Are these clear, and the others
-    not, it is touching digits that are hard to tell apart: what is unlikely by itself is doubted.
+    Where they are unlikely on average, those that stand alone tell digits from letters: are these likely, the touching
+    ones are hard to tell apart, and only what is unlikely by itself is doubted; else all of the row is.
     """
-    confidences = np.concatenate([row.confidences for row in rows])
-    alone = confidences[np.concatenate([row.cuts == 0 for row in rows])]
-    doubted = np.concatenate([row.scores.doubted for row in rows])
-    if len(alone) and _mean(alone) < _LEAST_ALONE:
-        return np.ones_like(doubted)
-    if _mean(confidences) >= _LEAST_EACH:
+    confidences, doubted = row.confidences, row.scores.doubted
+    alone = confidences[row.cuts == 0]
+    if _mean(confidences) >= _LEAST_EACH and (not len(alone) or _mean(alone) >= _LEAST_ALONE):
         return doubted
-    return doubted | (confidences < _LEAST_EACH) if len(alone) else np.ones_like(doubted)
+    if len(alone) and _mean(alone) >= _LEAST_EACH:
+        return doubted | (confidences < _LEAST_ALONE)
+    return np.ones_like(doubted)
 
 
 def _mean(confidences: NDArray[np.float64]) -> float:

@@ -156,14 +156,14 @@ def read_number(seen: Seen, rows: Sequence[RowReading]) -> Reading:
     """An image of several digits, from the readings of the rows of its layout."""
     assert seen.layout is not None
     confidence = float(np.prod(np.concatenate([row.confidences for row in rows])))
-    digits, doubted = [], iter(doubted_digits(rows).tolist())
+    digits = []
     for number, row in enumerate(rows):
-        spaces = _spaces(row)
+        spaces, doubted = _spaces(row), doubted_digits(row).tolist()
         for i, segment in enumerate(row.segments):
             mark = segment.mark
             box = seen.layout.box(mark.left, mark.top, mark.right, mark.bottom)
             shares = row.scores.probabilities[i].tolist()
-            digits.append(ReadDigit(segment.frame, shares, next(doubted), box, number, spaces[i]))
+            digits.append(ReadDigit(segment.frame, shares, doubted[i], box, number, spaces[i]))
     return Reading(seen.image, digits, confidence, TOO_MANY if seen.layout.too_many else None)
 
 
