@@ -83,7 +83,7 @@ def number_wins(image: PreprocessedImage, rows: Sequence[RowReading], scores: Sc
 
 
 def doubted_digits(row: RowReading) -> NDArray[np.bool_]:
-    """Which digits of a row may be none, from left to right, beside those that are doubted already.
+    """Which digits of a row may be none, from left to right.
 
     Where they are unlikely on average, those that stand alone tell digits from letters: are these likely, the touching
     ones are hard to tell apart, and only what is unlikely by itself is doubted; else all of the row is.
