@@ -12,7 +12,6 @@ FILES = sorted(SOURCE.rglob("*.py"))
 ELSEWHERE = {
     "__init__.py": "test_api.py",
     "__main__.py": "cli/test_app.py",
-    "errors.py": "cli/test_app.py",
     "events.py": "cli/test_progress.py",
     "training/counterexamples/__init__.py": "training/counterexamples/test_counterexamples.py",
     "training/counterexamples/ink.py": "training/counterexamples/test_counterexamples.py",

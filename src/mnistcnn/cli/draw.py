@@ -6,6 +6,7 @@ from typing import Annotated
 import mnistcnn
 from mnistcnn.cli import options as o
 from mnistcnn.cli.output import show_note
+from mnistcnn.errors import require
 
 
 def draw(
@@ -19,8 +20,6 @@ def draw(
     quiet: o.QuietOption = False,
 ) -> None:
     """Open a page to draw on, and read digits as they are drawn. Needs the extra draw."""
-    from mnistcnn.errors import require
-
     require("`mnistcnn draw`", "draw", "starlette", "uvicorn")
     from mnistcnn.web.reader import Reader
     from mnistcnn.web.server import open_browser, serve

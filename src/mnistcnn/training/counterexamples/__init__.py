@@ -1,9 +1,9 @@
 """Drawn counterexamples: frames that are not one digit, and digits as other pens and hands write them. No torch.
 
 What is not a digit is made from digits and strokes alone: parts of digits and several in one frame, as wrong
-segments of a row look, or one over the other; digits with a foreign line; letters and signs; scribbles, shapes and
-textures. All of it is framed as a picture is. Source of the idea: D. Hendrycks, M. Mazeika, T. Dietterich, "Deep
-anomaly detection with outlier exposure" (2019).
+segments of a row look, or one over the other; digits with a foreign line, on their side or as in a mirror; `drawings`
+of anything else. All of it is framed as a picture is. Source of the idea: D. Hendrycks, M. Mazeika, T. Dietterich,
+"Deep anomaly detection with outlier exposure" (2019).
 """
 
 from __future__ import annotations
@@ -17,16 +17,7 @@ from numpy.typing import NDArray
 from mnistcnn.preprocessing.centering import BOX, Frame, Ink, center_digit, ink_box
 from mnistcnn.preprocessing.morphology import THICK_TARGET, THICKEST, THIN_TARGET, THINNEST, dilate, thin
 from mnistcnn.training.counterexamples import drawings
-from mnistcnn.training.counterexamples.ink import (
-    Rng,
-    crop,
-    cut_out,
-    draw_stroke,
-    enlarge,
-    join,
-    smooth_path,
-    warp,
-)
+from mnistcnn.training.counterexamples.ink import Rng, crop, cut_out, draw_stroke, enlarge, join, smooth_path, warp
 
 Frames = NDArray[np.uint8]  # (N, 28, 28), 0 paper … 255 ink
 Kind = Callable[[NDArray[np.uint8], Rng], Ink]
