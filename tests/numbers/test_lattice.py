@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from mnistcnn.numbers.lattice import Lattice, Segment, best_path, build_lattice, separation
 from mnistcnn.numbers.marks import Mark
 from mnistcnn.numbers.rows import Row
+from mnistcnn.preprocessing.morphology import stroke_width
 from tests.writing import digit_ink
 
 
@@ -35,6 +37,14 @@ def touching(text: str) -> Row:
         part = ink[:, mark.left : mark.right]
         np.maximum(part, mark.ink, out=part)
     return Row(40.0, [Mark(0, 0, ink)])
+
+
+def bridged(width: int) -> Mark:
+    """Two bars, the outer edges of which are `width` pixels apart, and a line that joins them."""
+    ink = np.zeros((40, width), np.float32)
+    ink[:, :6] = ink[:, -6:] = 1
+    ink[18:22] = 1
+    return Mark(0, 0, ink)
 
 
 def spans(lattice: Lattice) -> set[tuple[int, int]]:
@@ -82,10 +92,35 @@ def test_a_mark_that_is_cut_is_a_candidate_whole_however_many_its_pieces() -> No
     assert (0, len(lattice.pieces)) in spans(lattice)
 
 
+def test_next_to_nothing_is_one_piece() -> None:
+    lattice = build_lattice(Row(40.0, [Mark(5, 6, np.ones((20, 1), np.float32))]), [False])
+    assert [piece.ink.shape for piece in lattice.pieces] == [(20, 1)]
+
+
+def test_what_touches_is_one_digit_or_the_other_or_shares_the_ink_between_them() -> None:
+    row = touching("35")
+    segments = build_lattice(row, [False]).segments
+    cut = [one for one in segments if (one.first, one.last) == (segments[0].first, segments[0].last)]
+    assert len(cut) == 2  # without and with what lies beside the cut
+    alone, shared = cut
+    assert shared.mark.width > alone.mark.width
+    pen = stroke_width(row.marks[0].ink)
+    assert shared.mark.right <= alone.mark.right + pen + 2
+    assert replace(shared, mark=alone.mark) == alone
+
+
+def test_cutting_a_mark_as_narrow_as_one_digit_costs_more() -> None:
+    narrow, broad = (
+        min(one.cuts for one in build_lattice(Row(40.0, [mark]), [False]).segments if one.cuts)
+        for mark in (bridged(28), bridged(52))
+    )
+    assert narrow > broad + 1
+
+
 def test_segments_stay_few_on_long_rows() -> None:
     few, many = (build_lattice(touching("38" * n), [False]) for n in (4, 8))
     assert len(many.segments) < 2.5 * len(few.segments)
-    assert max(one.mark.width for one in many.segments) <= 1.6 * 40 + 40
+    assert max(one.mark.width for one in many.segments) <= 1.3 * 40 + 40
 
 
 def test_frames_of_narrow_hands_are_stretched_and_others_are_not() -> None:
@@ -127,6 +162,11 @@ def test_digits_of_one_row_are_alike_in_size(height: int, worse: bool) -> None:
     lattice = build_lattice(Row(40.0, [bar(0, 20), bar(60, 20, height)]))
     first, second = lattice.segments
     assert (second.cost > first.cost) == worse
+
+
+def test_what_is_far_too_small_for_its_row_is_no_digit() -> None:
+    lattice = build_lattice(Row(40.0, [bar(0, 20), bar(60, 6, 6)]))
+    assert (len(lattice.pieces), spans(lattice)) == (2, {(0, 1)})
 
 
 @st.composite

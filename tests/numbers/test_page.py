@@ -55,6 +55,16 @@ def test_light_on_dark_is_found_like_dark_on_light() -> None:
     assert told is not None and np.array_equal(told.ink, dark.ink)
 
 
+def test_large_digits_are_reduced_and_boxes_lead_back() -> None:
+    picture, boxes = write("2358", height=240)
+    layout = layout_of(picture)
+    assert layout is not None
+    (row,) = layout.rows
+    assert 75 <= row.height <= 85
+    for found, written in zip(boxes_of(layout), boxes, strict=True):
+        assert off_by(found, written) <= 8
+
+
 def test_a_page_on_a_dark_table_is_put_upright_and_boxes_lead_back() -> None:
     picture, boxes = write("2358\n679", height=70, margin=80)
     table, matrix = on_a_table(picture)

@@ -63,6 +63,15 @@ def test_only_the_marks_that_need_it_are_cut() -> None:
     assert row.segments[0].last == 1 and row.segments[-1].last == 1 + pieces
 
 
+def test_a_line_with_too_much_to_cut_is_text_and_left_alone() -> None:
+    score = FakeScore("")
+    few, many = number("2358" * 2), number("2358" * 7)
+    assert all(len(row.segments) == 0 or not row.cuts.any() for row in read_rows([many], score))
+    assert len(score.asked) == 1 or score.asked[1] == 0
+    read_rows([few], score)
+    assert score.asked[-1] > 0
+
+
 def test_all_rows_are_scored_at_once_and_each_gets_its_own() -> None:
     score = FakeScore("23589")
     rows = read_rows([number("23", gap=20), number("589", gap=20)], score)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from mnistcnn.numbers.marks import Mark
-from mnistcnn.numbers.rows import find_rows, typical_height
+from mnistcnn.numbers.rows import Row, find_rows, reduced, typical_height
 
 
 def mark(x: float, y: float, height: int = 40, width: int = 24) -> Mark:
@@ -118,3 +118,12 @@ def test_digits_that_all_touch_are_a_row_as_tall_as_they_are(others: list[Mark])
 
 def test_one_mark_is_a_row() -> None:
     assert rows_of([mark(50, 50)]) == [[50]]
+
+
+def test_a_row_is_reduced_with_its_marks_and_keeps_its_ink() -> None:
+    row = Row(120.0, [mark(100, 60, 120, 60), mark(300, 70, 100, 1)], crowded=True)
+    small = reduced(row, 3.0)
+    assert (small.height, small.crowded) == (40, True)
+    assert [(m.left, m.top, m.width, m.height) for m in small.marks] == [(23, 0, 20, 40), (100, 7, 1, 33)]
+    assert all(m.ink.min() == 1 for m in small.marks)
+    assert reduced(row, 1.0) is row

@@ -16,10 +16,11 @@ import numpy as np
 
 from mnistcnn.numbers.marks import find_marks
 from mnistcnn.numbers.page import Matrix, find_page_ink
-from mnistcnn.numbers.rows import Row, find_rows
+from mnistcnn.numbers.rows import Row, find_rows, reduced
 from mnistcnn.preprocessing.decoding import Decoded
 
 WORKING_SIDE = 1600  # pixels; larger pictures are reduced to this
+_TALL = 80  # pixels; larger digits are reduced to this
 PixelBox = tuple[int, int, int, int]  # left, top, right, bottom, in pixels of the upright original
 
 
@@ -51,6 +52,8 @@ def find_layout(decoded: Decoded, invert: bool | None = None) -> Layout | None:
     if page is None:
         return None
     marks, too_many = find_marks(page.ink)
+    rows = find_rows(marks)
+    reduction = max(min((row.height for row in rows), default=0.0) / _TALL, 1.0)
     scale = decoded.size[0] / colours.shape[1]
-    matrix = np.diag([scale, scale, 1.0]) @ np.linalg.inv(page.matrix)
-    return Layout(find_rows(marks), matrix, decoded.size, too_many)
+    matrix = np.diag([scale, scale, 1.0]) @ np.linalg.inv(page.matrix) @ np.diag([reduction, reduction, 1.0])
+    return Layout([reduced(row, reduction) for row in rows], matrix, decoded.size, too_many)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -13,40 +13,36 @@ from mnistcnn.preprocessing.centering import Ink
 from mnistcnn.preprocessing.morphology import pad, stroke_width
 
 _ROWS = 40  # pixels of a digit's height at which cuts are looked for
-_REACH = 9  # of these pixels to either side that a cut may wander
-_SIDEWAYS = np.float32(0.04)  # what a pixel sideways costs, in pixels of ink
-_APART = 4  # of these pixels, at the least, between two cuts
+_SLANT = 0.25  # columns to the left a row down: as most hands lean
+_SIDEWAYS = np.float32(1.0)  # what a column off that costs, in pixels of ink
+_EVERY = 4  # of these rows; a path through each pixel of them
+_CUTS = 8  # for each height of a mark's width, at the most
+_APART = 0.25  # of a stroke as long as the mark is high: the ink between two cuts, at the least
 _CRUMB = 0.04  # of the ink; less is not cut off
 _WIDEST = 20  # heights; marks of more are no digits
 
 Paths = NDArray[np.intp]  # (N, height): the column of each path in each row
 
 
-def cut(mark: Mark, height: float) -> list[tuple[Mark, float]]:
-    """The pieces that a mark falls into where it may be cut, left to right, and what the cut left of each costs.
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Where a mark may be cut in two: a column in each row, `edge` (height,); `cost` 1 is one stroke cut through."""
 
-    `height` is that of its row's digits, in pixels. The cost is in strokes: 1 is one stroke cut straight across.
-    """
+    edge: NDArray[np.float64]
+    cost: float
+
+
+def find_cuts(mark: Mark, height: float) -> list[Cut]:
+    """Where a mark may be cut, left to right. `height` is that of its row's digits, in pixels."""
     if max(mark.width, mark.height) > _WIDEST * height:
-        return [(mark, 0.0)]
+        return []
     small = _reduced(mark.ink, height)
     pen = max(stroke_width(pad(small, 2)), 1.0)
-    share = mark.width / height
-    wandering, straight = _wandering_paths(small), _straight_paths(small)
-    # Where strokes run along each other the path of least ink does not lead between them: straight ones too.
-    paths = np.concatenate([
-        wandering[_choose(small, wandering, limit=1 + round(4 * share))],
-        straight[_choose(small, straight, limit=round(2 * share))],
-    ])  # fmt: skip
-    paths = paths[np.argsort(paths.mean(axis=1), kind="stable")]
-    # Where paths cross, the ink between them goes to one side only.
-    edges = np.maximum.accumulate([_enlarged(path, mark.ink.shape, small.shape) for path in paths], axis=0)
-    bounds = [np.zeros(mark.height), *edges, np.full(mark.height, float(mark.width))]
-    costs = [0.0, *(_inked(small, paths) / pen)]
-    pieces = (
-        (_between(mark, left, right), float(cost)) for (left, right), cost in zip(pairwise(bounds), costs, strict=True)
-    )
-    return [(piece, cost) for piece, cost in pieces if piece is not None]
+    paths = _find_paths(small)
+    levels = small[np.arange(len(small)), paths]
+    costs = (levels * (levels > SURE)).sum(axis=1) / pen
+    chosen = _choose(small, paths, costs, apart=_APART * pen * len(small), limit=1 + round(_CUTS * mark.width / height))
+    return [Cut(_enlarged(paths[i], mark.ink.shape, small.shape), float(costs[i])) for i in chosen]
 
 
 def _reduced(ink: Ink, height: float) -> Ink:
@@ -56,54 +52,49 @@ def _reduced(ink: Ink, height: float) -> Ink:
     return np.asarray(cv2.resize(ink, size, interpolation=method), dtype=np.float32)
 
 
-def _inked(ink: Ink, paths: Paths) -> NDArray[np.float32]:
-    """How much ink each path cuts through, in pixels."""
-    levels = ink[np.arange(len(ink)), paths]
-    return np.asarray((levels * (levels > SURE)).sum(axis=1), dtype=np.float32)
-
-
-def _straight_paths(ink: Ink) -> Paths:
-    return np.repeat(np.arange(3, ink.shape[1] - 3)[:, None], len(ink), axis=1)
-
-
-def _wandering_paths(ink: Ink) -> Paths:
-    """For each column the path of least ink that begins, ends and stays near it, by dynamic programming."""
+def _find_paths(ink: Ink) -> Paths:
+    """Through each pixel of every few rows the path of least ink from top to bottom, by dynamic programming."""
+    # Where several digits' strokes are in the way, the one path of least ink leads elsewhere: so many are tried.
+    up, down = _steps(ink, _SLANT), _steps(ink[::-1], -_SLANT)[::-1]
     height, width = ink.shape
-    starts = np.arange(3, width - 3)
-    wide = 2 * _REACH + 1
-    padded = np.pad(ink, ((0, 0), (_REACH, _REACH)), constant_values=9.0)  # no path leaves the mark
-    around = np.stack([padded[:, start : start + wide] for start in starts])
-    # Starting or ending away from the middle costs a little, so that each path keeps to its own place.
-    drift = np.abs(np.arange(wide, dtype=np.float32) - _REACH) * np.float32(2 * _SIDEWAYS)
-    cost = around[:, 0] + drift
-    steps = np.zeros(around.shape, dtype=np.int8)
-    before = np.full((len(starts), wide + 2), 1e9, dtype=np.float32)
-    for row in range(1, height):
-        before[:, 1:-1] = cost
-        left, here, right = before[:, :-2] + _SIDEWAYS, before[:, 1:-1], before[:, 2:] + _SIDEWAYS
-        least = np.minimum(left, here)
-        steps[:, row] = np.where(right < least, 1, -(left <= here).astype(np.int8))
-        cost = np.minimum(least, right) + around[:, row]
-    offset = (cost + drift).argmin(axis=1)
-    paths = np.zeros((len(starts), height), dtype=np.intp)
-    each = np.arange(len(starts))
-    for row in range(height - 1, -1, -1):
-        paths[:, row] = (offset + starts - _REACH).clip(0, width - 1)
-        offset = offset + steps[each, row, offset]
-    return paths
+    rows = np.arange(_EVERY // 2, height, _EVERY)
+    paths = np.empty((len(rows), width, height), dtype=np.intp)
+    for steps, order in ((up, range(height - 1, -1, -1)), (down, range(height))):
+        at = np.tile(np.arange(width), (len(rows), 1))
+        for row in order:
+            begun = rows >= row if steps is up else rows <= row
+            paths[begun, :, row] = at[begun]
+            at[begun] += steps[row, at[begun]]
+    return paths.reshape(-1, height)
 
 
-def _choose(ink: Ink, paths: Paths, limit: int) -> list[int]:
-    """At most `limit` of the cheapest paths, each cheaper than those around it, that leave some ink on both sides."""
-    costs, middles = _inked(ink, paths), paths.mean(axis=1)
-    before = np.concatenate([[0.0], np.cumsum(ink.sum(axis=0))])
-    left = before[np.rint(middles).astype(int)] / max(float(before[-1]), 1e-6)
+def _steps(ink: Ink, slant: float) -> NDArray[np.int8]:
+    """How far to the right, for each pixel, the path of least ink from the top to it is in the row above."""
+    moves = np.arange(-2, 3)
+    prices = (_SIDEWAYS * np.abs(moves - slant)).astype(np.float32)[:, None]
+    steps = np.zeros(ink.shape, dtype=np.int8)
+    cost, width = ink[0], ink.shape[1]
+    for row in range(1, len(ink)):
+        before = np.pad(cost, 2, constant_values=1e9)  # no path leaves the mark
+        ways = prices + np.stack([before[2 + move : 2 + move + width] for move in moves])
+        best = ways.argmin(axis=0)
+        steps[row] = moves[best]
+        cost = ways[best, np.arange(width)] + ink[row]
+    return steps
+
+
+def _choose(ink: Ink, paths: Paths, costs: NDArray[np.float32], apart: float, limit: int) -> list[int]:
+    """At most `limit` of the cheapest paths, left to right, with more ink than `apart` between any two of them."""
+    before = np.pad(np.cumsum(ink, axis=1), ((0, 0), (1, 0)))
+    left = before[np.arange(len(ink)), paths + 1]  # ink in each row
+    shares = left.sum(axis=1) / max(float(ink.sum()), 1e-6)
+    free = (shares > _CRUMB) & (shares < 1 - _CRUMB)
     chosen: list[int] = []
     for i in np.argsort(costs, kind="stable"):
-        near = np.abs(middles - middles[i]) < _APART
-        if _CRUMB < left[i] < 1 - _CRUMB and costs[i] <= costs[near].min() and not any(near[j] for j in chosen):
+        if free[i] and len(chosen) < limit:
             chosen.append(int(i))
-    return chosen[:limit]
+            free &= np.abs(left - left[i]).sum(axis=1) > apart
+    return sorted(chosen, key=lambda i: shares[i])
 
 
 def _enlarged(path: NDArray[np.intp], shape: tuple[int, ...], small: tuple[int, ...]) -> NDArray[np.float64]:
@@ -112,7 +103,13 @@ def _enlarged(path: NDArray[np.intp], shape: tuple[int, ...], small: tuple[int, 
     return np.asarray(np.interp(rows, np.arange(small[0]), path + 0.5) * shape[1] / small[1])
 
 
-def _between(mark: Mark, left: NDArray[np.float64], right: NDArray[np.float64]) -> Mark | None:
-    columns = np.arange(mark.width)
-    inside = (columns >= left[:, None]) & (columns < right[:, None])
+def between(mark: Mark, left: Cut | None, right: Cut | None) -> Mark | None:
+    """What lies between two cuts, or a cut and the end of the mark; None where there is nothing."""
+    if not (left or right):
+        return mark
+    columns, inside = np.arange(mark.width), np.ones(mark.ink.shape, dtype=bool)
+    if left:
+        inside &= columns >= left.edge[:, None]
+    if right:
+        inside &= columns < right.edge[:, None]
     return crop(Mark(mark.top, mark.left, np.where(inside, mark.ink, np.float32(0))))

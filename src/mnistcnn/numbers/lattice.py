@@ -10,20 +10,21 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import groupby, pairwise
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mnistcnn.numbers.cuts import cut
+from mnistcnn.numbers.cuts import Cut, between, find_cuts
 from mnistcnn.numbers.marks import SURE, Mark, crop, join
 from mnistcnn.numbers.rows import Row
 from mnistcnn.preprocessing.centering import Frame, Ink, center_digit
 from mnistcnn.preprocessing.morphology import adjust_strokes, stroke_width
 
-_MOST_PIECES = 7  # in one digit that is cut out of its surroundings
 _MOST_MARKS = 6  # in one digit
-_WIDEST = 1.6  # heights of the row; no digit is wider
+_WIDEST = 1.3  # heights of the row; no digit is wider
+_MOST_MISFIT = 1.0  # factors of two
 _FARTHEST = 0.25  # heights between the strokes of one digit
 _WIDE = 1.1  # heights; each height beyond that costs one
 _LOW, _HIGH = 0.42, 2.2  # heights that digits of one row have, in that of most
@@ -31,6 +32,8 @@ _SIZE_COST = 4.0  # for a factor of two beyond that
 _TAIL, _HEAD = 1.5, 0.7  # heights; of taller digits what is below the head becomes as tall as the head
 DIGIT_COST = 0.15  # of each digit, so that fewer explain the same ink
 _CUT_COST = 0.5  # of a cut through one stroke
+_NARROW, _BROAD = 0.7, 1.1  # heights: a mark no wider is one digit, most likely; a broader one is several
+_NARROW_CUT = 3.0  # strokes, beside those cut through: of a cut through a narrow mark
 JOIN_COST = 1.5  # of strokes that lie beside each other
 _SHAPE, _UPRIGHT = 0.7, 0.25  # width by height, of most digits and of a 1
 _MOST_STRETCH = 1.5
@@ -86,38 +89,62 @@ class Lattice:
     height: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """What lies between two cuts of a mark, or a cut and its end; what the cut left of it costs, 0 at a gap."""
+
+    whole: Mark
+    left: Cut | None
+    right: Cut | None
+    mark: Mark
+    cost: float
+
+
 def build_lattice(row: Row, whole: Sequence[bool] | None = None) -> Lattice:
     """The segments of a row; with `whole`, marks for which it is false are cut wherever touching digits may meet."""
-    pieces: list[Mark] = []
-    costs: list[float] = []  # of the cut left of each piece; 0 where there is a gap
-    for i, mark in enumerate(row.marks):
-        for piece, cost in [(mark, 0.0)] if whole is None or whole[i] else cut(mark, row.height):
-            pieces.append(piece)
-            costs.append(cost)
-    costs.append(0.0)
+    pieces = [
+        piece for i, mark in enumerate(row.marks) for piece in _pieces(mark, row.height, whole is None or whole[i])
+    ]
+    costs = [*(piece.cost for piece in pieces), 0.0]
     stretch = _stretch(row.marks)
     pen = max((stroke_width(mark.ink) for mark in row.marks), default=1.0)
     segments = []
     for first in range(len(pieces)):
         for last in range(first + 1, len(pieces) + 1):
             within = pieces[first:last]
-            if last - first > 1 and _gap(within) > _FARTHEST * row.height:
+            marks = [piece.mark for piece in within]
+            if last - first > 1 and _gap(marks) > _FARTHEST * row.height:
                 break
-            mark = join(within)
+            mark = _joined(within)
             if last - first > 1 and mark.width > _WIDEST * row.height:
                 break
-            joined = [cost for cost in costs[first + 1 : last] if cost > 0]
-            if last - first - len(joined) > _MOST_MARKS or (
-                last - first > _MOST_PIECES and (costs[first] or costs[last])
-            ):
-                continue  # more pieces make a digit only where they are whole marks
-            cuts, joins = (costs[first] + costs[last]) / 2, _joins(within, costs[first + 1 : last])
-            segment = Segment(first, last, mark, row.height, stretch, cuts, joins, _misfit(mark, row.height))
-            segments.append(segment)
-            beside = [pieces[i] for i, c in ((first - 1, costs[first]), (last, costs[last])) if c > 0]
-            if beside:
-                segments.append(replace(segment, mark=_sharing(mark, beside, pen)))
-    return Lattice(pieces, segments, row.height)
+            inside, size = costs[first + 1 : last], _misfit(mark, row.height)
+            if inside.count(0.0) >= _MOST_MARKS or size > _MOST_MISFIT:
+                continue
+            cuts, joins = (costs[first] + costs[last]) / 2, _joins(marks, inside)
+            segments.append(Segment(first, last, mark, row.height, stretch, cuts, joins, size))
+            if cuts:
+                segments.append(replace(segments[-1], mark=_sharing(mark, within, pen)))
+    return Lattice([piece.mark for piece in pieces], segments, row.height)
+
+
+def _pieces(mark: Mark, height: float, whole: bool) -> list[_Piece]:
+    """The pieces of a mark from left to right; where cuts cross, what lies between them is in two or in none."""
+    ends: list[Cut | None] = [None]
+    for one in [] if whole else find_cuts(mark, height):
+        if between(mark, ends[-1], one) and between(mark, one, None):
+            ends.append(one)
+    narrow = float(np.clip((_BROAD - mark.width / height) / (_BROAD - _NARROW), 0, 1))
+    return [
+        _Piece(mark, left, right, between(mark, left, right) or mark, left.cost + _NARROW_CUT * narrow if left else 0.0)
+        for left, right in pairwise([*ends, None])
+    ]
+
+
+def _joined(pieces: Sequence[_Piece]) -> Mark:
+    """The ink from the first to the last of some pieces, as one mark."""
+    groups = [list(group) for _, group in groupby(pieces, key=lambda piece: id(piece.whole))]
+    return join(between(group[0].whole, group[0].left, group[-1].right) or group[0].mark for group in groups)
 
 
 def _stretch(marks: Sequence[Mark]) -> float:
@@ -127,14 +154,23 @@ def _stretch(marks: Sequence[Mark]) -> float:
     return float(np.clip(_SHAPE / np.median(digits), 1, _MOST_STRETCH)) if len(digits) >= 3 else 1.0
 
 
-def _sharing(mark: Mark, beside: Sequence[Mark], pen: float) -> Mark:
-    """A mark with the ink of those beside it that is no farther from it than a stroke is wide."""
-    whole = join([mark, *beside])
-    own = np.zeros_like(whole.ink)
-    top, left = mark.top - whole.top, mark.left - whole.left
+def _sharing(mark: Mark, pieces: Sequence[_Piece], pen: float) -> Mark:
+    """The mark of some pieces with the ink beside their cuts that is no farther from it than a stroke is wide."""
+    reach = math.ceil(pen)
+    near = []
+    for whole in [piece.whole for piece in (pieces[0], pieces[-1]) if piece.left or piece.right]:
+        top, left = max(mark.top - reach, whole.top), max(mark.left - reach, whole.left)
+        rows, columns = (
+            slice(top - whole.top, mark.bottom + reach - whole.top),
+            slice(left - whole.left, mark.right + reach - whole.left),
+        )
+        near.append(Mark(top, left, whole.ink[rows, columns]))
+    both = join([mark, *near])
+    own = np.zeros_like(both.ink)
+    top, left = mark.top - both.top, mark.left - both.left
     own[top : top + mark.height, left : left + mark.width] = mark.ink
-    near = cv2.distanceTransform((own <= SURE).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE) <= pen
-    return crop(Mark(whole.top, whole.left, np.where(near, whole.ink, np.float32(0)))) or mark
+    close = cv2.distanceTransform((own <= SURE).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE) <= pen
+    return crop(Mark(both.top, both.left, np.where(close, both.ink, np.float32(0)))) or mark
 
 
 def _gap(pieces: Sequence[Mark]) -> int:

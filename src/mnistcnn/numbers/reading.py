@@ -15,6 +15,7 @@ from mnistcnn.numbers.rows import Row
 from mnistcnn.preprocessing.centering import Frame
 
 _LIKELY = math.log(0.7)  # a mark that is more likely one digit than not is left whole
+_MOST_CUT = 15  # heights of the row; more that touches is a line of text
 _WHOLE = 1.05  # heights of the row; wider marks are cut all the same
 
 # What the log probability of a digit counts for in a path, beside that of being one digit at all; fitted.
@@ -72,7 +73,7 @@ def read_rows(rows: Sequence[Row], score: Score) -> list[RowReading]:
     lattices = [build_lattice(row) for row in rows]
     scored = _scored(lattices, score)
     wholes = [_whole(row, lattice, scores) for row, lattice, scores in zip(rows, lattices, scored, strict=True)]
-    again = [i for i, whole in enumerate(wholes) if not (all(whole) or rows[i].crowded)]
+    again = [i for i, (row, whole) in enumerate(zip(rows, wholes, strict=True)) if _may_touch(row, whole)]
     cut = [build_lattice(rows[i], wholes[i]) for i in again]
     for i, lattice, scores in zip(again, cut, _scored(cut, score), strict=True):
         lattices[i], scored[i] = lattice, scores
@@ -89,6 +90,12 @@ def _scored(lattices: Sequence[Lattice], score: Score) -> list[Scores]:
     scores = score(frames)
     ends = np.cumsum([0, *(len(lattice.segments) for lattice in lattices)])
     return [scores[start:end] for start, end in pairwise(ends)]
+
+
+def _may_touch(row: Row, whole: Sequence[bool]) -> bool:
+    """Whether there are marks to cut apart; in lines of text there are too many."""
+    width = sum(mark.width for mark, one in zip(row.marks, whole, strict=True) if not one)
+    return not row.crowded and 0 < width <= _MOST_CUT * row.height
 
 
 def _whole(row: Row, lattice: Lattice, scores: Scores) -> list[bool]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import cv2
 import numpy as np
 
 from mnistcnn.numbers.marks import Mark, join
@@ -109,3 +110,15 @@ def _attach(mark: Mark, rows: Sequence[Row], slope: float) -> None:
             best, least = row, off
     if best is not None:
         best.marks.append(mark)
+
+
+def reduced(row: Row, times: float) -> Row:
+    """The row with everything so many times smaller."""
+    if times == 1:
+        return row
+    marks = []
+    for mark in row.marks:
+        size = max(1, round(mark.width / times)), max(1, round(mark.height / times))
+        ink = np.asarray(cv2.resize(mark.ink, size, interpolation=cv2.INTER_AREA), dtype=np.float32)
+        marks.append(Mark(round(mark.top / times), round(mark.left / times), ink))
+    return Row(row.height / times, marks, row.crowded)

@@ -18,11 +18,11 @@ _LEAST_ROW = math.log(0.2)  # the mean log probability; a row of less is no row 
 _CLEAR, _SEVERAL = math.log(0.6), 3  # so many clear digits are several, however much like one they look together
 _LEAST_ALIKE = math.log(0.08)  # of a row as tall as one that is
 _CUT_MARGIN = 0.7  # by which digits that were cut apart must explain more than one digit does
-_LEAST_TOGETHER = math.log(0.93)  # of digits that all touch, times how many there are
+_LEAST_TOGETHER = math.log(0.86)  # of digits that all touch, times how many there are
 _STROKES = (1, 7)  # digits that a stroke of a letter looks like
 _SMALL = 0.35  # heights of the row; what is larger is a digit that is hard to read, and not dirt
 _LEAST_ODDS = -6.0  # the log odds from which on even what stands among clear digits is doubted
-_LEAST_EACH, _LEAST_ALONE = 0.8, 0.86  # the mean confidence of a row's digits, and of those that stand alone
+_LEAST_EACH, _LEAST_ALONE = 0.75, 0.86  # the mean confidence of a row's digits, and of those that stand alone
 _ALIKE, _UNLIKE = 1.25, 1.8  # times; rows differ as little in height, those of one or two digits less than that
 
 
@@ -72,7 +72,7 @@ def number_wins(image: PreprocessedImage, rows: Sequence[RowReading], scores: Sc
     if len(likely) == 1:  # in a box, or small on a large page: it hadn't been told from what is around it
         return image.box is None or bool(doubted and whole[0] and likely[0] > max(_CLEAR, one))
     read = np.concatenate([row.scores.probabilities.argmax(axis=1) for row in rows])
-    if not whole.any() and (likely.mean() < _LEAST_TOGETHER * len(likely) or np.isin(read, _STROKES).all()):
+    if not whole.any() and likely.mean() < _LEAST_TOGETHER * (~np.isin(read, _STROKES)).sum():
         return False  # letters and signs fall into strokes like those of digits, too
     if image.box is None or (whole & (likely > _CLEAR)).sum() >= _SEVERAL:
         return True
