@@ -4,7 +4,7 @@ import sys
 from typing import Annotated
 
 import mnistcnn
-from mnistcnn.cli import options as o
+from mnistcnn.cli import shared_options as o
 from mnistcnn.cli.output import show_note
 from mnistcnn.errors import require
 

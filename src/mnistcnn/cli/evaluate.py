@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 import mnistcnn
-from mnistcnn.cli import options as o
+from mnistcnn.cli import shared_options as o
 from mnistcnn.cli.output import data_name, new_table, percent, print_line, show_json, show_pairs, stdout, written
 from mnistcnn.config import DatasetName, Split
 from mnistcnn.errors import GateError

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import mnistcnn
-from mnistcnn.cli import options as o
+from mnistcnn.cli import shared_options as o
 from mnistcnn.cli.output import show_json, show_pairs
 from mnistcnn.config import ExportFormat, InputType
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from mnistcnn.cli import options as o
+from mnistcnn.cli import shared_options as o
 from mnistcnn.cli.blocks import show_frames
 from mnistcnn.cli.output import percent, printable, show_error, show_json, show_note, stdout
 from mnistcnn.errors import MnistCnnError, UsageError

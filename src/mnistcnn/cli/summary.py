@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import mnistcnn
-from mnistcnn.cli import options as o
+from mnistcnn.cli import shared_options as o
 from mnistcnn.cli.output import data_name, new_table, percent, show_json, show_pairs, stdout, written
 from mnistcnn.config import TrainConfig
 from mnistcnn.results import Environment

@@ -20,7 +20,7 @@ from mnistcnn.numbers.rows import Row, find_rows, reduced
 from mnistcnn.preprocessing.decoding import Decoded
 
 WORKING_SIDE = 1600  # pixels; larger pictures are reduced to this
-_TALL = 80  # pixels; larger digits are reduced to this
+_TALL = 80  # pixels; digits that are all taller are reduced until the shortest row is this tall
 PixelBox = tuple[int, int, int, int]  # left, top, right, bottom, in pixels of the upright original
 
 
@@ -28,7 +28,7 @@ PixelBox = tuple[int, int, int, int]  # left, top, right, bottom, in pixels of t
 class Layout:
     """The rows of marks on a picture, from top to bottom; whether there were more marks than are looked at.
 
-    `matrix` leads from points of the page, on which the marks lie, to those of the upright original of `size`.
+    `matrix` leads from where the marks lie, on the page upright and reduced, to the upright original of `size`.
     """
 
     rows: list[Row]
