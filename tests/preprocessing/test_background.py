@@ -3,17 +3,15 @@ import pytest
 
 from mnistcnn.preprocessing import extract_ink
 from mnistcnn.preprocessing.background import (
-    blur,
     find_ink,
     find_page,
     fit_surface,
-    otsu,
     subtract_background,
-    to_ink,
     top_hat,
 )
 from mnistcnn.preprocessing.centering import Ink
 from mnistcnn.preprocessing.decoding import Colours
+from mnistcnn.preprocessing.thresholding import to_ink
 
 
 def paper(height: int = 100, width: int = 120, colour: tuple[float, float, float] = (1, 1, 1)) -> Colours:
@@ -114,31 +112,6 @@ def test_a_page_is_found_and_a_round_digit_is_none() -> None:
     crop = extract_ink(desk)
     assert crop is not None
     assert crop.ink.shape == pytest.approx((60, 40), abs=2)
-
-
-def test_grey_levels_of_edges_are_kept() -> None:
-    grey = blur(INK.astype(np.float32), 1.5)
-    ink = to_ink(grey)
-    assert ink is not None
-    assert len(np.unique(ink)) > 20
-    assert (ink.min(), ink.max()) == (0, 1)
-
-
-def test_otsu_parts_two_classes_in_the_middle() -> None:
-    assert otsu(np.array([[0.1] * 50 + [0.9] * 50], dtype=np.float32)) == pytest.approx(0.5, abs=0.05)
-
-
-def test_blur_keeps_the_mass_and_spreads_it() -> None:
-    spot = np.zeros((31, 31), dtype=np.float32)
-    spot[15, 15] = 1
-    blurred = blur(spot, 2.0)
-    assert blurred.sum() == pytest.approx(1.0, abs=1e-4)
-    rows = np.arange(31) - 15
-    assert float((blurred.sum(axis=1) * rows**2).sum()) == pytest.approx(4.0, rel=0.05)
-
-
-def test_blur_keeps_an_even_level_up_to_the_edges() -> None:
-    assert blur(np.full((9, 7), 0.5, dtype=np.float32), 1.3) == pytest.approx(0.5, abs=1e-6)
 
 
 def test_a_surface_follows_a_gradient_under_what_is_drawn_on_it() -> None:

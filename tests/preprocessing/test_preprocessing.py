@@ -7,9 +7,9 @@ from PIL import Image
 from benchmarks.wild import KINDS
 from mnistcnn.data import synthetic
 from mnistcnn.preprocessing import NOTHING, SEVERAL, preprocess_file
-from mnistcnn.preprocessing.background import blur
 from mnistcnn.preprocessing.centering import is_framed
 from mnistcnn.preprocessing.decoding import Colours
+from mnistcnn.preprocessing.thresholding import blur
 
 DIGITS, LABELS = synthetic.render_digits(40, 3)
 

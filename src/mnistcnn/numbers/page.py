@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnistcnn.numbers.lines import remove_lines
-from mnistcnn.preprocessing.background import LUMINANCE, find_ink, otsu, project
+from mnistcnn.preprocessing.background import LUMINANCE, find_ink, project
 from mnistcnn.preprocessing.centering import Ink
 from mnistcnn.preprocessing.decoding import Colours
+from mnistcnn.preprocessing.thresholding import Grey, otsu
 
-Grey = NDArray[np.float32]
 Matrix = NDArray[np.float64]  # (3, 3), a perspective: points of the picture → points of the page
 
 _SMALLEST = 640  # pixels, either way; smaller pictures are enlarged to it

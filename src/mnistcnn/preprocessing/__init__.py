@@ -28,13 +28,13 @@ from mnistcnn.preprocessing.background import (
     find_page,
     project,
     subtract_background,
-    to_ink,
     top_hat,
 )
 from mnistcnn.preprocessing.centering import SIDE, Frame, Ink, center_digit, ink_box, is_framed
 from mnistcnn.preprocessing.decoding import Colours, Decoded, decode, open_decoded, read_file
 from mnistcnn.preprocessing.morphology import adjust_strokes, dilate_square
 from mnistcnn.preprocessing.segmentation import are_several, find_components, remove_rules, select_components
+from mnistcnn.preprocessing.thresholding import to_ink
 
 NOTHING = "nothing but background"
 SEVERAL = "several separate digits"
