@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mnistcnn.preprocessing.thresholding import blur, otsu, to_ink
+from mnistcnn.preprocessing.thresholding import blur, otsu, scaled, to_ink
 
 INK = np.zeros((64, 64), bool)
 INK[20:44, 28:36] = True
@@ -30,3 +30,8 @@ def test_blur_keeps_the_mass_and_spreads_it() -> None:
 
 def test_blur_keeps_an_even_level_up_to_the_edges() -> None:
     assert blur(np.full((9, 7), 0.5, dtype=np.float32), 1.3) == pytest.approx(0.5, abs=1e-6)
+
+
+def test_paper_reaches_up_to_half_the_threshold_and_full_ink_from_its_level_on() -> None:
+    grey = np.array([[-0.1, 0.2, 0.5, 0.8, 1.0]], dtype=np.float32)
+    assert scaled(grey, threshold=0.4, full=0.8) == pytest.approx(np.array([[0, 0, 0.5, 1, 1]]))

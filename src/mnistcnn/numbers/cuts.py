@@ -14,7 +14,7 @@ from mnistcnn.preprocessing.morphology import pad, stroke_width
 
 _ROWS = 40  # pixels of a digit's height at which cuts are looked for
 _SLANT = 0.25  # columns to the left a row down: as most hands lean
-_SIDEWAYS = np.float32(1.0)  # what a column off that costs, in pixels of ink
+_SIDEWAYS = 1.0  # what a column off that costs, in pixels of ink
 _EVERY = 4  # of these rows; a path through each pixel of them
 _CUTS = 8  # for each height of a mark's width, at the most
 _APART = 0.25  # of a stroke as long as the mark is high: the ink between two cuts, at the least

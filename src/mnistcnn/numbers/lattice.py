@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import groupby, pairwise
+from itertools import groupby
 
 import cv2
 import numpy as np
@@ -130,19 +130,21 @@ def build_lattice(row: Row, whole: Sequence[bool] | None = None) -> Lattice:
 
 def _pieces(mark: Mark, height: float, whole: bool) -> list[_Piece]:
     """The pieces of a mark from left to right; where cuts cross, what lies between them is in two or in none."""
-    ends: list[Cut | None] = [None]
-    for one in [] if whole else find_cuts(mark, height):
-        if between(mark, ends[-1], one) and between(mark, one, None):
-            ends.append(one)
-    narrow = float(np.clip((_BROAD - mark.width / height) / (_BROAD - _NARROW), 0, 1))
-    return [
-        _Piece(mark, left, right, between(mark, left, right) or mark, left.cost + _NARROW_CUT * narrow if left else 0.0)
-        for left, right in pairwise([*ends, None])
-    ]
+    extra = _NARROW_CUT * float(np.clip((_BROAD - mark.width / height) / (_BROAD - _NARROW), 0, 1))
+    pieces: list[_Piece] = []
+    left, rest, cost = None, mark, 0.0
+    for right in [] if whole else find_cuts(mark, height):
+        part, after = between(mark, left, right), between(mark, right, None)
+        if part and after:
+            pieces.append(_Piece(mark, left, right, part, cost))
+            left, rest, cost = right, after, right.cost + extra
+    return [*pieces, _Piece(mark, left, None, rest, cost)]
 
 
 def _joined(pieces: Sequence[_Piece]) -> Mark:
     """The ink from the first to the last of some pieces, as one mark."""
+    if len(pieces) == 1:
+        return pieces[0].mark
     groups = [list(group) for _, group in groupby(pieces, key=lambda piece: id(piece.whole))]
     return join(between(group[0].whole, group[0].left, group[-1].right) or group[0].mark for group in groups)
 
@@ -158,7 +160,7 @@ def _sharing(mark: Mark, pieces: Sequence[_Piece], pen: float) -> Mark:
     """The mark of some pieces with the ink beside their cuts that is no farther from it than a stroke is wide."""
     reach = math.ceil(pen)
     near = []
-    for whole in [piece.whole for piece in (pieces[0], pieces[-1]) if piece.left or piece.right]:
+    for whole in {id(piece.whole): piece.whole for piece in (pieces[0], pieces[-1])}.values():
         top, left = max(mark.top - reach, whole.top), max(mark.left - reach, whole.left)
         rows, columns = (
             slice(top - whole.top, mark.bottom + reach - whole.top),

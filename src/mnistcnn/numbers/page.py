@@ -12,7 +12,7 @@ from mnistcnn.numbers.lines import remove_lines
 from mnistcnn.preprocessing.background import LUMINANCE, find_ink, project
 from mnistcnn.preprocessing.centering import Ink
 from mnistcnn.preprocessing.decoding import Colours
-from mnistcnn.preprocessing.thresholding import Grey, otsu
+from mnistcnn.preprocessing.thresholding import LEAST_CONTRAST, Grey, otsu, scaled
 
 Matrix = NDArray[np.float64]  # (3, 3), a perspective: points of the picture → points of the page
 
@@ -72,17 +72,15 @@ def page_ink(grey: Grey) -> Ink | None:
     """Grey levels, positive for ink, to ink in 0 … 1; None where nothing stands out."""
     smooth: Grey = np.asarray(cv2.GaussianBlur(grey, (0, 0), 0.8), dtype=np.float32)
     noise = 1.4826 * float(np.median(np.abs(smooth - np.median(smooth))))
-    inked = smooth[smooth > max(6 * noise, 0.03)]
+    inked = smooth[smooth > max(6 * noise, LEAST_CONTRAST)]
     if inked.size < 3:
         return None
     strongest = float(np.quantile(inked, 0.9))
     threshold = min(
         max(otsu(smooth[smooth > 0] / np.float32(strongest)) * strongest, 0.25 * strongest), 0.5 * strongest
     )
-    threshold = max(threshold, 5 * noise, 0.03)
-    full = float(np.median(smooth[smooth >= threshold]))
-    low = 0.5 * threshold
-    return np.asarray(np.clip((smooth - low) / max(full - low, 1e-6), 0, 1), dtype=np.float32)
+    threshold = max(threshold, 5 * noise, LEAST_CONTRAST)
+    return scaled(smooth, threshold, full=float(np.median(smooth[smooth >= threshold])))
 
 
 def find_corners(colours: Colours) -> NDArray[np.float32] | None:

@@ -38,8 +38,13 @@ def to_ink(grey: Grey) -> Ink | None:
     full = float(np.median(smooth[smooth >= threshold]))
     if full < 5 * noise:  # standard deviations
         return None
+    return scaled(smooth, threshold, full)
+
+
+def scaled(grey: Grey, threshold: float, full: float) -> Ink:
+    """Grey levels as ink, 0 … 1: 0 up to half the threshold, 1 from the level of `full` ink on."""
     low = 0.5 * threshold
-    return np.asarray(np.clip((smooth - low) / max(full - low, 1e-6), 0, 1), dtype=np.float32)
+    return np.asarray(np.clip((grey - low) / max(full - low, 1e-6), 0, 1), dtype=np.float32)
 
 
 def blur(grey: Grey, deviation: float) -> Grey:
