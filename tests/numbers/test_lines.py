@@ -52,6 +52,13 @@ def test_ruled_and_squared_paper_goes_and_digits_stay(thick: int, both: bool) ->
     assert lost(ink, line, cleaned) < 0.02
 
 
+def test_squared_paper_is_no_box_with_dividers() -> None:
+    ink = inked()
+    line = lines(ink.shape, 30, 4, both=True) / 0.8
+    cleaned = remove_lines(np.maximum(ink, line))
+    assert left_over(ink, line, cleaned) < 0.02
+
+
 def test_lines_that_climb_a_little_go() -> None:
     ink = inked()
     line = np.zeros_like(ink)

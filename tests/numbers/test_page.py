@@ -122,6 +122,27 @@ def test_a_page_is_found_whole_where_a_shadow_falls_across_it() -> None:
     assert np.abs(found - whole).max() < 12
 
 
+@pytest.mark.parametrize("corner", range(4))
+def test_light_on_the_table_beside_a_page_does_not_move_its_corners(corner: int) -> None:
+    table, _ = on_a_table(np.full((300, 600), 200, np.uint8))
+    there = np.array([[90, 140], [660, 60], [740, 380], [60, 440]])
+    x, y = there[corner] + np.array([[-16, 6], [16, 6], [16, -6], [-16, -6]])[corner]
+    lit = np.full(table.shape, 50, np.uint8)
+    cv2.ellipse(lit, (int(x), int(y)), (24, 14), 0, 0, 360, 170, -1)
+    found = find_corners(colours(np.maximum(table, lit)))
+    assert found is not None
+    assert np.abs(found - there).max() < 4
+
+
+def test_a_page_may_reach_the_edge_of_the_picture() -> None:
+    table, _ = on_a_table(np.full((300, 600), 245, np.uint8))
+    found = find_corners(colours(table[:, 75:]))
+    assert found is not None
+    assert found[[0, 3], 0].min() >= 0
+    assert found[[0, 3], 0].max() < 20
+    assert np.abs(found[1:3] - [[585, 60], [665, 380]]).max() < 4
+
+
 def test_what_lies_between_two_rules_is_not_taken_for_a_page() -> None:
     picture = np.full((467, 360), 245, np.uint8)
     for at in (90, 195, 300, 405):

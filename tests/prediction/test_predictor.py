@@ -60,6 +60,15 @@ def test_a_slanted_line_is_read_as_one_row(predictor: Predictor, slope: float) -
     assert text(read(predictor, picture)) == "235867"
 
 
+@pytest.mark.parametrize(("below", "light"), [(False, 0.5), (True, 0.65)])
+def test_digits_in_a_shadow_are_read_beside_one_in_the_light(predictor: Predictor, below: bool, light: float) -> None:
+    picture, boxes = write("511", gap=60, margin=80)
+    rows, columns = np.indices(picture.shape)
+    beside = columns - (boxes[0][2] + boxes[1][0]) // 2
+    shadow = rows - picture.shape[0] // 2 + 0.2 * beside > 25 if below else beside > 30
+    assert text(read(predictor, np.where(shadow, picture * light, picture).astype(np.uint8))) == "511"
+
+
 @pytest.mark.parametrize("gap", [-2, -4])
 def test_touching_digits_are_read_apart(predictor: Predictor, gap: int) -> None:
     picture, boxes = write("2358", gap=gap)

@@ -4,7 +4,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from mnistcnn.preprocessing.segmentation import Mask, are_several, find_components, remove_rules, select_components
+from mnistcnn.preprocessing.segmentation import (
+    Mask,
+    are_several,
+    count_parts,
+    find_components,
+    remove_rules,
+    select_components,
+)
 
 
 def flood(mask: Mask) -> list[set[tuple[int, int]]]:
@@ -91,6 +98,17 @@ def test_what_lies_around_the_digit_is_dropped(around: list[tuple[slice, slice]]
         mask[place] = True
     parts = find_components(mask)
     assert np.array_equal(parts.mask(select_components(parts)), digit)
+
+
+@pytest.mark.parametrize(("shadow", "count"), [(0, 1), (18, 1), (60, 2)])
+def test_a_shadow_much_larger_than_the_digit_counts_as_a_part(shadow: int, count: int) -> None:
+    mask = np.zeros((200, 200), dtype=bool)
+    mask[120:170, 120:130] = True
+    mask[:shadow, : 2 * shadow] = True
+    parts = find_components(mask)
+    chosen = select_components(parts)
+    assert chosen.sum() == 1
+    assert count_parts(parts, chosen) == count
 
 
 def test_a_digit_that_touches_the_edge_is_kept() -> None:

@@ -76,6 +76,8 @@ def _frames(parts: Components) -> Mask:
         height, width = int(parts.heights[i]), int(parts.widths[i])
         if parts.areas[i] > 0.6 * height * width or max(height, width) > 8 * min(height, width):
             continue
+        if (height, width) == mask.shape:
+            continue  # squared paper
         own = parts.labels[box] == i + 1
         reach = max(2, round(0.08 * min(height, width)))
         sides = (

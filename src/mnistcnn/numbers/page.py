@@ -19,7 +19,10 @@ Matrix = NDArray[np.float64]  # (3, 3), a perspective: points of the picture →
 _SMALLEST = 640  # pixels, either way; smaller pictures are enlarged to it
 _COARSE = 200  # pixels; the paper is looked at this small
 _TABLE_CONTRAST = 0.2  # of full scale, between a page and the table
-_EDGE_CONTRAST = 0.1  # at each of the edges
+_EDGE_CONTRAST = 0.1  # at each of the edges, but for a share
+_EDGE_SHARE = 0.2
+_REACH = 10  # pixels, small as it is looked at, to both sides of an edge within which it is looked for
+_LEAST_DROP = 0.03  # of full scale, within two of these pixels
 _BEYOND = 2  # times as far outside of an edge it is dark, too
 _WINDOW, _WIDE_WINDOW = 41, 91  # of these pixels
 _CROWDED = 0.4  # the share of ink in a window from which on it says little about the paper
@@ -95,9 +98,10 @@ def find_corners(colours: Colours) -> NDArray[np.float32] | None:
         return None
     # Where light falls on the table no single threshold parts it from the page.
     found = [_quadrangle(grey > threshold) for threshold in (otsu(grey), *np.linspace(low, high, 9)[1:-1])]
-    pages = [c for c in found if c is not None and _edge_contrast(grey, c) >= _EDGE_CONTRAST]
+    refined = [_refined(grey, corners) for corners in found if corners is not None]
+    pages = [corners for corners in refined if _edge_contrast(grey, corners) >= _EDGE_CONTRAST]
     # The largest, since the edge of a shadow parts a page like that of a table does.
-    return max(pages, key=cv2.contourArea) / np.float32(scale) if pages else None
+    return _refined(grey, max(pages, key=cv2.contourArea)) / np.float32(scale) if pages else None
 
 
 def _quadrangle(mask: NDArray[np.bool_]) -> NDArray[np.float32] | None:
@@ -121,8 +125,36 @@ def _quadrangle(mask: NDArray[np.bool_]) -> NDArray[np.float32] | None:
     return _clockwise(corners[:, 0].astype(np.float32))
 
 
+def _refined(grey: Grey, corners: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Corners at which lines cross that are fitted to the edges; those given where they would move far."""
+    lines = [_fit_edge(grey, *ends) for ends in zip(corners, np.roll(corners, -1, axis=0), strict=True)]
+    crossed = np.cross(np.roll(lines, 1, axis=0), lines)
+    x, y, z = crossed.T
+    moved = np.stack([x, y], axis=1) - z[:, None] * corners
+    near = (np.abs(moved) <= 3 * _REACH * np.abs(z)[:, None]) & (z[:, None] != 0)
+    return corners + np.asarray(moved / z[:, None], dtype=np.float32) if near.all() else corners
+
+
+def _fit_edge(grey: Grey, start: NDArray[np.float32], end: NDArray[np.float32]) -> NDArray[np.float64]:
+    """The line, (3,) in homogeneous coordinates, where it gets darker between two corners of a page."""
+    along = (end - start) / max(float(np.linalg.norm(end - start)), 1e-6)
+    outwards, offsets = np.array([along[1], -along[0]]), np.arange(-_REACH, _REACH + 1)  # y points down
+    points = start + np.linspace(0.05, 0.95, 40)[:, None] * (end - start)
+    levels = _levels_at(grey, (points[:, None] + offsets[:, None] * outwards).reshape(-1, 2)).reshape(len(points), -1)
+    drops = levels[:, :-2] - levels[:, 2:]
+    clear = drops.max(axis=1) >= max(0.5 * float(np.median(drops.max(axis=1))), _LEAST_DROP)
+    if clear.mean() < 0.5:  # the page goes on beyond the picture
+        return np.cross([*start, 1.0], [*end, 1.0])
+    edge = points[clear] + offsets[1:-1][drops[clear].argmax(axis=1), None] * outwards
+    x, y, x0, y0 = cv2.fitLine(edge.astype(np.float32), cv2.DIST_L1, 0, 0.01, 0.01).ravel()
+    return np.cross([x0, y0, 1.0], [x0 + x, y0 + y, 1.0])
+
+
 def _edge_contrast(grey: Grey, corners: NDArray[np.float32]) -> float:
-    """How much lighter it is inside the least of the four edges than outside; those on the picture's border aside."""
+    """How much lighter it is inside the faintest of the edges than outside, but for a fifth of its length.
+
+    Edges on the border of the picture are left aside.
+    """
     height, width = grey.shape
     steps = np.linspace(0.1, 0.9, 40)[:, None]
     contrasts = []
@@ -134,7 +166,7 @@ def _edge_contrast(grey: Grey, corners: NDArray[np.float32]) -> float:
             continue
         beyond = outside - np.array([-y, x]) * _BEYOND  # a line on the page is not the table
         levels = [_levels_at(grey, p) for p in (inside, outside, beyond)]
-        contrasts.append(float(np.median(levels[0] - np.maximum(levels[1], levels[2]))))
+        contrasts.append(float(np.quantile(levels[0] - np.maximum(levels[1], levels[2]), _EDGE_SHARE)))
     return min(contrasts, default=0.0) if len(contrasts) >= 2 else 0.0
 
 

@@ -33,7 +33,13 @@ from mnistcnn.preprocessing.background import (
 from mnistcnn.preprocessing.centering import SIDE, Frame, Ink, center_digit, ink_box, is_framed
 from mnistcnn.preprocessing.decoding import Colours, Decoded, decode, open_decoded, read_file
 from mnistcnn.preprocessing.morphology import adjust_strokes, dilate_square
-from mnistcnn.preprocessing.segmentation import are_several, find_components, remove_rules, select_components
+from mnistcnn.preprocessing.segmentation import (
+    are_several,
+    count_parts,
+    find_components,
+    remove_rules,
+    select_components,
+)
 from mnistcnn.preprocessing.thresholding import to_ink
 
 NOTHING = "nothing but background"
@@ -56,13 +62,13 @@ class PreprocessedImage:
     warning: str | None
     box: Box | None
     framed: bool  # as MNIST's images are already
-    parts: int  # connected components of the digit
+    parts: int  # connected components of the digit, and what may hide others: a shadow, the table around a page
     size: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Crop:
-    """The ink of a digit, cropped to its box, (height, width) in 0 … 1; its connected components; what is odd."""
+    """The ink of a digit, cropped to its box, (height, width) in 0 … 1; the other fields of a `PreprocessedImage`."""
 
     ink: Ink
     box: Box
@@ -109,7 +115,9 @@ def extract_ink(colours: Colours, invert: bool | None = None, in_page: bool = Fa
         inside = extract_ink(colours[page], invert, in_page=True)
         if inside is not None:
             rows, columns = (slice(b.start + p.start, b.stop + p.start) for b, p in zip(inside.box, page, strict=True))
-            return replace(inside, box=(rows, columns))
+            return replace(
+                inside, box=(rows, columns), parts=inside.parts + 1
+            )  # it may lie in the light, not on a page
     ink = to_ink(top_hat(grey))
     return None if ink is None else crop_digit(remove_rules(ink))
 
@@ -123,4 +131,4 @@ def crop_digit(ink: Ink) -> Crop | None:
     box = ink_box(kept, least=0.25)
     if box is None:
         return None
-    return Crop(kept[box], box, int(chosen.sum()), SEVERAL if are_several(parts, chosen) else None)
+    return Crop(kept[box], box, count_parts(parts, chosen), SEVERAL if are_several(parts, chosen) else None)

@@ -12,6 +12,8 @@ from mnistcnn.preprocessing.centering import SIDE, Ink, ink_box
 
 Mask = NDArray[np.bool_]
 
+_SHADOW = 4  # times as large as the digit is what is no frame around it
+
 
 @dataclass(frozen=True, slots=True)
 class Components:
@@ -64,6 +66,12 @@ def select_components(parts: Components) -> Mask:
         return np.zeros_like(around)
     main = areas.argmax()
     return np.asarray(~around & ((areas >= 0.05 * areas[main]) | (extents >= 0.25 * extents[main])))
+
+
+def count_parts(parts: Components, chosen: Mask) -> int:
+    """How many components there are that were chosen, or are so large that digits may hang together with them."""
+    large = parts.areas > _SHADOW * parts.areas[chosen].max()
+    return int((chosen | large).sum())
 
 
 def _surroundings(parts: Components) -> Mask:
