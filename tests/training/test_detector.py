@@ -25,6 +25,24 @@ def test_the_threshold_doubts_its_share_of_the_validation_images_and_the_seed_de
     assert not torch.equal(fitted.unit_weights, other.unit_weights)
 
 
+@pytest.mark.parametrize(("epochs", "digits"), [(1, 100), (3, 150), (9, 200)])
+def test_it_learns_from_more_digits_after_more_epochs(
+    epochs: int, digits: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(detector, "_PER_EPOCH", 50)
+    monkeypatch.setattr(detector, "_LEAST", 100)
+    monkeypatch.setattr(detector, "_MOST", 200)
+    counts: list[int] = []
+
+    def counted(activations: Activations) -> tuple[torch.Tensor, ...]:
+        counts.append(len(activations.images))
+        return _fit_components(activations)
+
+    monkeypatch.setattr(detector, "_fit_components", counted)
+    fit_outlier_detector(MnistCNN(torch.Generator().manual_seed(1)).eval(), DRAWN, DRAWN[:50], seed=4, epochs=epochs)
+    assert counts == [digits - digits // 5]  # a fifth of them is varied
+
+
 @pytest.mark.parametrize(("alive", "seed"), [(27, 1), (27, 6), (60, 0), (100, 4), (100, 6)])
 def test_units_that_never_fire_do_not_stop_it(alive: int, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)

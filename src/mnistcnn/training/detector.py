@@ -17,7 +17,7 @@ from mnistcnn.training.counterexamples.segments import draw_segments
 from mnistcnn.training.optimizer import AdamW
 
 DOUBTED = 0.016  # of the validation images, as they are and varied
-_DIGITS = 12_000  # training images, at most; drawing is what takes long, so most of them stay as they are
+_PER_EPOCH, _LEAST, _MOST = 2_400, 12_000, 36_000  # training images; most stay as they are, since drawing takes long
 _VARIED, _DRAWN, _SEGMENTS = 0.2, 0.45, 0.2  # for each of them: varied digits, counterexamples, segments of rows
 _EPOCHS, _BATCH, _RATE, _DECAY = 6, 500, 4e-3, 1.0
 _IGNORED = -100  # by `cross_entropy`
@@ -27,15 +27,17 @@ _NOISE = 0.3  # added to what the classifier sees when it is fitted, in standard
 
 
 def fit_outlier_detector(
-    model: MnistCNN, train_images: torch.Tensor, validation_images: torch.Tensor, seed: int
+    model: MnistCNN, train_images: torch.Tensor, validation_images: torch.Tensor, seed: int, epochs: int = 1
 ) -> OutlierDetector:
     """Fit a detector that doubts 1.6 % of the validation images; both sets are (N, 1, 28, 28) uint8.
 
-    Deterministic on the CPU for one number of threads: all randomness comes from `seed`.
+    The more `epochs` the network was trained for, the more digits it learns from, so that it takes its share of the
+    time. Deterministic on the CPU for one number of threads: all randomness comes from `seed`.
     """
     generator = torch.Generator().manual_seed(seed)
     rng = np.random.default_rng(seed)
-    chosen = train_images.cpu()[torch.randperm(len(train_images), generator=generator)[:_DIGITS]]
+    count = min(max(_PER_EPOCH * epochs, _LEAST), _MOST)
+    chosen = train_images.cpu()[torch.randperm(len(train_images), generator=generator)[:count]]
     both, images = predict_activations(model, chosen), chosen[:, 0].numpy()
     labels, part = both.logits.argmax(dim=1), round(_VARIED * len(chosen))
     digits = Activations(chosen[part:], both.pooled[part:], both.hidden[part:], both.logits[part:])
@@ -45,12 +47,14 @@ def fit_outlier_detector(
     frames = [np.concatenate([x, jitter_frames(x, rng)]) for x in (varied, drawn)] + [segments]
     with strict_float32():
         basis = _fit_components(digits)
-        seen = [digits, *(predict_activations(model, torch.from_numpy(x)[:, None]) for x in frames)]
-        inputs = torch.cat([detector_inputs(*basis, activations) for activations in seen])
+        inputs = [detector_inputs(*basis, digits)]
+        for some in frames:  # one after the other: activations take much memory
+            seen = predict_activations(model, torch.from_numpy(some)[:, None])
+            inputs.append(detector_inputs(*basis, seen))
         of_drawn, of_segments = torch.full((2 * len(drawn),), NONE), torch.from_numpy(which)
-        of_segments[(of_segments == NONE) & _are_strokes(seen[3].logits)] = _IGNORED
+        of_segments[(of_segments == NONE) & _are_strokes(seen.logits)] = _IGNORED
         targets = torch.cat([labels[part:], labels[:part].repeat(2), of_drawn, of_segments])
-        classifier = _fit_classifier(inputs, targets, generator)
+        classifier = _fit_classifier(torch.cat(inputs), targets, generator)
     detector = OutlierDetector(*basis, *classifier, torch.zeros(()))
     held_out = validation_images.cpu()[:_HELD_OUT]
     held_out_labels = predict_activations(model, held_out).logits.argmax(dim=1).tolist()

@@ -66,7 +66,8 @@ def finish(trainer: Trainer, data: DataSplits, files: Files, started: float, obs
     about = (result.temperature, trainer.config, result.data, metrics, result.environment, created)
     checkpoint = Checkpoint(files.checkpoint, trainer.best_weights, *about)
     model, seed = checkpoint.build_model(trainer.compute), derive_seed(trainer.config.seed, "outliers")
-    outliers = fit_outlier_detector(model, data.train.images, data.validation.images, seed)
+    images = data.train.images, data.validation.images
+    outliers = fit_outlier_detector(model, *images, seed, trainer.config.epochs)
     safe = files.unfinished
     try:
         _keep_previous(files, trainer.best_weights, observer)
