@@ -134,6 +134,15 @@ def test_light_on_the_table_beside_a_page_does_not_move_its_corners(corner: int)
     assert np.abs(found - there).max() < 4
 
 
+def test_a_page_whose_edges_are_all_in_sight_goes_before_one_with_a_lit_part_of_the_table() -> None:
+    table, _ = on_a_table(np.full((300, 600), 245, np.uint8))
+    lit = np.full(table.shape, 50, np.uint8)
+    cv2.fillPoly(lit, [np.array([[40, 146], [90, 140], [60, 440], [40, 442]])], 150)
+    found = find_corners(colours(np.maximum(table, lit)[:, 40:]))
+    assert found is not None
+    assert np.abs(found - [[50, 140], [620, 60], [700, 380], [20, 440]]).max() < 4
+
+
 def test_a_page_may_reach_the_edge_of_the_picture() -> None:
     table, _ = on_a_table(np.full((300, 600), 245, np.uint8))
     found = find_corners(colours(table[:, 75:]))

@@ -98,10 +98,15 @@ def find_corners(colours: Colours) -> NDArray[np.float32] | None:
         return None
     # Where light falls on the table no single threshold parts it from the page.
     found = [_quadrangle(grey > threshold) for threshold in (otsu(grey), *np.linspace(low, high, 9)[1:-1])]
-    refined = [_refined(grey, corners) for corners in found if corners is not None]
-    pages = [corners for corners in refined if _edge_contrast(grey, corners) >= _EDGE_CONTRAST]
-    # The largest, since the edge of a shadow parts a page like that of a table does.
-    return _refined(grey, max(pages, key=cv2.contourArea)) / np.float32(scale) if pages else None
+    pages = []
+    for corners in found:
+        if corners is not None:
+            refined = _refined(grey, corners)
+            contrasts = _edge_contrasts(grey, refined)
+            if len(contrasts) >= 2 and min(contrasts) >= _EDGE_CONTRAST:
+                pages.append((len(contrasts), cv2.contourArea(refined), refined))
+    # With most edges in sight, and the largest, since the edge of a shadow parts a page like that of a table does.
+    return _refined(grey, max(pages, key=lambda page: page[:2])[2]) / np.float32(scale) if pages else None
 
 
 def _quadrangle(mask: NDArray[np.bool_]) -> NDArray[np.float32] | None:
@@ -150,11 +155,8 @@ def _fit_edge(grey: Grey, start: NDArray[np.float32], end: NDArray[np.float32]) 
     return np.cross([x0, y0, 1.0], [x0 + x, y0 + y, 1.0])
 
 
-def _edge_contrast(grey: Grey, corners: NDArray[np.float32]) -> float:
-    """How much lighter it is inside the faintest of the edges than outside, but for a fifth of its length.
-
-    Edges on the border of the picture are left aside.
-    """
+def _edge_contrasts(grey: Grey, corners: NDArray[np.float32]) -> list[float]:
+    """How much lighter it is inside than outside of each edge, but for a fifth of it; those on the picture's aside."""
     height, width = grey.shape
     steps = np.linspace(0.1, 0.9, 40)[:, None]
     contrasts = []
@@ -167,7 +169,7 @@ def _edge_contrast(grey: Grey, corners: NDArray[np.float32]) -> float:
         beyond = outside - np.array([-y, x]) * _BEYOND  # a line on the page is not the table
         levels = [_levels_at(grey, p) for p in (inside, outside, beyond)]
         contrasts.append(float(np.quantile(levels[0] - np.maximum(levels[1], levels[2]), _EDGE_SHARE)))
-    return min(contrasts, default=0.0) if len(contrasts) >= 2 else 0.0
+    return contrasts
 
 
 def _levels_at(grey: Grey, points: NDArray[np.float64]) -> Grey:
