@@ -115,9 +115,8 @@ def extract_ink(colours: Colours, invert: bool | None = None, in_page: bool = Fa
         inside = extract_ink(colours[page], invert, in_page=True)
         if inside is not None:
             rows, columns = (slice(b.start + p.start, b.stop + p.start) for b, p in zip(inside.box, page, strict=True))
-            return replace(
-                inside, box=(rows, columns), parts=inside.parts + 1
-            )  # it may lie in the light, not on a page
+            # Or it lies in the light, and not on a page.
+            return replace(inside, box=(rows, columns), parts=inside.parts + 1)
     ink = to_ink(top_hat(grey))
     return None if ink is None else crop_digit(remove_rules(ink))
 
