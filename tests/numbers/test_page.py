@@ -147,8 +147,8 @@ def test_a_page_may_reach_the_edge_of_the_picture() -> None:
     table, _ = on_a_table(np.full((300, 600), 245, np.uint8))
     found = find_corners(colours(table[:, 75:]))
     assert found is not None
-    assert found[[0, 3], 0].min() >= 0
-    assert found[[0, 3], 0].max() < 20
+    # One corner lies outside; whether it is found there or on the border depends on the version of OpenCV.
+    assert np.abs(found[[0, 3], 0]).max() < 20
     assert np.abs(found[1:3] - [[585, 60], [665, 380]]).max() < 4
 
 
