@@ -209,7 +209,7 @@ def test_what_is_doubted_has_no_digit_but_says_what_it_would_be(packaged: Checkp
 def read_number(*digits: tuple[float, bool, int, bool], warning: str | None = None) -> Reading:
     """A reading of 7s: the confidence of each, whether it is doubted, its row, whether a space is before it."""
     frame = np.zeros((28, 28), np.uint8)
-    image = PreprocessedImage(frame, frame, None, None, False, 0, (28, 28))
+    image = PreprocessedImage(frame, frame, None, None, False, False, (28, 28))
     made = [
         ReadDigit(frame, [0.0] * 6 + [1 - sure, sure, 0.0, 0.0], doubted, (0, 0, 9, 9), row, space)
         for sure, doubted, row, space in digits

@@ -7,8 +7,8 @@ from hypothesis.extra.numpy import arrays
 from mnistcnn.preprocessing.segmentation import (
     Mask,
     are_several,
-    count_parts,
     find_components,
+    is_alone,
     remove_rules,
     select_components,
 )
@@ -100,15 +100,15 @@ def test_what_lies_around_the_digit_is_dropped(around: list[tuple[slice, slice]]
     assert np.array_equal(parts.mask(select_components(parts)), digit)
 
 
-@pytest.mark.parametrize(("shadow", "count"), [(0, 1), (18, 1), (60, 2)])
-def test_a_shadow_much_larger_than_the_digit_counts_as_a_part(shadow: int, count: int) -> None:
+@pytest.mark.parametrize(("shadow", "alone"), [(0, True), (18, True), (60, False)])
+def test_beside_a_shadow_much_larger_than_it_a_digit_may_not_be_alone(shadow: int, alone: bool) -> None:
     mask = np.zeros((200, 200), dtype=bool)
     mask[120:170, 120:130] = True
     mask[:shadow, : 2 * shadow] = True
     parts = find_components(mask)
     chosen = select_components(parts)
     assert chosen.sum() == 1
-    assert count_parts(parts, chosen) == count
+    assert is_alone(parts, chosen) is alone
 
 
 def test_a_digit_that_touches_the_edge_is_kept() -> None:

@@ -76,8 +76,8 @@ def _frames(parts: Components) -> Mask:
         height, width = int(parts.heights[i]), int(parts.widths[i])
         if parts.areas[i] > 0.6 * height * width or max(height, width) > 8 * min(height, width):
             continue
-        if (height, width) == mask.shape:
-            continue  # squared paper
+        if (height, width) == mask.shape:  # squared paper; some of its lines would count as dividers
+            continue
         own = parts.labels[box] == i + 1
         reach = max(2, round(0.08 * min(height, width)))
         sides = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -98,15 +99,13 @@ def find_corners(colours: Colours) -> NDArray[np.float32] | None:
         return None
     # Where light falls on the table no single threshold parts it from the page.
     found = [_quadrangle(grey > threshold) for threshold in (otsu(grey), *np.linspace(low, high, 9)[1:-1])]
-    pages = []
-    for corners in found:
-        if corners is not None:
-            refined = _refined(grey, corners)
-            contrasts = _edge_contrasts(grey, refined)
-            if len(contrasts) >= 2 and min(contrasts) >= _EDGE_CONTRAST:
-                pages.append((len(contrasts), cv2.contourArea(refined), refined))
+    pages = [_refined(grey, corners) for corners in found if corners is not None]
+    edges = [_edges_in_sight(grey, page) for page in pages]
+    if not any(edges):
+        return None
     # With most edges in sight, and the largest, since the edge of a shadow parts a page like that of a table does.
-    return _refined(grey, max(pages, key=lambda page: page[:2])[2]) / np.float32(scale) if pages else None
+    best = max(range(len(pages)), key=lambda i: (edges[i], cv2.contourArea(pages[i])))
+    return _refined(grey, pages[best]) / np.float32(scale)
 
 
 def _quadrangle(mask: NDArray[np.bool_]) -> NDArray[np.float32] | None:
@@ -130,9 +129,16 @@ def _quadrangle(mask: NDArray[np.bool_]) -> NDArray[np.float32] | None:
     return _clockwise(corners[:, 0].astype(np.float32))
 
 
+def _sides(corners: NDArray[np.float32]) -> Iterator[tuple[NDArray[np.float32], ...]]:
+    """Where each side of a page begins and ends, and the unit vector that points outwards from it, (2,) each."""
+    for start, end in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+        x, y = (end - start) / max(float(np.linalg.norm(end - start)), 1e-6)
+        yield start, end, np.array([y, -x], dtype=np.float32)  # clockwise, y points down
+
+
 def _refined(grey: Grey, corners: NDArray[np.float32]) -> NDArray[np.float32]:
     """Corners at which lines cross that are fitted to the edges; those given where they would move far."""
-    lines = [_fit_edge(grey, *ends) for ends in zip(corners, np.roll(corners, -1, axis=0), strict=True)]
+    lines = [_fit_edge(grey, *side) for side in _sides(corners)]
     crossed = np.cross(np.roll(lines, 1, axis=0), lines)
     x, y, z = crossed.T
     moved = np.stack([x, y], axis=1) - z[:, None] * corners
@@ -140,11 +146,11 @@ def _refined(grey: Grey, corners: NDArray[np.float32]) -> NDArray[np.float32]:
     return corners + np.asarray(moved / z[:, None], dtype=np.float32) if near.all() else corners
 
 
-def _fit_edge(grey: Grey, start: NDArray[np.float32], end: NDArray[np.float32]) -> NDArray[np.float64]:
+def _fit_edge(
+    grey: Grey, start: NDArray[np.float32], end: NDArray[np.float32], outwards: NDArray[np.float32]
+) -> NDArray[np.float64]:
     """The line, (3,) in homogeneous coordinates, where it gets darker between two corners of a page."""
-    along = (end - start) / max(float(np.linalg.norm(end - start)), 1e-6)
-    outwards, offsets = np.array([along[1], -along[0]]), np.arange(-_REACH, _REACH + 1)  # y points down
-    points = start + np.linspace(0.05, 0.95, 40)[:, None] * (end - start)
+    points, offsets = start + np.linspace(0.05, 0.95, 40)[:, None] * (end - start), np.arange(-_REACH, _REACH + 1)
     levels = _levels_at(grey, (points[:, None] + offsets[:, None] * outwards).reshape(-1, 2)).reshape(len(points), -1)
     drops = levels[:, :-2] - levels[:, 2:]
     clear = drops.max(axis=1) >= max(0.5 * float(np.median(drops.max(axis=1))), _LEAST_DROP)
@@ -155,24 +161,21 @@ def _fit_edge(grey: Grey, start: NDArray[np.float32], end: NDArray[np.float32]) 
     return np.cross([x0, y0, 1.0], [x0 + x, y0 + y, 1.0])
 
 
-def _edge_contrasts(grey: Grey, corners: NDArray[np.float32]) -> list[float]:
-    """How much lighter it is inside than outside of each edge, but for a fifth of it; those on the picture's aside."""
+def _edges_in_sight(grey: Grey, corners: NDArray[np.float32]) -> int:
+    """How many edges of a page do not lie on the picture's border; 0 where it is no lighter inside than outside."""
     height, width = grey.shape
-    steps = np.linspace(0.1, 0.9, 40)[:, None]
     contrasts = []
-    for start, end in zip(corners, np.roll(corners, -1, axis=0), strict=True):
-        points = start + steps * (end - start)
-        x, y = (end - start) / max(float(np.linalg.norm(end - start)), 1e-6) * 5
-        inside, outside = points + np.array([-y, x]), points - np.array([-y, x])  # clockwise, y points down
+    for start, end, outwards in _sides(corners):
+        points = start + np.linspace(0.1, 0.9, 40)[:, None] * (end - start)
+        inside, outside, beyond = (points + 5 * step * outwards for step in (-1, 1, 1 + _BEYOND))
         if ((outside >= 0) & (outside < [width, height])).all(axis=1).mean() < 0.5:
             continue
-        beyond = outside - np.array([-y, x]) * _BEYOND  # a line on the page is not the table
-        levels = [_levels_at(grey, p) for p in (inside, outside, beyond)]
-        contrasts.append(float(np.quantile(levels[0] - np.maximum(levels[1], levels[2]), _EDGE_SHARE)))
-    return contrasts
+        levels = [_levels_at(grey, p) for p in (inside, outside, beyond)]  # a line on the page is not the table
+        contrasts.append(np.quantile(levels[0] - np.maximum(levels[1], levels[2]), _EDGE_SHARE))
+    return len(contrasts) if len(contrasts) >= 2 and min(contrasts) >= _EDGE_CONTRAST else 0
 
 
-def _levels_at(grey: Grey, points: NDArray[np.float64]) -> Grey:
+def _levels_at(grey: Grey, points: NDArray[np.floating]) -> Grey:
     """The grey levels (N,) at points (N, 2), x and y."""
     x, y = (points.T.astype(np.float32)[:, :, None]).copy()
     return np.asarray(cv2.remap(grey, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), dtype=np.float32)[:, 0]

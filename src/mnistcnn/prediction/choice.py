@@ -30,7 +30,7 @@ def may_be_several(image: PreprocessedImage) -> bool:
     """Whether there may be more than one digit on an image, by its components."""
     if image.framed:
         return False
-    if image.box is None or image.parts != 1:
+    if image.box is None or not image.alone:
         return True
     rows, columns = image.box
     return bool(columns.stop - columns.start > _WIDE * (rows.stop - rows.start))

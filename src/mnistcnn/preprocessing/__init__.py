@@ -35,8 +35,8 @@ from mnistcnn.preprocessing.decoding import Colours, Decoded, decode, open_decod
 from mnistcnn.preprocessing.morphology import adjust_strokes, dilate_square
 from mnistcnn.preprocessing.segmentation import (
     are_several,
-    count_parts,
     find_components,
+    is_alone,
     remove_rules,
     select_components,
 )
@@ -62,7 +62,7 @@ class PreprocessedImage:
     warning: str | None
     box: Box | None
     framed: bool  # as MNIST's images are already
-    parts: int  # connected components of the digit, and what may hide others: a shadow, the table around a page
+    alone: bool  # one connected component, with nothing around that may hide others: a shadow, the table beside a page
     size: tuple[int, int]
 
 
@@ -72,7 +72,7 @@ class Crop:
 
     ink: Ink
     box: Box
-    parts: int
+    alone: bool
     warning: str | None
 
 
@@ -100,12 +100,12 @@ def preprocess(decoded: Decoded, invert: bool | None) -> PreprocessedImage:
     colours = decoded.colours()
     original = np.rint(255 * project(colours, LUMINANCE)).astype(np.uint8)
     if decoded.grey and invert is not True and is_framed(original):
-        return PreprocessedImage(original, original, None, ink_box(original), True, 1, decoded.size)
+        return PreprocessedImage(original, original, None, ink_box(original), True, True, decoded.size)
     crop = extract_ink(colours, invert)
     if crop is None:
-        return PreprocessedImage(np.zeros((SIDE, SIDE), np.uint8), original, NOTHING, None, False, 0, decoded.size)
+        return PreprocessedImage(np.zeros((SIDE, SIDE), np.uint8), original, NOTHING, None, False, False, decoded.size)
     frame = center_digit(adjust_strokes(crop.ink))
-    return PreprocessedImage(frame, original, crop.warning, crop.box, False, crop.parts, decoded.size)
+    return PreprocessedImage(frame, original, crop.warning, crop.box, False, crop.alone, decoded.size)
 
 
 def extract_ink(colours: Colours, invert: bool | None = None, in_page: bool = False) -> Crop | None:
@@ -116,7 +116,7 @@ def extract_ink(colours: Colours, invert: bool | None = None, in_page: bool = Fa
         if inside is not None:
             rows, columns = (slice(b.start + p.start, b.stop + p.start) for b, p in zip(inside.box, page, strict=True))
             # Or it lies in the light, and not on a page.
-            return replace(inside, box=(rows, columns), parts=inside.parts + 1)
+            return replace(inside, box=(rows, columns), alone=False)
     ink = to_ink(top_hat(grey))
     return None if ink is None else crop_digit(remove_rules(ink))
 
@@ -130,4 +130,4 @@ def crop_digit(ink: Ink) -> Crop | None:
     box = ink_box(kept, least=0.25)
     if box is None:
         return None
-    return Crop(kept[box], box, count_parts(parts, chosen), SEVERAL if are_several(parts, chosen) else None)
+    return Crop(kept[box], box, is_alone(parts, chosen), SEVERAL if are_several(parts, chosen) else None)

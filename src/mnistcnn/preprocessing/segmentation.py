@@ -68,10 +68,10 @@ def select_components(parts: Components) -> Mask:
     return np.asarray(~around & ((areas >= 0.05 * areas[main]) | (extents >= 0.25 * extents[main])))
 
 
-def count_parts(parts: Components, chosen: Mask) -> int:
-    """How many components there are that were chosen, or are so large that digits may hang together with them."""
+def is_alone(parts: Components, chosen: Mask) -> bool:
+    """Whether one component was chosen, and no other is so large that digits may hang together with it."""
     large = parts.areas > _SHADOW * parts.areas[chosen].max()
-    return int((chosen | large).sum())
+    return int((chosen | large).sum()) == 1
 
 
 def _surroundings(parts: Components) -> Mask:
