@@ -52,7 +52,7 @@ def spans(lattice: Lattice) -> set[tuple[int, int]]:
 
 
 def segment(first: int, last: int, cuts: float = 0.0, joins: float = 0.0) -> Segment:
-    return Segment(first, last, bar(10 * first, 8), 40.0, 1.0, cuts, joins, 0.0)
+    return Segment(first, last, bar(10 * first, 8), 40.0, 1.0, cuts, 0.0, joins, 0.0)
 
 
 def test_every_mark_may_be_a_digit_and_far_ones_never_one_together() -> None:
@@ -111,10 +111,13 @@ def test_what_touches_is_one_digit_or_the_other_or_shares_the_ink_between_them()
 
 def test_cutting_a_mark_as_narrow_as_one_digit_costs_more() -> None:
     narrow, broad = (
-        min(one.cuts for one in build_lattice(Row(40.0, [mark]), [False]).segments if one.cuts)
+        min((one for one in build_lattice(Row(40.0, [mark]), [False]).segments if one.cuts), key=lambda one: one.cuts)
         for mark in (bridged(28), bridged(52))
     )
-    assert narrow > broad + 1
+    assert narrow.cuts > broad.cuts + 1
+    assert narrow.narrow == 0.5  # one of its two sides
+    assert broad.narrow == 0
+    assert narrow.cost > replace(narrow, narrow=0.0).cost + 0.5
 
 
 def test_segments_stay_few_on_long_rows() -> None:
@@ -146,8 +149,8 @@ def test_long_tails_are_shortened() -> None:
     nine = np.zeros((90, 30), np.float32)
     nine[:30] = digit_ink(0, 30)[:, :30] if digit_ink(0, 30).shape[1] >= 30 else 1
     nine[30:, 24:28] = 1
-    long = Segment(0, 1, Mark(0, 0, nine), 40.0, 1.0, 0.0, 0.0, 0.0)
-    short = Segment(0, 1, Mark(0, 0, nine), 90.0, 1.0, 0.0, 0.0, 0.0)
+    long = Segment(0, 1, Mark(0, 0, nine), 40.0, 1.0, 0.0, 0.0, 0.0, 0.0)
+    short = Segment(0, 1, Mark(0, 0, nine), 90.0, 1.0, 0.0, 0.0, 0.0, 0.0)
 
     def head(frame: np.ndarray) -> int:
         return int(((frame > 100).sum(axis=1) > 5).sum())

@@ -30,7 +30,7 @@ def scores(digits: Sequence[int], log_odds: Sequence[float]) -> Scores:
 def row(text: str, log_odds: Sequence[float], cuts: float = 0.0, height: float = 40, step: int = 50) -> RowReading:
     """A row of digits as it was read, each `step` pixels beside the last."""
     marks = [Mark(0, step * i, np.ones((round(height), 30), np.float32)) for i in range(len(text))]
-    segments = [Segment(i, i + 1, mark, height, 1.0, cuts, 0.0, 0.0) for i, mark in enumerate(marks)]
+    segments = [Segment(i, i + 1, mark, height, 1.0, cuts, 0.0, 0.0, 0.0) for i, mark in enumerate(marks)]
     read = scores([int(sign) for sign in text], log_odds)
     return RowReading(height, segments, read, float(read.log_probabilities.sum()) - 0.5 * cuts * len(text))
 

@@ -31,9 +31,10 @@ _LOW, _HIGH = 0.42, 2.2  # heights that digits of one row have, in that of most
 _SIZE_COST = 4.0  # for a factor of two beyond that
 _TAIL, _HEAD = 1.5, 0.7  # heights; of taller digits what is below the head becomes as tall as the head
 DIGIT_COST = 0.15  # of each digit, so that fewer explain the same ink
-_CUT_COST = 0.5  # of a cut through one stroke
+_CUT_COST = 0.15  # of a cut through one stroke
 _NARROW, _BROAD = 0.7, 1.1  # heights: a mark no wider is one digit, most likely; a broader one is several
 _NARROW_CUT = 3.0  # strokes, beside those cut through: of a cut through a narrow mark
+_NARROW_COST = 1.05  # of such a cut, beside that of its strokes
 JOIN_COST = 1.5  # of strokes that lie beside each other
 _SHAPE, _UPRIGHT = 0.7, 0.25  # width by height, of most digits and of a 1
 _MOST_STRETCH = 1.5
@@ -52,6 +53,7 @@ class Segment:
     height: float  # of the row's digits, in pixels
     stretch: float  # times; the hand's digits are so much narrower than MNIST's
     cuts: float  # strokes that were cut through at its sides; each cut counts for the segments on both sides of it
+    narrow: float  # 0 … 1, how many of these cuts are through marks as narrow as one digit; counted in the same way
     joins: float  # strokes that lie beside each other: how many, and how far apart
     size: float  # factors of two that it is too small or too large
 
@@ -59,7 +61,8 @@ class Segment:
     def cost(self) -> float:
         """What its log probability loses by that."""
         wide = max(self.mark.width / self.height - _WIDE, 0.0)
-        return DIGIT_COST + _CUT_COST * self.cuts + JOIN_COST * self.joins + _SIZE_COST * self.size + wide
+        cut = _CUT_COST * self.cuts + _NARROW_COST * self.narrow
+        return DIGIT_COST + cut + JOIN_COST * self.joins + _SIZE_COST * self.size + wide
 
     @cached_property
     def frame(self) -> Frame:
@@ -91,13 +94,14 @@ class Lattice:
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """What lies between two cuts of a mark, or a cut and its end; what the cut left of it costs, 0 at a gap."""
+    """What lies between two cuts of a mark, or a cut and its end; the cut left of it takes `strokes`, 0 at a gap."""
 
     whole: Mark
     left: Cut | None
     right: Cut | None
     mark: Mark
-    cost: float
+    strokes: float
+    narrow: float  # 0 … 1, whether that cut is through a mark as narrow as one digit
 
 
 def build_lattice(row: Row, whole: Sequence[bool] | None = None) -> Lattice:
@@ -105,7 +109,7 @@ def build_lattice(row: Row, whole: Sequence[bool] | None = None) -> Lattice:
     pieces = [
         piece for i, mark in enumerate(row.marks) for piece in _pieces(mark, row.height, whole is None or whole[i])
     ]
-    costs = [*(piece.cost for piece in pieces), 0.0]
+    strokes, narrow = [*(piece.strokes for piece in pieces), 0.0], [*(piece.narrow for piece in pieces), 0.0]
     stretch = _stretch(row.marks)
     pen = max((stroke_width(mark.ink) for mark in row.marks), default=1.0)
     segments = []
@@ -118,11 +122,12 @@ def build_lattice(row: Row, whole: Sequence[bool] | None = None) -> Lattice:
             mark = _joined(within)
             if last - first > 1 and mark.width > _WIDEST * row.height:
                 break
-            inside, size = costs[first + 1 : last], _misfit(mark, row.height)
+            inside, size = strokes[first + 1 : last], _misfit(mark, row.height)
             if inside.count(0.0) >= _MOST_MARKS or size > _MOST_MISFIT:
                 continue
-            cuts, joins = (costs[first] + costs[last]) / 2, _joins(marks, inside)
-            segments.append(Segment(first, last, mark, row.height, stretch, cuts, joins, size))
+            cuts, narrowly = (strokes[first] + strokes[last]) / 2, (narrow[first] + narrow[last]) / 2
+            joins = _joins(marks, inside)
+            segments.append(Segment(first, last, mark, row.height, stretch, cuts, narrowly, joins, size))
             if cuts:
                 segments.append(replace(segments[-1], mark=_sharing(mark, within, pen)))
     return Lattice([piece.mark for piece in pieces], segments, row.height)
@@ -130,15 +135,15 @@ def build_lattice(row: Row, whole: Sequence[bool] | None = None) -> Lattice:
 
 def _pieces(mark: Mark, height: float, whole: bool) -> list[_Piece]:
     """The pieces of a mark from left to right; where cuts cross, what lies between them is in two or in none."""
-    extra = _NARROW_CUT * float(np.clip((_BROAD - mark.width / height) / (_BROAD - _NARROW), 0, 1))
+    narrow = float(np.clip((_BROAD - mark.width / height) / (_BROAD - _NARROW), 0, 1))
     pieces: list[_Piece] = []
-    left, rest, cost = None, mark, 0.0
+    left, rest, strokes = None, mark, 0.0
     for right in [] if whole else find_cuts(mark, height):
         part, after = between(mark, left, right), between(mark, right, None)
         if part and after:
-            pieces.append(_Piece(mark, left, right, part, cost))
-            left, rest, cost = right, after, right.cost + extra
-    return [*pieces, _Piece(mark, left, None, rest, cost)]
+            pieces.append(_Piece(mark, left, right, part, strokes, narrow if left else 0.0))
+            left, rest, strokes = right, after, right.cost + _NARROW_CUT * narrow
+    return [*pieces, _Piece(mark, left, None, rest, strokes, narrow if left else 0.0)]
 
 
 def _joined(pieces: Sequence[_Piece]) -> Mark:

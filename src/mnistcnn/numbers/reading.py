@@ -19,7 +19,7 @@ _WHOLE = 1.05  # heights of the row; wider marks are cut all the same
 _MOST_CUT = 15  # heights of the row; more that touches is a line of text
 
 # What the log probability of a digit counts for in a path, beside that of being one digit at all; fitted.
-_DIGIT_SHARE = 0.5
+_DIGIT_SHARE = 0.8
 
 # How sure a row is: of the log odds of each digit, and of each stroke that was cut through; fitted.
 _ODDS_SLOPE, _ODDS_OFFSET, _CUT_DOUBT = 1.0, 3.5, 0.2
