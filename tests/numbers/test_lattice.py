@@ -229,5 +229,12 @@ def test_the_path_pays_for_cuts() -> None:
     assert best_path(lattice, np.array([-0.1, -0.1, -6.0]))[0] == [0, 1]
 
 
+def test_unlikely_digits_are_cut_unless_they_are_as_narrow_as_one() -> None:
+    for narrow, path in ((0.0, [0, 1]), (1.0, [2])):
+        segments = [replace(segment(i, i + 1, cuts=1.0), narrow=narrow) for i in range(2)]
+        lattice = Lattice([bar(0), bar(10)], [*segments, segment(0, 2)], 40.0)
+        assert best_path(lattice, np.array([-0.1, -0.1, -0.9]))[0] == path
+
+
 def test_a_row_without_pieces_has_an_empty_path() -> None:
     assert best_path(Lattice([], [], 40.0), np.zeros(0)) == ([], 0.0)

@@ -33,7 +33,7 @@ _TAIL, _HEAD = 1.5, 0.7  # heights; of taller digits what is below the head beco
 DIGIT_COST = 0.15  # of each digit, so that fewer explain the same ink
 _CUT_COST = 0.15  # of a cut through one stroke
 _NARROW, _BROAD = 0.7, 1.1  # heights: a mark no wider is one digit, most likely; a broader one is several
-_NARROW_CUT = 3.0  # strokes, beside those cut through: of a cut through a narrow mark
+_NARROW_CUT = 3.0  # strokes that a cut through a narrow mark counts for, beside those cut through
 _NARROW_COST = 1.05  # of such a cut, beside that of its strokes
 JOIN_COST = 1.5  # of strokes that lie beside each other
 _SHAPE, _UPRIGHT = 0.7, 0.25  # width by height, of most digits and of a 1
@@ -94,14 +94,17 @@ class Lattice:
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """What lies between two cuts of a mark, or a cut and its end; the cut left of it takes `strokes`, 0 at a gap."""
+    """What lies between two cuts of a mark, or a cut and its end."""
 
     whole: Mark
     left: Cut | None
     right: Cut | None
     mark: Mark
-    strokes: float
-    narrow: float  # 0 … 1, whether that cut is through a mark as narrow as one digit
+
+    def narrow(self, height: float) -> float:
+        """0 … 1, whether the cut left of it is through a mark as narrow as one digit of a row; 0 at a gap."""
+        share = (_BROAD - self.whole.width / height) / (_BROAD - _NARROW)
+        return float(np.clip(share, 0, 1)) if self.left else 0.0
 
 
 def build_lattice(row: Row, whole: Sequence[bool] | None = None) -> Lattice:
@@ -109,7 +112,9 @@ def build_lattice(row: Row, whole: Sequence[bool] | None = None) -> Lattice:
     pieces = [
         piece for i, mark in enumerate(row.marks) for piece in _pieces(mark, row.height, whole is None or whole[i])
     ]
-    strokes, narrow = [*(piece.strokes for piece in pieces), 0.0], [*(piece.narrow for piece in pieces), 0.0]
+    narrow = [*(piece.narrow(row.height) for piece in pieces), 0.0]
+    costs = [piece.left.cost if piece.left else 0.0 for piece in pieces]
+    strokes = [cost + _NARROW_CUT * share for cost, share in zip([*costs, 0.0], narrow, strict=True)]  # 0 at a gap
     stretch = _stretch(row.marks)
     pen = max((stroke_width(mark.ink) for mark in row.marks), default=1.0)
     segments = []
@@ -135,15 +140,14 @@ def build_lattice(row: Row, whole: Sequence[bool] | None = None) -> Lattice:
 
 def _pieces(mark: Mark, height: float, whole: bool) -> list[_Piece]:
     """The pieces of a mark from left to right; where cuts cross, what lies between them is in two or in none."""
-    narrow = float(np.clip((_BROAD - mark.width / height) / (_BROAD - _NARROW), 0, 1))
     pieces: list[_Piece] = []
-    left, rest, strokes = None, mark, 0.0
+    left, rest = None, mark
     for right in [] if whole else find_cuts(mark, height):
         part, after = between(mark, left, right), between(mark, right, None)
         if part and after:
-            pieces.append(_Piece(mark, left, right, part, strokes, narrow if left else 0.0))
-            left, rest, strokes = right, after, right.cost + _NARROW_CUT * narrow
-    return [*pieces, _Piece(mark, left, None, rest, strokes, narrow if left else 0.0)]
+            pieces.append(_Piece(mark, left, right, part))
+            left, rest = right, after
+    return [*pieces, _Piece(mark, left, None, rest)]
 
 
 def _joined(pieces: Sequence[_Piece]) -> Mark:

@@ -71,7 +71,7 @@ def select_components(parts: Components) -> Mask:
 def is_alone(parts: Components, chosen: Mask) -> bool:
     """Whether one component was chosen, and no other is so large that digits may hang together with it."""
     large = parts.areas > _SHADOW * parts.areas[chosen].max()
-    return int((chosen | large).sum()) == 1
+    return bool((chosen | large).sum() == 1)
 
 
 def _surroundings(parts: Components) -> Mask:
