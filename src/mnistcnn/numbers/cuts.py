@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -16,10 +17,18 @@ _ROWS = 40  # pixels of a digit's height at which cuts are looked for
 _SLANT = 0.25  # columns to the left a row down: as most hands lean
 _SIDEWAYS = 1.0  # what a column off that costs, in pixels of ink
 _EVERY = 4  # of these rows; a path through each pixel of them
-_CUTS = 8  # for each height of a mark's width, at the most
-_APART = 0.25  # of a stroke as long as the mark is high: the ink between two cuts, at the least
 _CRUMB = 0.04  # of the ink; less is not cut off
 _WIDEST = 20  # heights; marks of more are no digits
+
+
+class Spacing(NamedTuple):
+    """How close cuts may be."""
+
+    most: int  # for each height of a mark's width
+    apart: float  # of a stroke as long as the mark is high: the ink between two cuts, at the least
+
+
+FINE, COARSE = Spacing(16, 0.15), Spacing(8, 0.25)
 
 Paths = NDArray[np.intp]  # (N, height): the column of each path in each row
 
@@ -32,7 +41,7 @@ class Cut:
     cost: float
 
 
-def find_cuts(mark: Mark, height: float) -> list[Cut]:
+def find_cuts(mark: Mark, height: float, spacing: Spacing = FINE) -> list[Cut]:
     """Where a mark may be cut, left to right. `height` is that of its row's digits, in pixels."""
     if max(mark.width, mark.height) > _WIDEST * height:
         return []
@@ -41,7 +50,8 @@ def find_cuts(mark: Mark, height: float) -> list[Cut]:
     paths = _find_paths(small)
     levels = small[np.arange(len(small)), paths]
     costs = (levels * (levels > SURE)).sum(axis=1) / pen
-    chosen = _choose(small, paths, costs, apart=_APART * pen * len(small), limit=1 + round(_CUTS * mark.width / height))
+    apart, limit = spacing.apart * pen * len(small), 1 + round(spacing.most * mark.width / height)
+    chosen = _choose(small, paths, costs, apart, limit)
     return [Cut(_enlarged(paths[i], mark.ink.shape, small.shape), float(costs[i])) for i in chosen]
 
 

@@ -22,7 +22,7 @@ _LEAST_TOGETHER = math.log(0.9)  # of digits that all touch, times how many of t
 _STROKES = (1, 7)  # digits that a stroke of a letter looks like
 _SMALL = 0.35  # heights of the row; what is larger is a digit that is hard to read, and not dirt
 _LEAST_ODDS = -6.0  # the log odds from which on even what stands among clear digits is doubted
-_LEAST_EACH = 0.75  # the mean confidence of a row's digits, or of those that stand alone
+_LEAST_EACH = math.log(0.75)  # the mean log confidence of a row's digits
 _ALIKE, _UNLIKE = 1.25, 1.8  # times; rows differ as little in height, those of one or two digits less than that
 
 
@@ -85,15 +85,10 @@ def number_wins(image: PreprocessedImage, rows: Sequence[RowReading], scores: Sc
 def doubted_digits(row: RowReading) -> NDArray[np.bool_]:
     """Which digits of a row may be none, from left to right.
 
-    Those that stand alone tell digits from letters: are they unlikely on average, all of the row is doubted; are all
-    digits, it is the touching ones that are hard to tell apart, and only what is unlikely by itself is doubted.
+    Are they unlikely on average, what is unlikely by itself is doubted; letters fall into strokes that all touch, so
+    that without a digit that stands alone it is all of them.
     """
     confidences, doubted = row.confidences, row.scores.doubted
-    alone = confidences[row.cuts == 0]
-    if _mean(alone if len(alone) else confidences) < _LEAST_EACH:
-        return np.ones_like(doubted)
-    return doubted | (confidences < _LEAST_EACH) if _mean(confidences) < _LEAST_EACH else doubted
-
-
-def _mean(confidences: NDArray[np.float64]) -> float:
-    return math.exp(float(np.log(confidences).mean()))
+    if np.log(confidences).mean() >= _LEAST_EACH:
+        return doubted
+    return doubted | (np.log(confidences) < _LEAST_EACH) | bool((row.cuts > 0).all())

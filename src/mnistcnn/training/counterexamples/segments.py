@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnistcnn.confidence.outliers import NONE
+from mnistcnn.numbers.cuts import COARSE
 from mnistcnn.numbers.lattice import Segment, build_lattice
 from mnistcnn.numbers.marks import find_marks
 from mnistcnn.numbers.rows import Row
@@ -40,7 +41,8 @@ def _segments(digits: Sequence[Frame], labels: Sequence[int], rng: Rng) -> Itera
     layers = _write(digits, touching, rng)
     marks, _ = find_marks(layers.max(axis=0))
     row = Row(float(_HEIGHT), sorted(marks, key=lambda mark: mark.x))
-    lattice = build_lattice(row, [False] * len(marks) if touching else None)
+    # With finer cuts most segments would be one digit, cut a little differently.
+    lattice = build_lattice(row, [False] * len(marks) if touching else None, COARSE)
     names = [*labels, NONE]
     judged = [(segment, names[i]) for segment in lattice.segments if (i := _which_digit(segment, layers)) is not None]
     rng.shuffle(judged)
