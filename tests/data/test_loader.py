@@ -63,6 +63,15 @@ def test_pictures_go_with_their_labels(pictures: ImageDataset) -> None:
         assert torch.equal(batch.inputs, normalise(pictures.images[batch.labels]))
 
 
+def test_some_pictures_come_with_ink_of_a_neighbour() -> None:
+    images = torch.zeros(50, 1, 28, 28, dtype=torch.uint8)
+    images[:, :, 6:22, 9:19] = 255
+    alike = ImageDataset(images, torch.arange(50))
+    batches = load(alike, replace(STILL, neighbours=0.4)).chunk(0)
+    other = torch.cat([(batch.inputs != normalise(images[:1])).flatten(1).any(dim=1) for batch in batches])
+    assert 8 <= other.sum() <= 32
+
+
 @pytest.mark.parametrize("size", [2, 3, 8])
 def test_processes_share_out_the_batches_of_a_single_one(size: int, pictures: ImageDataset) -> None:
     config = TrainConfig(batch_size=8)

@@ -8,6 +8,7 @@ import torch
 from mnistcnn.config import TrainConfig
 from mnistcnn.data.augmentation import augment, sample_warps
 from mnistcnn.data.dataset import ImageDataset
+from mnistcnn.data.neighbours import add_neighbours, sample_neighbours
 from mnistcnn.data.sampler import HardExampleSampler
 from mnistcnn.device import derive_seed
 from mnistcnn.model import DROPOUT, HIDDEN, normalise
@@ -54,6 +55,8 @@ class EpochLoader:
         self._order = self.order.to(self._device)
         warps = sample_warps(len(self.order), config, generator)
         self._warps = None if warps is None else warps.to(self._device)
+        neighbours = sample_neighbours(len(self.order), config, generator)
+        self._neighbours = None if neighbours is None else neighbours.to(self._device)
         self.batch_size = config.batch_size
         self.steps = math.ceil(len(self.order) / config.batch_size)
         self.chunk_steps = max(1, CHUNK_IMAGES // config.batch_size)
@@ -67,6 +70,8 @@ class EpochLoader:
         own = torch.cat([batch[rows] for batch, rows in zip(places, shards, strict=True)])
         indices = self._order[own]
         images, labels = self._dataset.images[indices], self._dataset.labels[indices]
+        if self._neighbours is not None:
+            images = add_neighbours(images, self._neighbours[own], self._dataset.images)
         inputs = normalise(images if self._warps is None else augment(images, self._warps[own]))
         sizes = [rows.stop - rows.start for rows in shards]
         # The noise of all images of the chunk, so that the processes use rows of what a single one would.
