@@ -25,7 +25,8 @@ from mnistcnn.config import DatasetName, Split
 from mnistcnn.device import derive_seed, resolve_device
 from mnistcnn.training.detector import fit_outlier_detector
 
-RECIPE = TrainConfig(epochs=15)  # three times as long as by default, so that its detector learns from more, too
+# Three times as long as by default, so that its detector learns from more, too; and it is to read touching digits.
+RECIPE = TrainConfig(epochs=15, neighbours=0.4)
 COUNT = 25  # pictures of each kind
 DRAWN = sorted((Path(__file__).parents[1] / "tests" / "pictures").iterdir())  # their names begin with the digit
 
