@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mnistcnn.numbers.cuts import FINE, MEDIUM, Spacing
 from mnistcnn.numbers.lattice import Lattice, Segment, best_path, build_lattice, separation
 from mnistcnn.numbers.marks import Mark
 from mnistcnn.numbers.rows import Row
@@ -238,3 +239,9 @@ def test_unlikely_digits_are_cut_unless_they_are_as_narrow_as_one() -> None:
 
 def test_a_row_without_pieces_has_an_empty_path() -> None:
     assert best_path(Lattice([], [], 40.0), np.zeros(0)) == ([], 0.0)
+
+
+@pytest.mark.parametrize(("text", "spacing", "other"), [("8", MEDIUM, FINE), ("383", FINE, MEDIUM)])
+def test_wide_marks_are_cut_more_finely_than_narrow_ones(text: str, spacing: Spacing, other: Spacing) -> None:
+    usual, same, different = (len(build_lattice(touching(text), [False], of).pieces) for of in (None, spacing, other))
+    assert usual == same != different

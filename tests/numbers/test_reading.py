@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mnistcnn.numbers import reading
-from mnistcnn.numbers.lattice import build_lattice
+from mnistcnn.numbers.lattice import DIGIT_COST, build_lattice
 from mnistcnn.numbers.marks import Mark
 from mnistcnn.numbers.reading import Scores, read_rows
 from mnistcnn.numbers.rows import Row
@@ -93,3 +93,12 @@ def test_the_log_probability_is_of_the_digit_and_of_being_one_at_all() -> None:
     assert scores[[2]].doubted.tolist() == [True]
     assert scores[0:2].log_probabilities == pytest.approx([sure, unsure])
     assert Scores(np.zeros((0, 10)), np.zeros(0), np.zeros(0, bool)).log_probabilities.shape == (0,)
+
+
+def test_of_a_segment_the_detector_is_less_sure_in_a_path() -> None:
+    def score(frames: Sequence[Frame]) -> Scores:
+        return Scores(np.eye(10)[[2] * len(frames)], np.ones(len(frames)), np.zeros(len(frames), bool))
+
+    (row,) = read_rows([number("2")], score)
+    assert row.scores.log_probabilities == pytest.approx(-np.log1p(np.exp(-1)))
+    assert row.value + DIGIT_COST == pytest.approx(-np.log1p(np.exp(-0.8)))

@@ -28,7 +28,7 @@ class Spacing(NamedTuple):
     apart: float  # of a stroke as long as the mark is high: the ink between two cuts, at the least
 
 
-FINE, COARSE = Spacing(16, 0.15), Spacing(8, 0.25)
+FINE, MEDIUM, COARSE = Spacing(16, 0.15), Spacing(12, 0.2), Spacing(8, 0.25)
 
 Paths = NDArray[np.intp]  # (N, height): the column of each path in each row
 

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mnistcnn.numbers.cuts import FINE, Cut, Spacing, between, find_cuts
+from mnistcnn.numbers.cuts import FINE, MEDIUM, Cut, Spacing, between, find_cuts
 from mnistcnn.numbers.marks import SURE, Mark, crop, join
 from mnistcnn.numbers.rows import Row
 from mnistcnn.preprocessing.centering import Frame, Ink, center_digit
@@ -107,12 +107,15 @@ class _Piece:
         return float(np.clip(share, 0, 1)) if self.left else 0.0
 
 
-def build_lattice(row: Row, whole: Sequence[bool] | None = None, spacing: Spacing = FINE) -> Lattice:
-    """The segments of a row; with `whole`, marks for which it is false are cut wherever touching digits may meet."""
+def build_lattice(row: Row, whole: Sequence[bool] | None = None, spacing: Spacing | None = None) -> Lattice:
+    """The segments of a row; with `whole`, marks for which it is false are cut wherever touching digits may meet.
+
+    Without a `spacing`, wide marks are cut more finely than narrow ones.
+    """
     pieces = [
         piece
         for i, mark in enumerate(row.marks)
-        for piece in _pieces(mark, row.height, None if whole is None or whole[i] else spacing)
+        for piece in _pieces(mark, row.height, whole is None or whole[i], spacing)
     ]
     narrow = [*(piece.narrow(row.height) for piece in pieces), 0.0]
     costs = [piece.left.cost if piece.left else 0.0 for piece in pieces]
@@ -140,11 +143,12 @@ def build_lattice(row: Row, whole: Sequence[bool] | None = None, spacing: Spacin
     return Lattice([piece.mark for piece in pieces], segments, row.height)
 
 
-def _pieces(mark: Mark, height: float, spacing: Spacing | None) -> list[_Piece]:
+def _pieces(mark: Mark, height: float, whole: bool, spacing: Spacing | None) -> list[_Piece]:
     """The pieces of a mark from left to right; where cuts cross, what lies between them is in two or in none."""
     pieces: list[_Piece] = []
     left, rest = None, mark
-    for right in find_cuts(mark, height, spacing) if spacing else []:
+    spacing = spacing or (FINE if mark.width > _BROAD * height else MEDIUM)  # a narrow mark is one digit, most likely
+    for right in [] if whole else find_cuts(mark, height, spacing):
         part, after = between(mark, left, right), between(mark, right, None)
         if part and after:
             pieces.append(_Piece(mark, left, right, part))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -20,6 +20,8 @@ _MOST_CUT = 15  # heights of the row; more that touches is a line of text
 
 # What the log probability of a digit counts for in a path, beside that of being one digit at all; fitted.
 _DIGIT_SHARE = 0.8
+# And the log odds of being one digit, times this: of segments the detector is too sure.
+_ODDS_SHARE = 0.8
 
 # How sure a row is: of the log odds of each digit, and of each stroke that was cut through; fitted.
 _ODDS_SLOPE, _ODDS_OFFSET, _CUT_DOUBT = 1.0, 3.5, 0.2
@@ -79,7 +81,8 @@ def read_rows(rows: Sequence[Row], score: Score) -> list[RowReading]:
         lattices[i], scored[i] = lattice, scores
     readings = []
     for lattice, scores in zip(lattices, scored, strict=True):
-        path, value = best_path(lattice, scores.log_probabilities)
+        less_sure = replace(scores, log_odds=_ODDS_SHARE * scores.log_odds)
+        path, value = best_path(lattice, less_sure.log_probabilities)
         readings.append(RowReading(lattice.height, [lattice.segments[i] for i in path], scores[path], value))
     return readings
 
