@@ -1,5 +1,6 @@
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 import pytest
 
@@ -61,6 +62,20 @@ def test_only_the_marks_that_need_it_are_cut() -> None:
     assert [segment.cuts > 0 for segment in row.segments] == [False, True, True]
     pieces = len(build_lattice(Row(40.0, [moved]), [False]).pieces)
     assert row.segments[0].last == 1 and row.segments[-1].last == 1 + pieces
+
+
+@pytest.mark.parametrize(("heights", "cut"), [(1.2, False), (1.4, True)])
+def test_a_mark_that_is_surely_a_digit_is_cut_only_where_it_is_wider_than_any(heights: float, cut: bool) -> None:
+    asked: list[int] = []
+
+    def sure(frames: Sequence[Frame]) -> Scores:
+        asked.append(len(frames))
+        fives = np.tile(0.9 * np.eye(10)[5] + 0.01, (len(frames), 1))
+        return Scores(fives, np.full(len(frames), 8.0), np.zeros(len(frames), dtype=bool))
+
+    mark = Mark(0, 0, np.asarray(cv2.resize(digit_ink(5), (round(heights * 40), 40)), dtype=np.float32))
+    read_rows([Row(40.0, [mark])], sure)
+    assert asked[0] == 1 and (asked[-1] > 1) == cut
 
 
 def test_a_line_with_too_much_to_cut_is_text_and_left_alone() -> None:

@@ -15,7 +15,7 @@ from mnistcnn.numbers.rows import Row
 from mnistcnn.preprocessing.centering import Frame
 
 _LIKELY = math.log(0.7)  # a mark that is more likely one digit than not is left whole
-_WHOLE = 1.05  # heights of the row; wider marks are cut all the same
+_WHOLE = 1.3  # heights of the row; wider marks are cut all the same
 _MOST_CUT = 15  # heights of the row; more that touches is a line of text
 
 # What the log probability of a digit counts for in a path, beside that of being one digit at all; fitted.
