@@ -32,10 +32,18 @@ def test_a_mark_has_no_ink_of_the_one_beside_it() -> None:
 
 def test_faint_ink_counts_only_where_it_goes_on_from_a_stroke() -> None:
     ink = bars((10, 20, 40, 6))
-    ink[50:70, 20:26] = 0.3
-    ink[10:70, 100:106] = 0.3
+    ink[50:54, 20:26] = 0.3
+    ink[10:54, 100:106] = 0.3
     (found,) = find_marks(ink)[0]
-    assert found.height == 62 and found.left == 19
+    assert found.height == 46 and found.left == 19
+
+
+def test_a_faint_line_that_a_stroke_touches_is_no_part_of_it() -> None:
+    ink = np.zeros((600, 600), np.float32)
+    ink[200:290, 300:308] = 1
+    ink[:, 304:306] = np.maximum(ink[:, 304:306], 0.25)  # a ruled line, down the whole page
+    (found,) = find_marks(ink)[0]
+    assert 170 <= found.top < 200 and 290 < found.bottom <= 320
 
 
 def test_specks_are_left_out() -> None:

@@ -94,6 +94,16 @@ def test_small_pictures_are_enlarged() -> None:
     assert len(find_marks(page.ink)[0]) == 2
 
 
+def test_what_runs_off_the_page_is_left_out_where_that_is_asked_for() -> None:
+    picture, _ = write("2358")
+    cut = picture[:, 60:]  # through the 2
+    decoded = open_decoded(Image.fromarray(cut), "p")
+    everything, within = find_layout(decoded), find_layout(decoded, inside=True)
+    assert everything is not None and within is not None
+    assert everything.rows[0].marks[0].left == 0
+    assert [mark.left > 0 for mark in within.rows[0].marks] == [True] * 3
+
+
 @pytest.mark.parametrize("grey", [0, 130, 255])
 def test_where_nothing_is_written_there_is_no_page(grey: int) -> None:
     assert find_page_ink(colours(np.full((120, 200), grey, np.uint8))) is None

@@ -3,6 +3,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -10,6 +11,7 @@ from PIL import Image
 from mnistcnn.checkpoint import Checkpoint
 from mnistcnn.errors import PictureError
 from mnistcnn.numbers import marks
+from mnistcnn.numbers.reading import Scores
 from mnistcnn.prediction import Prediction, Predictor, predict
 from mnistcnn.prediction.predictor import TOO_MANY, Reading
 from mnistcnn.prediction.sources import Source, find_sources
@@ -67,6 +69,36 @@ def test_digits_in_a_shadow_are_read_beside_one_in_the_light(predictor: Predicto
     beside = columns - (boxes[0][2] + boxes[1][0]) // 2
     shadow = rows - picture.shape[0] // 2 + 0.2 * beside > 25 if below else beside > 30
     assert text(read(predictor, np.where(shadow, picture * light, picture).astype(np.uint8))) == "511"
+
+
+@pytest.mark.parametrize(("written", "turned"), [("07", 20), ("35", 20), ("27", -16)])
+def test_a_turned_page_that_goes_on_beyond_the_picture_is_read(
+    predictor: Predictor, written: str, turned: float
+) -> None:
+    page, _ = write(written, height=50, margin=90)
+    high, wide = page.shape
+    matrix = cv2.getRotationMatrix2D((wide / 2, high / 2), turned, 1)
+    matrix[:, 2] += 60
+    picture = cv2.warpAffine(page, matrix, (wide + 120, high + 30), borderValue=40)
+    reading = read(predictor, picture)
+    assert text(reading) == written
+    assert not any(digit.doubted for digit in reading.digits)
+
+
+@pytest.mark.parametrize(("odds", "expected"), [(-0.5, "10"), (0.5, "0")])
+def test_what_is_hardly_one_digit_is_looked_at_again(
+    predictor: Predictor, monkeypatch: pytest.MonkeyPatch, odds: float, expected: str
+) -> None:
+    picture, _ = write("10", gap=-4)  # as wide as one digit, and connected
+    true_score = predictor.score
+
+    def score(frames: Sequence[Frame]) -> Scores:
+        if len(frames) > 1:
+            return true_score(frames)
+        return Scores(np.eye(10)[[0]], np.array([odds]), np.array([False]))
+
+    monkeypatch.setattr(predictor, "score", score)
+    assert text(read(predictor, picture)) == expected
 
 
 @pytest.mark.parametrize("gap", [-2, -4])

@@ -45,13 +45,16 @@ class Layout:
         return int(x0), int(y0), int(x1), int(y1)
 
 
-def find_layout(decoded: Decoded, invert: bool | None = None) -> Layout | None:
-    """The marks of a picture in rows; None where there is nothing written."""
+def find_layout(decoded: Decoded, invert: bool | None = None, *, inside: bool = False) -> Layout | None:
+    """The marks of a picture in rows, with `inside` only those that don't run off it; None for nothing written."""
     colours = decoded.colours(WORKING_SIDE)
     page = find_page_ink(colours, invert)
     if page is None:
         return None
     marks, too_many = find_marks(page.ink)
+    if inside:
+        high, wide = page.ink.shape
+        marks = [m for m in marks if min(m.top, m.left) > 0 and m.bottom < high and m.right < wide]
     rows = find_rows(marks)
     reduction = max(min((row.height for row in rows), default=0.0) / _TALL, 1.0)
     scale = decoded.size[0] / colours.shape[1]

@@ -12,6 +12,7 @@ from mnistcnn.preprocessing.centering import Ink, ink_box
 from mnistcnn.preprocessing.segmentation import find_components
 
 SURE, FAINT = 0.4, 0.15  # ink above this is a stroke; fainter ink is, where it goes on from one
+_REACH = 0.03  # of the page; faint ink farther from a stroke is a ruled line
 _FAINTEST = 0.45  # the mean ink of a mark; less is dirt
 MOST_MARKS = 600  # on a page; the largest are kept
 
@@ -57,7 +58,9 @@ class Mark:
 
 def find_marks(ink: Ink) -> tuple[list[Mark], bool]:
     """The connected strokes of a page's ink, in reading order of their first pixels; whether there were too many."""
-    faint = find_components(ink > FAINT)
+    reach = max(3, round(_REACH * max(ink.shape)))
+    near = cv2.dilate((ink > SURE).astype(np.uint8), np.ones((2 * reach + 1,) * 2, np.uint8)) > 0
+    faint = find_components((ink > FAINT) & near)
     sure = np.bincount(faint.labels[ink > SURE], minlength=len(faint.areas) + 1)[1:]
     mask = faint.mask(sure >= 0.2 * faint.areas)
     parts = find_components(cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)) > 0)

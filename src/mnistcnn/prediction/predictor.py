@@ -118,25 +118,43 @@ class Predictor:
 
     def _read(self, seen: list[Seen], invert: bool | None, single: bool) -> Iterator[Reading]:
         scores = self.score([each.image.frame for each in seen])
+        layouts = [each.layout for each in seen]
         if not single:
-            # What looks like one digit at first sight, but not to the network, may be touching ones.
-            doubted = [i for i, each in enumerate(seen) if scores.doubted[i] and not (each.layout or each.image.framed)]
-            layouts = _in_threads(lambda i: _layout_again(seen[i].source, invert), doubted)
-            for i, layout in zip(doubted, layouts, strict=True):
-                seen[i] = replace(seen[i], layout=layout)
-        found = iter(read_rows([row for each in seen if each.layout for row in each.layout.rows], self.score))
+            # What looks like one digit at first sight, but hardly so to the network, may be several.
+            unsure = [
+                i for i, odds in enumerate(scores.log_odds) if odds < 0 and not (layouts[i] or seen[i].image.framed)
+            ]
+            for i, layout in zip(unsure, _layouts_again([seen[i] for i in unsure], invert), strict=True):
+                layouts[i] = layout
+        rows = self._read_layouts(layouts)
+        if invert is None:
+            # Where no digits are found, light beside a shadow or a table may have been taken for ink.
+            blank = [i for i, layout in enumerate(layouts) if layout and not rows[i]]
+            dark = _layouts_again([seen[i] for i in blank], invert=True, inside=True)
+            for i, layout, found in zip(blank, dark, self._read_layouts(dark), strict=True):
+                if found:
+                    layouts[i], rows[i] = layout, found
         for i, each in enumerate(seen):
-            rows = plausible(list(islice(found, len(each.layout.rows) if each.layout else 0)))
-            several = each.layout and number_wins(each.image, rows, scores[[i]])
-            yield read_number(each, rows) if several else read_digit(each, scores[[i]])
+            looked = replace(each, layout=layouts[i])
+            several = layouts[i] and number_wins(each.image, rows[i], scores[[i]])
+            yield read_number(looked, rows[i]) if several else read_digit(looked, scores[[i]])
+
+    def _read_layouts(self, layouts: Sequence[Layout | None]) -> list[list[RowReading]]:
+        """The rows of each layout that are digits, most likely; all of them are read together."""
+        found = iter(read_rows([row for layout in layouts if layout for row in layout.rows], self.score))
+        return [plausible(list(islice(found, len(layout.rows) if layout else 0))) for layout in layouts]
 
 
-def _layout_again(source: Source, invert: bool | None) -> Layout | None:
-    """The layout of an image that has been decoded before; None where it can't be any more."""
-    try:
-        return find_layout(source.decode(), invert)
-    except PictureError:
-        return None
+def _layouts_again(seen: Sequence[Seen], invert: bool | None, *, inside: bool = False) -> list[Layout | None]:
+    """The layouts of images that have been decoded before; None where they can't be any more."""
+
+    def again(source: Source) -> Layout | None:
+        try:
+            return find_layout(source.decode(), invert, inside=inside)
+        except PictureError:
+            return None
+
+    return _in_threads(again, [each.source for each in seen])
 
 
 def read_digit(seen: Seen, scores: Scores) -> Reading:
