@@ -104,6 +104,15 @@ def test_what_runs_off_the_page_is_left_out_where_that_is_asked_for() -> None:
     assert [mark.left > 0 for mark in within.rows[0].marks] == [True] * 3
 
 
+@pytest.mark.parametrize(("thickness", "kept"), [(4, True), (30, False)])
+def test_what_runs_off_the_page_is_left_out_where_it_is_wider_than_strokes(thickness: int, kept: bool) -> None:
+    picture, _ = write("2358")
+    cv2.line(picture, (0, 45), (20, 95), 30, thickness)
+    layout = layout_of(picture)
+    assert layout is not None
+    assert [mark.left == 0 for row in layout.rows for mark in row.marks] == [True] * kept + [False] * 4
+
+
 @pytest.mark.parametrize("grey", [0, 130, 255])
 def test_where_nothing_is_written_there_is_no_page(grey: int) -> None:
     assert find_page_ink(colours(np.full((120, 200), grey, np.uint8))) is None

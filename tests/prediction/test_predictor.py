@@ -85,6 +85,18 @@ def test_a_turned_page_that_goes_on_beyond_the_picture_is_read(
     assert not any(digit.doubted for digit in reading.digits)
 
 
+@pytest.mark.parametrize(("light", "soft", "slope", "corner"), [(0.4, 5, -1.2, 0.2), (0.4, 15, 0.7, 0.1)])
+def test_a_shadow_across_a_corner_is_no_digit(
+    predictor: Predictor, light: float, soft: float, slope: float, corner: float
+) -> None:
+    written, _ = write("27", height=24, gap=8, margin=40)
+    page = cv2.copyMakeBorder(written, 60, 120, 60, 120, cv2.BORDER_REPLICATE)
+    rows, columns = np.indices(page.shape) - (1 - corner) * np.array(page.shape)[:, None, None]
+    shadow = np.where(rows - slope * columns > 0, np.float32(light), np.float32(1))
+    shaded = page * cv2.GaussianBlur(shadow, (0, 0), soft)
+    assert text(read(predictor, shaded.astype(np.uint8))) == "27"
+
+
 @pytest.mark.parametrize(("odds", "expected"), [(-0.5, "10"), (0.5, "0")])
 def test_what_is_hardly_one_digit_is_looked_at_again(
     predictor: Predictor, monkeypatch: pytest.MonkeyPatch, odds: float, expected: str

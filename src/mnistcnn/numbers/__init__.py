@@ -14,13 +14,15 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from mnistcnn.numbers.marks import find_marks
+from mnistcnn.numbers.marks import Mark, find_marks
 from mnistcnn.numbers.page import Matrix, find_page_ink
 from mnistcnn.numbers.rows import Row, find_rows, reduced
 from mnistcnn.preprocessing.decoding import Decoded
+from mnistcnn.preprocessing.morphology import stroke_width
 
 WORKING_SIDE = 1600  # pixels; larger pictures are reduced to this
 _TALL = 80  # pixels; digits that are all taller are reduced until the shortest row is this tall
+_WIDEST = 1.5  # times the width of most strokes; what is wider and runs off the page is a shadow, or the table
 PixelBox = tuple[int, int, int, int]  # left, top, right, bottom, in pixels of the upright original
 
 
@@ -52,11 +54,21 @@ def find_layout(decoded: Decoded, invert: bool | None = None, *, inside: bool = 
     if page is None:
         return None
     marks, too_many = find_marks(page.ink)
-    if inside:
-        high, wide = page.ink.shape
-        marks = [m for m in marks if min(m.top, m.left) > 0 and m.bottom < high and m.right < wide]
+    marks = _without_edges(marks, page.ink.shape, inside)
     rows = find_rows(marks)
     reduction = max(min((row.height for row in rows), default=0.0) / _TALL, 1.0)
     scale = decoded.size[0] / colours.shape[1]
     matrix = np.diag([scale, scale, 1.0]) @ np.linalg.inv(page.matrix) @ np.diag([reduction, reduction, 1.0])
     return Layout([reduced(row, reduction) for row in rows], matrix, decoded.size, too_many)
+
+
+def _without_edges(marks: list[Mark], shape: tuple[int, ...], inside: bool) -> list[Mark]:
+    """Marks without those of a page's edges; with `inside` without all that run off it."""
+    off = np.array(
+        [m.top == 0 or m.left == 0 or m.bottom == shape[0] or m.right == shape[1] for m in marks], dtype=bool
+    )
+    if not inside and (off.all() or not off.any()):
+        return marks
+    pens = np.array([stroke_width(mark.ink) for mark in marks])
+    dropped = off if inside else off & (pens > _WIDEST * np.median(pens[~off]))
+    return [mark for mark, drop in zip(marks, dropped, strict=True) if not drop]
