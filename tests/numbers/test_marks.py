@@ -46,6 +46,13 @@ def test_a_faint_line_that_a_stroke_touches_is_no_part_of_it() -> None:
     assert 170 <= found.top < 200 and 290 < found.bottom <= 320
 
 
+def test_a_smudge_beside_strokes_is_left_out_and_pale_ink_by_itself_is_not() -> None:
+    pale = np.float32(0.55)
+    strokes, smudge = bars((10, 20, 40, 6), (10, 60, 40, 6), (10, 100, 40, 6)), pale * bars((10, 150, 30, 20))
+    assert [mark.left for mark in find_marks(strokes + smudge)[0]] == [19, 59, 99]
+    assert [mark.left for mark in find_marks(pale * strokes + smudge)[0]] == [19, 59, 99, 149]
+
+
 def test_specks_are_left_out() -> None:
     assert find_marks(bars((10, 20, 2, 2), (50, 50, 1, 3)))[0] == []
     assert find_marks(np.zeros((30, 30), np.float32)) == ([], False)

@@ -14,6 +14,7 @@ from mnistcnn.preprocessing.segmentation import find_components
 SURE, FAINT = 0.4, 0.15  # ink above this is a stroke; fainter ink is, where it goes on from one
 _REACH = 0.03  # of the page; faint ink farther from a stroke is a ruled line
 _FAINTEST = 0.45  # the mean ink of a mark; less is dirt
+_PALEST = 0.65  # of the mean ink of the stronger marks; what is paler is a smudge
 MOST_MARKS = 600  # on a page; the largest are kept
 
 
@@ -67,6 +68,8 @@ def find_marks(ink: Ink) -> tuple[list[Mark], bool]:
     extents = np.maximum(parts.heights, parts.widths)
     strength = np.bincount(parts.labels[mask], ink[mask], len(parts.areas) + 1)[1:] / np.maximum(parts.areas, 1)
     chosen = np.flatnonzero((extents >= max(4, max(ink.shape) // 300)) & (parts.areas >= 6) & (strength > _FAINTEST))
+    if len(chosen):
+        chosen = chosen[strength[chosen] > _PALEST * np.quantile(strength[chosen], 0.75)]
     too_many = len(chosen) > MOST_MARKS
     if too_many:
         chosen = np.sort(chosen[np.argsort(-extents[chosen], kind="stable")[:MOST_MARKS]])
