@@ -212,6 +212,14 @@ def uneven(pool: Pool, rng: Rng) -> Picture:
     return (*encoded(plain(margins(ink, height, rng), rng)), text)
 
 
+def flagged_ones(pool: Pool, rng: Rng) -> Picture:
+    """Ones with a flag, and more of them than of other digits."""
+    height, hand = any_height(rng, 40, 160), replace(any_hand(rng), own=False, flags=True)
+    ones = [digit for digit in pool if digit[1] == 1]
+    ink, text = written([*pool, *ones, *ones, *ones], rng, height, hand=hand, rows=int(rng.integers(1, 3)))
+    return (*encoded(plain(margins(ink, height, rng), rng)), text)
+
+
 def turned_by_exif(pool: Pool, rng: Rng) -> Picture:
     """Lying on its side, with an EXIF entry that says so."""
     height = any_height(rng, 40, 140)
@@ -257,6 +265,7 @@ KINDS: dict[str, Kind] = {
     "large": large,
     "specks, smudges": specks,
     "uneven sizes": uneven,
+    "ones with a flag": flagged_ones,
     "turned by EXIF": turned_by_exif,
     "photograph": photograph,
 }

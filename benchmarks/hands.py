@@ -26,6 +26,7 @@ class Hand:
     sizes: float = 0.06  # standard deviation of the height
     baseline: float = 0.03  # standard deviation of where a digit stands
     own: bool = False  # MNIST's own strokes, each digit with the pen that it was written with
+    flags: bool = False  # a 1 has a flag, and at times a foot
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,22 @@ def stroke(lines: NDArray[np.bool_], scale: float, pen: float, rng: Rng) -> Ink:
     return np.clip(pen / 2 * pressure + (0.5 - away) * scale + 0.5, 0, 1).astype(np.float32)
 
 
+def with_flag(lines: NDArray[np.bool_], rng: Rng) -> NDArray[np.bool_]:
+    """The lines of a 1 with a flag, a little bowed, and at times with a foot."""
+    places = np.argwhere(lines)[:, ::-1]
+    (top, base), drawn = places[[0, -1]].astype(float), lines.astype(np.uint8)
+    angle = np.arctan2(*(base - top)[::-1]) + np.radians(rng.uniform(25, 50))  # to the left; that of a 7 is wider
+    tip = top + rng.uniform(0.2, 0.5) * _TALL * np.array([np.cos(angle), np.sin(angle)])
+    bow = (top + tip) / 2 + rng.normal(0, 0.03, 2) * _TALL
+    strokes = [[top, bow, tip]]
+    if rng.random() < 0.3:
+        reach = np.array([rng.uniform(0.15, 0.35) * _TALL, 0])
+        strokes.append([base - reach, base + reach])
+    for points in strokes:
+        cv2.polylines(drawn, [np.rint(points).astype(np.int32)], False, 1)
+    return drawn > 0
+
+
 def cropped(ink: Ink) -> Ink:
     """The ink's box."""
     rows, columns = np.flatnonzero(ink.max(axis=1) > 0.2), np.flatnonzero(ink.max(axis=0) > 0.2)
@@ -96,11 +113,13 @@ def glyph(digit: Digit, label: int, hand: Hand, height: float, rng: Rng) -> Ink 
     if hand.own:
         size = max(1, round(box.shape[1] * scale)), max(1, round(height))
         return np.clip(cv2.resize(box, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC), 0, 1)
-    mask = np.pad(box > 0.5, 12)
+    mask = np.pad(box > 0.5, ((12, 12), (_TALL, _TALL) if hand.flags else (12, 12)))
     inside = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 5)
     lines = thinned(mask)
     if inside.max() > 2.2 * np.median(inside[lines]):
         return None
+    if hand.flags and label == 1:
+        lines = with_flag(lines, rng)
     ink = stroke(lines, scale, max(1.3, hand.pen * height), rng)
     if not _legible(ink, label):
         return None

@@ -77,13 +77,10 @@ class TrainConfig(Result):
     scale: Annotated[float, Setting("Largest random stretch, as a fraction.", 0.0, 0.9, AUGMENTATION)] = 0.1
     shear: Annotated[float, Setting("Largest random slant, as a slope.", 0.0, 2.0, AUGMENTATION)] = 0.1
     elastic: Annotated[float, Setting("Elastic distortion, deviation in pixels.", 0.0, 14.0, AUGMENTATION)] = 0.5
-    neighbours: Annotated[
-        float, Setting("Fraction with a bit of a neighbour, for touching digits.", 0.0, 1.0, AUGMENTATION)
-    ] = 0.0
+    neighbours: Annotated[float, Setting("Fraction with a bit of a neighbour.", 0.0, 1.0, AUGMENTATION)] = 0.0
+    flags: Annotated[float, Setting("Fraction of the ones with a flag.", 0.0, 1.0, AUGMENTATION)] = 0.0
     device: Annotated[str, Setting(f"{DEVICES}; auto takes the best available.", panel=MACHINE)] = "auto"
-    precision: Annotated[Precision, Setting("auto: bfloat16 where the hardware has it.", panel=MACHINE)] = (
-        Precision.AUTO
-    )
+    precision: Annotated[Precision, Setting("auto: bfloat16 on hardware that has it.", panel=MACHINE)] = Precision.AUTO
     # Resolved when a run begins, and kept with it: the bits of the weights depend on it.
     threads: Annotated[int, Setting("CPU threads; 0 lets PyTorch choose.", 0, 1024, MACHINE)] = 0
     dataset: Annotated[DatasetName, Setting("synthetic: digits drawn by this program.", panel=DATA)] = DatasetName.MNIST
@@ -106,7 +103,7 @@ class TrainConfig(Result):
     def from_dict(cls, values: dict[str, Any]) -> Self:
         """The inverse of `to_dict`. Raises `ValueError`, `TypeError` or `UsageError` on anything else."""
         settings = cls.settings()
-        values = {"threads": 0, "neighbours": 0.0, **values}  # which older checkpoints don't say
+        values = {"threads": 0, "neighbours": 0.0, "flags": 0.0, **values}  # which older checkpoints don't say
         if set(values) != set(settings):
             raise ValueError(f"settings {sorted(set(values) ^ set(settings))} missing or unknown")
         for name, (kind, _) in settings.items():

@@ -5,7 +5,7 @@ import torch
 
 from mnistcnn.config import TrainConfig
 from mnistcnn.data import ImageDataset
-from mnistcnn.data.loader import EpochLoader
+from mnistcnn.data.loader import Batch, EpochLoader
 from mnistcnn.data.sampler import HardExampleSampler
 from mnistcnn.model import normalise
 from mnistcnn.world import World
@@ -67,9 +67,21 @@ def test_some_pictures_come_with_ink_of_a_neighbour() -> None:
     images = torch.zeros(50, 1, 28, 28, dtype=torch.uint8)
     images[:, :, 6:22, 9:19] = 255
     alike = ImageDataset(images, torch.arange(50))
-    batches = load(alike, replace(STILL, neighbours=0.4)).chunk(0)
-    other = torch.cat([(batch.inputs != normalise(images[:1])).flatten(1).any(dim=1) for batch in batches])
-    assert 8 <= other.sum() <= 32
+    assert 8 <= changed(load(alike, replace(STILL, neighbours=0.4)).chunk(0), images[:1]).sum() <= 32
+
+
+def test_some_of_the_ones_come_with_a_flag() -> None:
+    images = torch.zeros(50, 1, 28, 28, dtype=torch.uint8)
+    images[:, :, 4:24, 13:16] = 255
+    batches = load(ImageDataset(images, torch.arange(50) % 2), replace(STILL, flags=0.5)).chunk(0)
+    other, ones = changed(batches, images[:1]), torch.cat([batch.labels for batch in batches]) == 1
+    assert 5 <= other.sum() <= 20
+    assert not other[~ones].any()
+
+
+def changed(batches: list[Batch], image: torch.Tensor) -> torch.Tensor:
+    """Which of the images of batches (N,) are other than the one they were all made of."""
+    return torch.cat([(batch.inputs != normalise(image)).flatten(1).any(dim=1) for batch in batches])
 
 
 @pytest.mark.parametrize("size", [2, 3, 8])

@@ -11,7 +11,7 @@ from mnistcnn.numbers.lattice import Segment
 from mnistcnn.numbers.marks import Mark
 from mnistcnn.numbers.reading import RowReading, Scores
 from mnistcnn.prediction import predict
-from mnistcnn.prediction.choice import doubted_digits, may_be_several, number_wins, plausible
+from mnistcnn.prediction.choice import doubted_digits, may_be_several, number_wins, plausible, runs_off
 from mnistcnn.preprocessing import PreprocessedImage, preprocess_image
 from tests.writing import write
 
@@ -44,6 +44,14 @@ def test_only_what_may_be_several_digits_is_looked_at_as_such() -> None:
     framed[4:24, 12:16] = 255
     found = [may_be_several(image(picture)) for picture in (write("2358", gap=-3)[0], write("7")[0], framed)]
     assert found == [True, False, False]
+
+
+def test_what_reaches_an_edge_may_be_a_shadow() -> None:
+    page, ((left, top, right, bottom),) = write("7")
+    for cut in (page[: bottom - 2], page[top + 2 :], page[:, left + 2 :], page[:, : right - 2]):
+        assert runs_off(image(cut))
+    for whole in (page, np.full((50, 60), 245, np.uint8)):
+        assert not runs_off(image(whole))
 
 
 def test_three_clear_marks_are_a_number_however_much_like_one_digit_they_look() -> None:

@@ -97,6 +97,24 @@ def test_a_shadow_across_a_corner_is_no_digit(
     assert text(read(predictor, shaded.astype(np.uint8))) == "27"
 
 
+@pytest.mark.parametrize(("written", "at"), [("3", 0.25), ("5", 0.4), ("8", 0.5)])
+def test_the_edge_of_a_shadow_beside_a_digit_is_no_1(predictor: Predictor, written: str, at: float) -> None:
+    page, _ = write(written, margin=100)
+    rows, columns = np.indices(page.shape)
+    shadow = np.where(columns + 0.25 * (rows - len(page) / 2) < at * page.shape[1], np.float32(0.55), np.float32(1))
+    lit = page * cv2.GaussianBlur(shadow, (0, 0), 1) * (1 - 0.25 * columns / page.shape[1])
+    reading = read(predictor, lit.astype(np.uint8))
+    assert text(reading) == written
+    assert reading.digits[0].box[1] > 80
+
+
+def test_one_digit_that_its_picture_cuts_off_is_no_shadow(predictor: Predictor) -> None:
+    page, ((_, _, _, bottom),) = write("8", height=120, margin=60)
+    reading = read(predictor, page[: bottom - 3])
+    assert text(reading) == "8"
+    assert np.array_equal(reading.digits[0].frame, preprocess_image(Image.fromarray(page[: bottom - 3])).frame)
+
+
 @pytest.mark.parametrize(("odds", "expected"), [(-0.5, "10"), (0.5, "0")])
 def test_what_is_hardly_one_digit_is_looked_at_again(
     predictor: Predictor, monkeypatch: pytest.MonkeyPatch, odds: float, expected: str

@@ -46,6 +46,13 @@ class Layout:
         (x0, y0), (x1, y1) = low.clip(0, [width - 1, height - 1]), high.clip(1, [width, height])
         return int(x0), int(y0), int(x1), int(y1)
 
+    @property
+    def runs_off(self) -> bool:
+        """Whether a mark of its rows reaches the edge of the picture."""
+        marks = [mark for row in self.rows for mark in row.marks]
+        boxes = np.array([self.box(m.left, m.top, m.right, m.bottom) for m in marks]).reshape(-1, 4)
+        return bool((boxes[:, :2] == 0).any() or (boxes[:, 2:] == self.size).any())
+
 
 def find_layout(decoded: Decoded, invert: bool | None = None, *, inside: bool = False) -> Layout | None:
     """The marks of a picture in rows, with `inside` only those that don't run off it; None for nothing written."""

@@ -12,7 +12,7 @@ from mnistcnn.preprocessing.centering import SIDE, Ink, ink_box
 
 Mask = NDArray[np.bool_]
 
-_SHADOW = 4  # times as large as the digit is what is no frame around it
+_SHADOW = 2  # times as large as the digit is what is no frame around it
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,15 @@ def test_only_sevens_are_crossed() -> None:
     assert middle_ink([7] * 60) > 1.05 * middle_ink([1] * 60)
 
 
+def test_only_ones_get_a_flag() -> None:
+    def upper_left(label: int) -> float:
+        ones = np.zeros((60, 28, 28), np.uint8)
+        ones[:, 4:24, 13:16] = 255
+        return float(vary_digits(ones, [label] * 60, rng())[:, 4:14, :11].mean())
+
+    assert upper_left(1) > 3 * upper_left(2)
+
+
 def test_jittered_frames_stay_close() -> None:
     jittered = jitter_frames(DIGITS, rng())
     assert jittered.shape == DIGITS.shape

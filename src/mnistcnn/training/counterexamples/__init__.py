@@ -36,7 +36,7 @@ def draw_counterexamples(digits: Frames, labels: Sequence[int], count: int, rng:
 
 def vary_digits(digits: Frames, labels: Sequence[int], rng: Rng) -> Frames:
     """`digits` (N, 28, 28) uint8 as other pens and hands write them, as predict frames them; same shape."""
-    return np.stack([_framed(_varied, digits, rng, i, label == 7) for i, label in enumerate(labels)])
+    return np.stack([_framed(_varied, digits, rng, i, label) for i, label in enumerate(labels)])
 
 
 def jitter_frames(frames: Frames, rng: Rng) -> Frames:
@@ -68,11 +68,11 @@ def _adjusted(ink: Ink) -> Ink:
     return dilate(padded, radius) if width < target else thin(padded, radius)
 
 
-def _varied(digits: Frames, rng: Rng, i: int, seven: bool) -> Ink:
-    """Digit i by another pen, turned, slanted, stretched, crossed or not, now and then cut out of a row."""
+def _varied(digits: Frames, rng: Rng, i: int, label: int) -> Ink:
+    """Digit i by another pen, turned, slanted, stretched, now and then cut out of a row; 7 crossed, 1 with a flag."""
     ink = enlarge(digits[i], rng, turn=0.15, stretch=0.2)
-    if seven and rng.random() < 0.3:
-        _cross(ink, rng)
+    if label in _ADDED and rng.random() < 0.3:
+        _ADDED[label](ink, rng)
     pen = rng.integers(4)
     if pen == 1:
         ink = thin(ink, float(rng.uniform(0.5, 2)))
@@ -91,6 +91,19 @@ def _cross(ink: Ink, rng: Rng) -> None:
     x = float(ink[int(y)] @ np.arange(ink.shape[1])) / (float(ink[int(y)].sum()) or 1.0)
     reach, tilt = height * rng.uniform(0.15, 0.3), height * rng.normal(0, 0.05)
     draw_stroke(ink, np.array([[x - reach, y + tilt], [x + reach, y - tilt]]), int(rng.integers(3, 7)))
+
+
+def _flag(ink: Ink, rng: Rng) -> None:
+    """Draw the flag of a 1, down to the left from its top, and at times its foot."""
+    rows, _ = ink_box(ink) or (slice(0, 1), slice(0, 1))
+    pen, height = int(rng.integers(3, 7)), rows.stop - rows.start
+    top, base = rows.start + pen / 2, rows.stop - pen / 2
+    start, end = (float(ink[int(y)] @ np.arange(ink.shape[1])) / (float(ink[int(y)].sum()) or 1.0) for y in (top, base))
+    slope, reach = rng.uniform(0.4, 1.6), height * rng.uniform(0.15, 0.35)
+    draw_stroke(ink, np.array([[start, top], [start - reach, top + slope * reach]]), pen)
+    if rng.random() < 0.3:
+        foot = height * rng.uniform(0.12, 0.35)
+        draw_stroke(ink, np.array([[end - foot, base], [end + foot, base]]), pen)
 
 
 def _part_of_digit(digits: Frames, rng: Rng) -> Ink:
@@ -172,6 +185,7 @@ def _drawn(draw: Callable[[Rng], Ink]) -> Kind:
     return lambda digits, rng: draw(rng)
 
 
+_ADDED = {1: _flag, 7: _cross}  # what many people add to a digit
 _ALL = range(10)
 # How each kind is drawn, its share, and of which digits. Of others there would still be digits: a 0 is one when it is
 # turned or crossed, a 1 when it is underlined, and a 2 in a mirror looks like a 5.
