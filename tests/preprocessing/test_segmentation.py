@@ -100,7 +100,7 @@ def test_what_lies_around_the_digit_is_dropped(around: list[tuple[slice, slice]]
     assert np.array_equal(parts.mask(select_components(parts)), digit)
 
 
-@pytest.mark.parametrize(("shadow", "alone"), [(0, True), (18, True), (60, False)])
+@pytest.mark.parametrize(("shadow", "alone"), [(0, True), (21, True), (27, False), (60, False)])
 def test_beside_a_shadow_much_larger_than_it_a_digit_may_not_be_alone(shadow: int, alone: bool) -> None:
     mask = np.zeros((200, 200), dtype=bool)
     mask[120:170, 120:130] = True
