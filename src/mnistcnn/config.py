@@ -77,8 +77,8 @@ class TrainConfig(Result):
     scale: Annotated[float, Setting("Largest random stretch, as a fraction.", 0.0, 0.9, AUGMENTATION)] = 0.1
     shear: Annotated[float, Setting("Largest random slant, as a slope.", 0.0, 2.0, AUGMENTATION)] = 0.1
     elastic: Annotated[float, Setting("Elastic distortion, deviation in pixels.", 0.0, 14.0, AUGMENTATION)] = 0.5
-    neighbours: Annotated[float, Setting("Fraction with a bit of a neighbour.", 0.0, 1.0, AUGMENTATION)] = 0.0
-    flags: Annotated[float, Setting("Fraction of the ones with a flag.", 0.0, 1.0, AUGMENTATION)] = 0.0
+    neighbours: Annotated[float, Setting("Fraction with a bit of a touching digit.", 0.0, 1.0, AUGMENTATION)] = 0.0
+    flags: Annotated[float, Setting("Fraction of the ones with a flag, as in Europe.", 0.0, 1.0, AUGMENTATION)] = 0.0
     device: Annotated[str, Setting(f"{DEVICES}; auto takes the best available.", panel=MACHINE)] = "auto"
     precision: Annotated[Precision, Setting("auto: bfloat16 on hardware that has it.", panel=MACHINE)] = Precision.AUTO
     # Resolved when a run begins, and kept with it: the bits of the weights depend on it.

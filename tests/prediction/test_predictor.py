@@ -109,10 +109,11 @@ def test_the_edge_of_a_shadow_beside_a_digit_is_no_1(predictor: Predictor, writt
 
 
 def test_one_digit_that_its_picture_cuts_off_is_no_shadow(predictor: Predictor) -> None:
-    page, ((_, _, _, bottom),) = write("8", height=120, margin=60)
-    reading = read(predictor, page[: bottom - 3])
-    assert text(reading) == "8"
-    assert np.array_equal(reading.digits[0].frame, preprocess_image(Image.fromarray(page[: bottom - 3])).frame)
+    page, ((_, top, _, bottom),) = write("8", height=120, margin=60)
+    for cut in (page[: bottom - 3], page[top + 3 :]):
+        reading = read(predictor, cut)
+        assert text(reading) == "8"
+        assert np.array_equal(reading.digits[0].frame, preprocess_image(Image.fromarray(cut)).frame)
 
 
 @pytest.mark.parametrize(("odds", "expected"), [(-0.5, "10"), (0.5, "0")])

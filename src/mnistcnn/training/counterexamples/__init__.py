@@ -88,7 +88,7 @@ def _cross(ink: Ink, rng: Rng) -> None:
     """Draw the bar of a crossed 7."""
     rows, _ = ink_box(ink) or (slice(0, 1), slice(0, 1))
     height, y = rows.stop - rows.start, rows.start + (rows.stop - rows.start) * rng.uniform(0.4, 0.62)
-    x = float(ink[int(y)] @ np.arange(ink.shape[1])) / (float(ink[int(y)].sum()) or 1.0)
+    x = _middle(ink, y)
     reach, tilt = height * rng.uniform(0.15, 0.3), height * rng.normal(0, 0.05)
     draw_stroke(ink, np.array([[x - reach, y + tilt], [x + reach, y - tilt]]), int(rng.integers(3, 7)))
 
@@ -98,12 +98,18 @@ def _flag(ink: Ink, rng: Rng) -> None:
     rows, _ = ink_box(ink) or (slice(0, 1), slice(0, 1))
     pen, height = int(rng.integers(3, 7)), rows.stop - rows.start
     top, base = rows.start + pen / 2, rows.stop - pen / 2
-    start, end = (float(ink[int(y)] @ np.arange(ink.shape[1])) / (float(ink[int(y)].sum()) or 1.0) for y in (top, base))
+    start, end = _middle(ink, top), _middle(ink, base)
     slope, reach = rng.uniform(0.4, 1.6), height * rng.uniform(0.15, 0.35)
     draw_stroke(ink, np.array([[start, top], [start - reach, top + slope * reach]]), pen)
     if rng.random() < 0.3:
         foot = height * rng.uniform(0.12, 0.35)
         draw_stroke(ink, np.array([[end - foot, base], [end + foot, base]]), pen)
+
+
+def _middle(ink: Ink, y: float) -> float:
+    """The mean column of the ink in one row."""
+    row = ink[int(y)]
+    return float(row @ np.arange(len(row))) / (float(row.sum()) or 1.0)
 
 
 def _part_of_digit(digits: Frames, rng: Rng) -> Ink:
