@@ -1,14 +1,10 @@
-from collections.abc import Sequence
 from dataclasses import replace
-from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from mnistcnn.numbers.cuts import FINE, MEDIUM, Spacing
-from mnistcnn.numbers.lattice import Lattice, Segment, best_path, build_lattice, separation
+from mnistcnn.numbers.lattice import Lattice, Segment, build_lattice, separation
 from mnistcnn.numbers.marks import Mark
 from mnistcnn.numbers.rows import Row
 from mnistcnn.preprocessing.morphology import stroke_width
@@ -171,74 +167,6 @@ def test_digits_of_one_row_are_alike_in_size(height: int, worse: bool) -> None:
 def test_what_is_far_too_small_for_its_row_is_no_digit() -> None:
     lattice = build_lattice(Row(40.0, [bar(0, 20), bar(60, 6, 6)]))
     assert (len(lattice.pieces), spans(lattice)) == (2, {(0, 1)})
-
-
-@st.composite
-def lattices(draw: st.DrawFn) -> tuple[Lattice, list[float]]:
-    count = draw(st.integers(1, 6))
-    heights = draw(st.lists(st.sampled_from([4, 10, 40]), min_size=count, max_size=count))
-    pieces = [bar(10 * i, 8, height) for i, height in enumerate(heights)]
-    all_spans = [(first, last) for first in range(count) for last in range(first + 1, count + 1)]
-    chosen = [(i, i + 1) for i in range(count)] + draw(st.lists(st.sampled_from(all_spans), max_size=10))
-    costs = st.floats(0, 3)
-    segments = [segment(*span, cuts=draw(costs), joins=draw(costs)) for span in chosen]
-    values = draw(st.lists(st.floats(-30, 0), min_size=len(segments), max_size=len(segments)))
-    return Lattice(pieces, segments, 40.0), values
-
-
-def skip_cost(lattice: Lattice, i: int) -> float:
-    """What it costs to leave a piece out, found out from the path through that piece alone."""
-    alone = Lattice([lattice.pieces[i]], [], lattice.height)
-    return -best_path(alone, np.zeros(0))[1]
-
-
-def all_paths(lattice: Lattice, values: Sequence[float], at: int = 0) -> list[tuple[float, list[int]]]:
-    if at == len(lattice.pieces):
-        return [(0.0, [])]
-    found = [(rest - skip_cost(lattice, at), path) for rest, path in all_paths(lattice, values, at + 1)]
-    for i, one in enumerate(lattice.segments):
-        if one.first == at:
-            gain = max(values[i], -12.0) - one.cost
-            found += [(rest + gain, [i, *path]) for rest, path in all_paths(lattice, values, one.last)]
-    return found
-
-
-@given(lattices())
-def test_the_best_path_is_the_best_of_all(given_: tuple[Lattice, list[float]]) -> None:
-    lattice, values = given_
-    chosen, value = best_path(lattice, np.array(values))
-    paths = all_paths(lattice, values)
-    assert value == pytest.approx(max(paths)[0])
-    assert any(path == chosen and total == pytest.approx(value) for total, path in paths)
-    for one, following in pairwise(lattice.segments[i] for i in chosen):
-        assert one.last <= following.first
-
-
-def test_small_pieces_may_be_left_out_and_large_ones_only_at_a_high_price() -> None:
-    pieces = [bar(0), bar(20, 14, 14), bar(40)]
-    lattice = Lattice(pieces, [segment(i, i + 1) for i in range(3)], 40.0)
-    likely = np.array([-0.1, -9.0, -0.1])
-    assert best_path(lattice, likely)[0] == [0, 2]
-    assert best_path(lattice, np.array([-9.0, -0.1, -0.1]))[0] == [0, 1, 2]
-
-
-def test_the_path_pays_for_cuts() -> None:
-    pieces = [bar(0), bar(10)]
-    segments = [segment(0, 1, cuts=1.0), segment(1, 2, cuts=1.0), segment(0, 2)]
-    lattice = Lattice(pieces, segments, 40.0)
-    assert best_path(lattice, np.array([-0.1, -0.1, -0.3]))[0] == [2]
-    assert best_path(lattice, np.array([-0.1, -0.1, -6.0]))[0] == [0, 1]
-
-
-def test_unlikely_digits_are_cut_unless_they_are_as_narrow_as_one() -> None:
-    for narrow, path in ((0.0, [0, 1]), (1.0, [2])):
-        segments = [replace(segment(i, i + 1, cuts=1.0), narrow=narrow) for i in range(2)]
-        lattice = Lattice([bar(0), bar(10)], [*segments, segment(0, 2)], 40.0)
-        assert best_path(lattice, np.array([-0.1, -0.1, -0.9]))[0] == path
-
-
-def test_a_row_without_pieces_has_an_empty_path() -> None:
-    assert best_path(Lattice([], [], 40.0), np.zeros(0)) == ([], 0.0)
 
 
 @pytest.mark.parametrize(("text", "spacing", "other"), [("8", MEDIUM, FINE), ("383", FINE, MEDIUM)])

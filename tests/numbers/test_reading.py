@@ -110,10 +110,16 @@ def test_the_log_probability_is_of_the_digit_and_of_being_one_at_all() -> None:
     assert Scores(np.zeros((0, 10)), np.zeros(0), np.zeros(0, bool)).log_probabilities.shape == (0,)
 
 
+def test_in_a_path_it_counts_more_that_a_segment_is_one_digit_than_which_one() -> None:
+    scores = Scores(np.array([[0.9, 0.1], [0.4, 0.4]]), np.array([0.5, 3.0]), np.zeros(2, bool))
+    assert scores.log_probabilities.argmax() == 0
+    assert scores.path_scores.argmax() == 1
+
+
 def test_of_a_segment_the_detector_is_less_sure_in_a_path() -> None:
     def score(frames: Sequence[Frame]) -> Scores:
         return Scores(np.eye(10)[[2] * len(frames)], np.ones(len(frames)), np.zeros(len(frames), bool))
 
     (row,) = read_rows([number("2")], score)
     assert row.scores.log_probabilities == pytest.approx(-np.log1p(np.exp(-1)))
-    assert row.value + DIGIT_COST == pytest.approx(-np.log1p(np.exp(-0.8)))
+    assert row.value + DIGIT_COST == pytest.approx(-np.log1p(np.exp(-0.65)))

@@ -4,7 +4,7 @@
 2. `find_marks`: connected strokes
 3. `find_rows`: the rows that they stand in
 4. `build_lattice`: what may be one digit; touching digits are cut apart wherever they may meet
-5. `best_path`: the segments that read a row best
+5. `best_path`: the segments that read a row best, all paths of a reading taken together
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What may be one digit of a row, and the best way to read the row: over-segmentation and the best path. No torch.
+"""What may be one digit of a row: over-segmentation. `path` finds the best way to read it. No torch.
 
 Source: Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, "Gradient-based learning applied to document recognition"
 (1998), sections IV to VI.
@@ -14,7 +14,6 @@ from itertools import groupby
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from mnistcnn.numbers.cuts import FINE, MEDIUM, Cut, Spacing, between, find_cuts
 from mnistcnn.numbers.marks import SURE, Mark, crop, join
@@ -31,16 +30,12 @@ _LOW, _HIGH = 0.42, 2.2  # heights that digits of one row have, in that of most
 _SIZE_COST = 4.0  # for a factor of two beyond that
 _TAIL, _HEAD = 1.5, 0.7  # heights; of taller digits what is below the head becomes as tall as the head
 DIGIT_COST = 0.15  # of each digit, so that fewer explain the same ink
-_CUT_COST = 0.15  # of a cut through one stroke
 _NARROW, _BROAD = 0.7, 1.1  # heights: a mark no wider is one digit, most likely; a broader one is several
 _NARROW_CUT = 3.0  # strokes that a cut through a narrow mark counts for, beside those cut through
-_NARROW_COST = 1.05  # of such a cut, beside that of its strokes
+_NARROW_COST = 1.05  # of such a cut
 JOIN_COST = 1.5  # of strokes that lie beside each other
 _SHAPE, _UPRIGHT = 0.7, 0.25  # width by height, of most digits and of a 1
 _MOST_STRETCH = 1.5
-_LOOSE = 0.4  # of the row's height; less extended marks may belong to no digit
-_LOOSE_COST = 4.0  # for a loose mark of that extent
-_LEAST = -12.0  # the log probability of what can't be a digit
 
 
 @dataclass(frozen=True)
@@ -61,8 +56,8 @@ class Segment:
     def cost(self) -> float:
         """What its log probability loses by that."""
         wide = max(self.mark.width / self.height - _WIDE, 0.0)
-        cut = _CUT_COST * self.cuts + _NARROW_COST * self.narrow
-        return DIGIT_COST + cut + JOIN_COST * self.joins + _SIZE_COST * self.size + wide
+        cost = DIGIT_COST + _NARROW_COST * self.narrow + JOIN_COST * self.joins
+        return cost + _SIZE_COST * self.size + wide
 
     @cached_property
     def frame(self) -> Frame:
@@ -215,33 +210,3 @@ def _apart(before: Sequence[Mark], mark: Mark) -> float:
 def _misfit(mark: Mark, height: float) -> float:
     share = mark.height / height
     return max(math.log2(_LOW / share), math.log2(share / _HIGH), 0.0)
-
-
-def best_path(lattice: Lattice, log_probabilities: NDArray[np.float64]) -> tuple[list[int], float]:
-    """The segments, as indices, that read a row best, and how well: the sum of their log probabilities less costs.
-
-    `log_probabilities` (segments,) are those of being just one digit. Small pieces may be left out, at a cost.
-    """
-    count = len(lattice.pieces)
-    best = np.full(count + 1, -np.inf)
-    best[0] = 0.0
-    through: list[tuple[int, int | None]] = [(0, None)] * (count + 1)
-    by_first: list[list[int]] = [[] for _ in range(count)]
-    for i, segment in enumerate(lattice.segments):
-        by_first[segment.first].append(i)
-    for at, piece in enumerate(lattice.pieces):
-        extent = max(piece.height, 0.3 * piece.width) / lattice.height  # dashes and what is left of lines are low
-        loose = _LOOSE_COST * (extent / _LOOSE) ** 2 if extent < _LOOSE else -_LEAST
-        if best[at] - loose > best[at + 1]:
-            best[at + 1], through[at + 1] = best[at] - loose, (at, None)
-        for i in by_first[at]:
-            segment = lattice.segments[i]
-            score = best[at] + max(float(log_probabilities[i]), _LEAST) - segment.cost
-            if score > best[segment.last]:
-                best[segment.last], through[segment.last] = score, (at, i)
-    chosen, at = [], count
-    while at:
-        at, taken = through[at]
-        if taken is not None:
-            chosen.append(taken)
-    return chosen[::-1], float(best[count])

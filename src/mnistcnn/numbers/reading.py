@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mnistcnn.numbers.lattice import Lattice, Segment, best_path, build_lattice
+from mnistcnn.numbers.lattice import Lattice, Segment, build_lattice
+from mnistcnn.numbers.path import best_path
 from mnistcnn.numbers.rows import Row
 from mnistcnn.preprocessing.centering import Frame
 
@@ -18,10 +19,10 @@ _LIKELY = math.log(0.7)  # a mark that is more likely one digit than not is left
 _WHOLE = 1.3  # heights of the row; wider marks are cut all the same
 _MOST_CUT = 15  # heights of the row; more that touches is a line of text
 
-# What the log probability of a digit counts for in a path, beside that of being one digit at all; fitted.
+# What the log probability of a digit counts for, beside that of being one digit at all; fitted.
 _DIGIT_SHARE = 0.8
-# And the log odds of being one digit, times this: of segments the detector is too sure.
-_ODDS_SHARE = 0.8
+# And in a path, where the log odds of being one digit are taken times this: of segments the detector is too sure.
+_PATH_DIGIT_SHARE, _PATH_ODDS_SHARE = 0.2, 0.65
 
 # How sure a row is: of the log odds of each digit, and of each stroke that was cut through; fitted.
 _ODDS_SLOPE, _ODDS_OFFSET, _CUT_DOUBT = 1.0, 3.5, 0.2
@@ -42,10 +43,23 @@ class Scores:
         return Scores(self.probabilities[which], self.log_odds[which], self.doubted[which])
 
     @property
+    def digits(self) -> list[int]:
+        """(N,), the likeliest one of each."""
+        return [int(digit) for digit in self.probabilities.argmax(axis=1)]
+
+    @property
     def log_probabilities(self) -> NDArray[np.float64]:
         """(N,), of being just one digit, and that one."""
+        return self._likely(_DIGIT_SHARE, 1.0)
+
+    @property
+    def path_scores(self) -> NDArray[np.float64]:
+        """The same as it counts in a path: that a segment is one digit, more than which one."""
+        return self._likely(_PATH_DIGIT_SHARE, _PATH_ODDS_SHARE)
+
+    def _likely(self, digit_share: float, odds_share: float) -> NDArray[np.float64]:
         best = np.log(np.maximum(self.probabilities.max(axis=1), 1e-9)) if len(self.probabilities) else np.zeros(0)
-        return np.asarray(_DIGIT_SHARE * best - np.logaddexp(0, -self.log_odds))
+        return np.asarray(digit_share * best - np.logaddexp(0, -odds_share * self.log_odds))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +95,7 @@ def read_rows(rows: Sequence[Row], score: Score) -> list[RowReading]:
         lattices[i], scored[i] = lattice, scores
     readings = []
     for lattice, scores in zip(lattices, scored, strict=True):
-        less_sure = replace(scores, log_odds=_ODDS_SHARE * scores.log_odds)
-        path, value = best_path(lattice, less_sure.log_probabilities)
+        path, value = best_path(lattice, scores.path_scores, scores.digits)
         readings.append(RowReading(lattice.height, [lattice.segments[i] for i in path], scores[path], value))
     return readings
 
@@ -105,7 +118,7 @@ def _whole(row: Row, lattice: Lattice, scores: Scores) -> list[bool]:
     """Which marks of a row are, as a whole, part of what is likely one digit."""
     whole = [False] * len(row.marks)
     likely = scores.log_probabilities
-    for i in best_path(lattice, likely)[0]:
+    for i in best_path(lattice, likely, scores.digits)[0]:
         segment = lattice.segments[i]
         if likely[i] > _LIKELY and segment.mark.width <= _WHOLE * row.height:
             whole[segment.first : segment.last] = [True] * (segment.last - segment.first)
