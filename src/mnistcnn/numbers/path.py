@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from heapq import nlargest
-from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -30,7 +29,8 @@ class _Way(NamedTuple):
 
     together: float
     value: float
-    path: tuple[int, ...]
+    before: _Way | None  # the best path without its last step
+    segment: int  # of that step; -1 where it leaves a piece out
 
 
 def best_path(
@@ -45,15 +45,20 @@ def best_path(
     steps = [[(at + 1, -_loose_cost(piece, lattice.height), -1)] for at, piece in enumerate(lattice.pieces)]
     for i, segment in enumerate(lattice.segments):
         steps[segment.first].append((segment.last, float(gains[i]), i))
-    ways: list[dict[tuple[int, ...], _Way]] = [{(): _Way(0.0, 0.0, ())}, *({} for _ in steps)]
+    readings: dict[tuple[int, int], int] = {}  # numbered: each by the one that it continues, and its last digit
+    ways: list[dict[int, _Way]] = [{0: _Way(0.0, 0.0, None, -1)}, *({} for _ in steps)]
     for at, onwards in enumerate(steps):
-        for read, way in nlargest(_READINGS, ways[at].items(), key=itemgetter(1)):
+        for read, way in nlargest(_READINGS, ways[at].items(), key=lambda each: each[1].together):
             for last, gain, i in onwards:
-                text, path = (read, way.path) if i < 0 else ((*read, digits[i]), (*way.path, i))
-                longer, others = _Way(way.together + gain, way.value + gain, path), ways[last]
+                text = read if i < 0 else readings.setdefault((read, digits[i]), len(readings) + 1)
+                longer, others = _Way(way.together + gain, way.value + gain, way, i), ways[last]
                 others[text] = _joint(longer, others[text]) if text in others else longer
-    best = max(ways[-1].values())
-    return list(best.path), best.value
+    best = max(ways[-1].values(), key=lambda way: way.together)
+    chosen, way = [], best
+    while way.before is not None:
+        chosen.append(way.segment)
+        way = way.before
+    return [i for i in chosen[::-1] if i >= 0], best.value
 
 
 def _loose_cost(piece: Mark, height: float) -> float:
@@ -67,4 +72,4 @@ def _joint(one: _Way, other: _Way) -> _Way:
     high, low = max(one.together, other.together), min(one.together, other.together)
     together = high + math.log1p(math.exp(_SHARPNESS * (low - high))) / _SHARPNESS
     better = one if one.value > other.value else other
-    return _Way(together, better.value, better.path)
+    return better._replace(together=together)
