@@ -48,10 +48,6 @@ def spans(lattice: Lattice) -> set[tuple[int, int]]:
     return {(segment.first, segment.last) for segment in lattice.segments}
 
 
-def segment(first: int, last: int, cuts: float = 0.0, joins: float = 0.0) -> Segment:
-    return Segment(first, last, bar(10 * first, 8), 40.0, 1.0, cuts, 0.0, joins, 0.0)
-
-
 def test_every_mark_may_be_a_digit_and_far_ones_never_one_together() -> None:
     lattice = build_lattice(number("2358", gap=20))
     assert len(lattice.pieces) == 4

@@ -10,12 +10,8 @@ from hypothesis import strategies as st
 
 from mnistcnn.numbers import path as paths
 from mnistcnn.numbers.lattice import Lattice, Segment
-from mnistcnn.numbers.marks import Mark
 from mnistcnn.numbers.path import best_path
-
-
-def bar(left: int, width: int = 8, height: int = 40) -> Mark:
-    return Mark(0, left, np.ones((height, width), np.float32))
+from tests.numbers.test_lattice import bar
 
 
 def segment(first: int, last: int, narrow: float = 0.0, joins: float = 0.0) -> Segment:

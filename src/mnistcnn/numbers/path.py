@@ -48,11 +48,11 @@ def best_path(
     readings: dict[tuple[int, int], int] = {}  # numbered: each by the one that it continues, and its last digit
     ways: list[dict[int, _Way]] = [{0: _Way(0.0, 0.0, None, -1)}, *({} for _ in steps)]
     for at, onwards in enumerate(steps):
-        for read, way in nlargest(_READINGS, ways[at].items(), key=lambda each: each[1].together):
+        for reading, way in nlargest(_READINGS, ways[at].items(), key=lambda each: each[1].together):
             for last, gain, i in onwards:
-                text = read if i < 0 else readings.setdefault((read, digits[i]), len(readings) + 1)
+                then = reading if i < 0 else readings.setdefault((reading, digits[i]), len(readings) + 1)
                 longer, others = _Way(way.together + gain, way.value + gain, way, i), ways[last]
-                others[text] = _joint(longer, others[text]) if text in others else longer
+                others[then] = _joint(longer, others[then]) if then in others else longer
     best = max(ways[-1].values(), key=lambda way: way.together)
     chosen, way = [], best
     while way.before is not None:

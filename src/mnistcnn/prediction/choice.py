@@ -78,7 +78,7 @@ def number_wins(image: PreprocessedImage, rows: Sequence[RowReading], scores: Sc
     if len(likely) == 1:  # in a box, or small on a large page: it hadn't been told from what is around it
         clearer = runs_off(image) or (doubted and likely[0] > one)
         return image.box is None or bool(clearer and whole[0] and likely[0] > _CLEAR)
-    read = np.concatenate([row.scores.probabilities.argmax(axis=1) for row in rows])
+    read = [digit for row in rows for digit in row.scores.digits]
     if not whole.any() and likely.mean() < _LEAST_TOGETHER * (~np.isin(read, _STROKES)).sum():
         return False  # letters and signs fall into strokes like those of digits, too
     if image.box is None or (whole & (likely > _CLEAR)).sum() >= _SEVERAL:
