@@ -84,6 +84,12 @@ def digits_of(text: str) -> str:
     return "".join(text.split())
 
 
+def error_rate(read_: Sequence[str], written_: Sequence[str]) -> float:
+    """Digits to be changed for each that is written, spaces and the ends of rows aside."""
+    pairs = [(digits_of(r), digits_of(w)) for r, w in zip(read_, written_, strict=True)]
+    return sum(distance(r, w) for r, w in pairs) / sum(len(w) for _, w in pairs)
+
+
 def rows_of(text: str) -> list[int]:
     """How many digits there are in each row."""
     return [len(digits_of(line)) for line in text.split("\n")]
@@ -91,16 +97,16 @@ def rows_of(text: str) -> list[int]:
 
 def scores(answers: Sequence[Answer], naive: Sequence[str], texts: Sequence[str]) -> dict[str, float]:
     """The shares of one kind."""
-    count, length = len(texts), sum(len(digits_of(text)) for text in texts)
+    count = len(texts)
     right = [digits_of(a.text) == digits_of(text) for a, text in zip(answers, texts, strict=True)]
     return {
         "whole": sum(right) / count,
-        "errors": sum(distance(digits_of(a.text), digits_of(t)) for a, t in zip(answers, texts, strict=True)) / length,
+        "errors": error_rate([a.text for a in answers], texts),
         "rows": sum(rows_of(a.text) == rows_of(text) for a, text in zip(answers, texts, strict=True)) / count,
         "wrong, sure": sum(a.sure and not ok for a, ok in zip(answers, right, strict=True)) / count,
         "right, sure": sum(a.sure and ok for a, ok in zip(answers, right, strict=True)) / count,
         "recipe": sum(digits_of(n) == digits_of(text) for n, text in zip(naive, texts, strict=True)) / count,
-        "recipe errors": sum(distance(digits_of(n), digits_of(t)) for n, t in zip(naive, texts, strict=True)) / length,
+        "recipe errors": error_rate(naive, texts),
     }
 
 
