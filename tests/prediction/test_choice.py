@@ -11,7 +11,7 @@ from mnistcnn.numbers.lattice import Segment
 from mnistcnn.numbers.marks import Mark
 from mnistcnn.numbers.reading import RowReading, Scores
 from mnistcnn.prediction import predict
-from mnistcnn.prediction.choice import doubted_digits, may_be_several, number_wins, plausible, runs_off
+from mnistcnn.prediction.choice import doubted_digits, may_be_several, number_wins, plausible, reaches_edge
 from mnistcnn.preprocessing import PreprocessedImage, preprocess_image
 from tests.writing import write
 
@@ -49,9 +49,9 @@ def test_only_what_may_be_several_digits_is_looked_at_as_such() -> None:
 def test_what_reaches_an_edge_may_be_a_shadow() -> None:
     page, ((left, top, right, bottom),) = write("7")
     for cut in (page[: bottom - 2], page[top + 2 :], page[:, left + 2 :], page[:, : right - 2]):
-        assert runs_off(image(cut))
+        assert reaches_edge(image(cut))
     for whole in (page, np.full((50, 60), 245, np.uint8)):
-        assert not runs_off(image(whole))
+        assert not reaches_edge(image(whole))
 
 
 def test_three_clear_marks_are_a_number_however_much_like_one_digit_they_look() -> None:

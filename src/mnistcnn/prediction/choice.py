@@ -36,7 +36,7 @@ def may_be_several(image: PreprocessedImage) -> bool:
     return bool(columns.stop - columns.start > _WIDE * (rows.stop - rows.start))
 
 
-def runs_off(image: PreprocessedImage) -> bool:
+def reaches_edge(image: PreprocessedImage) -> bool:
     """Whether what is taken for a digit reaches the edge of an image, as a shadow does."""
     sides = zip(image.box or (), image.original.shape, strict=False)
     return any(side.start == 0 or side.stop == end for side, end in sides)
@@ -76,7 +76,7 @@ def number_wins(image: PreprocessedImage, rows: Sequence[RowReading], scores: Sc
     whole = np.concatenate([row.cuts == 0 for row in rows])
     one, doubted = float(scores.log_probabilities[0]), bool(scores.doubted[0])
     if len(likely) == 1:  # in a box, or small on a large page: it hadn't been told from what is around it
-        clearer = runs_off(image) or (doubted and likely[0] > one)
+        clearer = reaches_edge(image) or (doubted and likely[0] > one)
         return image.box is None or bool(clearer and whole[0] and likely[0] > _CLEAR)
     read = [digit for row in rows for digit in row.scores.digits]
     if not whole.any() and likely.mean() < _LEAST_TOGETHER * (~np.isin(read, _STROKES)).sum():

@@ -20,7 +20,7 @@ from mnistcnn.device import resolve_device
 from mnistcnn.errors import PictureError
 from mnistcnn.numbers import Layout, PixelBox, find_layout
 from mnistcnn.numbers.reading import RowReading, Scores, read_rows
-from mnistcnn.prediction.choice import doubted_digits, may_be_several, number_wins, plausible, runs_off
+from mnistcnn.prediction.choice import doubted_digits, may_be_several, number_wins, plausible, reaches_edge
 from mnistcnn.prediction.sources import Source
 from mnistcnn.preprocessing import PreprocessedImage, preprocess
 from mnistcnn.preprocessing.centering import Frame
@@ -106,7 +106,7 @@ class Predictor:
             except PictureError as error:
                 return error
             several = may_be_several(image)
-            layout = None if single or not (several or runs_off(image)) else find_layout(decoded, invert)
+            layout = None if single or not (several or reaches_edge(image)) else find_layout(decoded, invert)
             # Something cut off by the edge is no shadow if it is ink beside its paper, too.
             return Seen(source, image, layout if several or (layout and not layout.runs_off) else None)
 
