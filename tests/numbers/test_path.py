@@ -2,6 +2,7 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 from itertools import pairwise
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -83,12 +84,15 @@ def test_what_many_paths_read_counts_for_more_than_what_one_does() -> None:
     assert best(lattice, likely, [8, 3, 4, 5, 6, 1]) == [0]  # as likely, but not alike
 
 
-def test_many_readings_take_no_longer_than_a_few_and_the_best_one_is_found() -> None:
-    count, digits = 40, list(range(10))
+def test_of_many_readings_only_the_likeliest_are_followed_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = Mock(wraps=paths._Way)
+    monkeypatch.setattr(paths, "_Way", steps)
+    count, digits = 5, list(range(10))
     segments = [segment(i, i + 1) for i in range(count) for _ in digits]
     lattice = Lattice([bar(10 * i) for i in range(count)], segments, 40.0)
     likely = [-0.1 if digit == 7 else -0.5 for _ in range(count) for digit in digits]
     assert best(lattice, likely, digits * count) == [10 * i + 7 for i in range(count)]
+    assert steps.call_count < 1_000  # of a hundred thousand
 
 
 def test_small_pieces_may_be_left_out_and_large_ones_only_at_a_high_price() -> None:

@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from mnistcnn.numbers import reading
 from mnistcnn.numbers.lattice import DIGIT_COST, build_lattice
 from mnistcnn.numbers.marks import Mark
-from mnistcnn.numbers.reading import Scores, read_rows
+from mnistcnn.numbers.reading import RowReading, Scores, read_rows
 from mnistcnn.numbers.rows import Row
 from mnistcnn.preprocessing.centering import Frame
 from tests.numbers.test_lattice import number, touching
@@ -114,6 +115,13 @@ def test_in_a_path_it_counts_more_that_a_segment_is_one_digit_than_which_one() -
     scores = Scores(np.array([[0.9, 0.1], [0.4, 0.4]]), np.array([0.5, 3.0]), np.zeros(2, bool))
     assert scores.log_probabilities.argmax() == 0
     assert scores.path_scores.argmax() == 1
+
+
+def test_a_digit_that_was_cut_apart_is_less_sure_than_one_that_stands_alone() -> None:
+    (alone,) = build_lattice(number("2")).segments
+    scores = Scores(np.full((2, 10), 0.1), np.full(2, -3.5), np.zeros(2, bool))
+    row = RowReading(40.0, [alone, replace(alone, cuts=1.0)], scores, 0.0)
+    assert row.confidences == pytest.approx([0.1 / 2, 0.1 / 2 * np.exp(-0.2)])
 
 
 def test_of_a_segment_the_detector_is_less_sure_in_a_path() -> None:

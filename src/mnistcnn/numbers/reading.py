@@ -24,8 +24,8 @@ _DIGIT_SHARE = 0.8
 # And in a path, where the log odds of being one digit are taken times this: of segments the detector is too sure.
 _PATH_DIGIT_SHARE, _PATH_ODDS_SHARE = 0.2, 0.65
 
-# How sure a row is: of the log odds of each digit, and of each stroke that was cut through; fitted.
-_ODDS_SLOPE, _ODDS_OFFSET, _CUT_DOUBT = 1.0, 3.5, 0.2
+# How sure a row is: what each digit's log odds gain, and what each stroke that was cut through takes away; fitted.
+_ODDS_OFFSET, _CUT_DOUBT = 3.5, 0.2
 
 Score = Callable[[Sequence[Frame]], "Scores"]
 
@@ -50,16 +50,19 @@ class Scores:
     @property
     def log_probabilities(self) -> NDArray[np.float64]:
         """(N,), of being just one digit, and that one."""
-        return self._likely(_DIGIT_SHARE, 1.0)
+        return self.weighted(digit_share=_DIGIT_SHARE)
 
     @property
     def path_scores(self) -> NDArray[np.float64]:
         """The same as it counts in a path: that a segment is one digit, more than which one."""
-        return self._likely(_PATH_DIGIT_SHARE, _PATH_ODDS_SHARE)
+        return self.weighted(_PATH_DIGIT_SHARE, _PATH_ODDS_SHARE)
 
-    def _likely(self, digit_share: float, odds_share: float) -> NDArray[np.float64]:
+    def weighted(
+        self, digit_share: float = 1.0, odds_share: float = 1.0, odds_offset: float = 0.0
+    ) -> NDArray[np.float64]:
+        """(N,), the log probability of the digit, and of being one digit at all, each as much as it is to count."""
         best = np.log(np.maximum(self.probabilities.max(axis=1), 1e-9)) if len(self.probabilities) else np.zeros(0)
-        return np.asarray(digit_share * best - np.logaddexp(0, -odds_share * self.log_odds))
+        return np.asarray(digit_share * best - np.logaddexp(0, -odds_share * self.log_odds - odds_offset))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +82,7 @@ class RowReading:
     @property
     def confidences(self) -> NDArray[np.float64]:
         """That each digit is right (0 … 1); their product, that all are, is calibrated on composed numbers."""
-        best = np.log(np.maximum(self.scores.probabilities.max(axis=1), 1e-9))
-        one = -np.logaddexp(0, -_ODDS_SLOPE * self.scores.log_odds - _ODDS_OFFSET)
-        return np.asarray(np.exp(best + one - _CUT_DOUBT * self.cuts))
+        return np.asarray(np.exp(self.scores.weighted(odds_offset=_ODDS_OFFSET) - _CUT_DOUBT * self.cuts))
 
 
 def read_rows(rows: Sequence[Row], score: Score) -> list[RowReading]:
