@@ -1,4 +1,4 @@
-"""What the import contract of pyproject.toml does not say: sizes, printing, and that tests mirror the source."""
+"""What the import contract of pyproject.toml does not say: who prints, and that tests mirror the source."""
 
 import ast
 from pathlib import Path
@@ -26,34 +26,8 @@ ELSEWHERE = {
     "web/__init__.py": "web/test_server.py",
 }
 
-# What is read to understand how the network is trained.
-CORE = [
-    *("errors", "events", "config", "device", "distributed", "model", "checkpoint", "metrics"),
-    *("data/dataset", "data/sampler", "data/augmentation", "data/loader"),
-    *("training/trainer", "training/run", "training/resume"),
-]
-
-
 def name(path: Path) -> str:
     return path.relative_to(SOURCE).as_posix()
-
-
-def test_there_are_few_rooms() -> None:
-    rooms = {name(path).partition("/")[0] for path in FILES} - {"__init__.py", "__main__.py"}
-    assert len(rooms) <= 26, sorted(rooms)
-
-
-def test_what_teaches_training_is_short() -> None:
-    assert sum(len((SOURCE / f"{module}.py").read_text(encoding="utf-8").splitlines()) for module in CORE) <= 1_500
-
-
-@pytest.mark.parametrize("path", FILES, ids=name)
-def test_files_and_functions_stay_small(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
-    assert len(text.splitlines()) <= 280
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            assert (node.end_lineno or 0) - node.lineno < 50, f"{name(path)}: {node.name}"
 
 
 @pytest.mark.parametrize("path", FILES, ids=name)
