@@ -21,6 +21,7 @@ ELSEWHERE = {
     "prediction/__init__.py": "prediction/test_prediction.py",
     "prediction/results.py": "prediction/test_prediction.py",
     "preprocessing/__init__.py": "preprocessing/test_preprocessing.py",
+    "reading/__init__.py": "reading/test_convolution.py",
     "training/__init__.py": "training/test_run.py",
     "training/finish.py": "training/test_run.py",
     "web/__init__.py": "web/test_server.py",

@@ -1,0 +1,29 @@
+"""A convolution in NumPy: the image is unfolded into patches, and one matrix product does the rest."""
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+
+def convolve(
+    images: NDArray[np.float32],
+    weights: NDArray[np.float32],
+    bias: NDArray[np.float32],
+    *,
+    stride: int = 1,
+    padding: int = 0,
+) -> NDArray[np.float32]:
+    """Convolve images (N, H, W, C) with weights (K, K, C, O) and add the bias (O,).
+
+    Returns (N, h, w, O), with h = (H + 2 · padding − K) // stride + 1 and w likewise. Channels come last, so that the
+    product's result needs no reordering.
+    """
+    side, _, channels, filters = weights.shape
+    if padding:
+        around = (padding, padding)
+        images = np.pad(images, ((0, 0), around, around, (0, 0)))
+    patches = sliding_window_view(images, (side, side), axis=(1, 2))[:, ::stride, ::stride]  # (N, h, w, C, K, K)
+    count, height, width = patches.shape[:3]
+    columns = patches.transpose(0, 1, 2, 4, 5, 3).reshape(count * height * width, side * side * channels)
+    result = columns @ weights.reshape(-1, filters) + bias
+    return result.reshape(count, height, width, filters)
