@@ -12,6 +12,7 @@ FILES = sorted(SOURCE.rglob("*.py"))
 ELSEWHERE = {
     "__init__.py": "test_api.py",
     "__main__.py": "cli/test_app.py",
+    "architecture.py": "test_model.py",
     "events.py": "cli/test_progress.py",
     "training/counterexamples/__init__.py": "training/counterexamples/test_counterexamples.py",
     "training/counterexamples/ink.py": "training/counterexamples/test_counterexamples.py",
@@ -26,6 +27,7 @@ ELSEWHERE = {
     "training/finish.py": "training/test_run.py",
     "web/__init__.py": "web/test_server.py",
 }
+
 
 def name(path: Path) -> str:
     return path.relative_to(SOURCE).as_posix()

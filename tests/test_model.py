@@ -2,6 +2,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from mnistcnn.architecture import SHAPES
 from mnistcnn.model import BIAS, MEAN, STD, MnistCNN, gaussian_init, normalise
 
 
@@ -22,6 +23,10 @@ def test_parameters_of_each_layer_are_the_specification() -> None:
     }
     assert counts == wanted
     assert sum(counts.values()) == 1_103_539
+
+
+def test_the_shapes_that_are_written_down_are_those_of_the_layers() -> None:
+    assert {name: tuple(weight.shape) for name, weight in network().state_dict().items()} == SHAPES
 
 
 def test_weights_are_gaussian_and_biases_a_tenth() -> None:

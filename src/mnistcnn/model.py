@@ -4,13 +4,24 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from mnistcnn.architecture import CLASSES, HIDDEN, MEAN, SIDE, STD
 from mnistcnn.layers import Conv2d, Linear
 
-CLASSES = 10
-SIDE = 28  # pixels
-MEAN, STD = 0.1307, 0.3081  # of MNIST's training images on the scale 0 … 1
-HIDDEN = 1024  # units of fc1
-DROPOUT = 0.2  # of them, in training
+__all__ = [
+    "BIAS",
+    "CLASSES",
+    "DROPOUT",
+    "HIDDEN",
+    "MEAN",
+    "SIDE",
+    "STD",
+    "WEIGHT_STD",
+    "MnistCNN",
+    "gaussian_init",
+    "normalise",
+]
+
+DROPOUT = 0.2  # of fc1's units, in training
 WEIGHT_STD = 0.05  # σ² = 0.0025
 BIAS = 0.1
 

@@ -1,0 +1,53 @@
+"""The trained network in NumPy: frames → logits."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnistcnn.architecture import CLASSES, HIDDEN, MEAN, STD
+from mnistcnn.reading.convolution import convolve
+
+_BATCH = 32  # frames at a time: their patches, 5 MB, fit a processor's cache
+
+
+class Network:
+    """The fixed network with trained weights, in float32 on the CPU; any number of threads may use it at once."""
+
+    def __init__(self, weights: Mapping[str, NDArray[np.float32]]) -> None:
+        """`weights` are those of `architecture.SHAPES`, laid out as in a PyTorch state_dict."""
+        # PyTorch puts channels before rows and columns; here they come last.
+        self._filters1 = np.ascontiguousarray(weights["conv1.weight"].transpose(2, 3, 1, 0))
+        self._filters2 = np.ascontiguousarray(weights["conv2.weight"].transpose(2, 3, 1, 0))
+        by_place = weights["fc1.weight"].reshape(HIDDEN, 64, 4, 4).transpose(2, 3, 1, 0)
+        self._hidden = np.ascontiguousarray(by_place).reshape(4 * 4 * 64, HIDDEN)
+        self._outputs = np.ascontiguousarray(weights["fc2.weight"].T)
+        self._biases = {layer: weights[f"{layer}.bias"] for layer in ("conv1", "conv2", "fc1", "fc2")}
+
+    def logits(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """The logits (N, 10) of frames (N, 28, 28), 0 paper … 255 ink; memory does not grow with N."""
+        result = np.empty((len(frames), CLASSES), np.float32)
+        for start in range(0, len(frames), _BATCH):
+            part = slice(start, start + _BATCH)
+            result[part] = self._forward(frames[part])
+        return result
+
+    def first_layer(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """What the 25 filters of the first layer give, (N, 9, 9, 25), for frames (N, 28, 28): 0 or more."""
+        images = (frames[..., None].astype(np.float32) - 255 * MEAN) / (255 * STD)
+        return _relu(convolve(images, self._filters1, self._biases["conv1"], stride=2))
+
+    def _forward(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
+        x = self.first_layer(frames)
+        # Padding "same" would be 2 on each side, but the pooling leaves out the ninth row and column of the result.
+        x = np.pad(x, ((0, 0), (2, 1), (2, 1), (0, 0)))
+        x = convolve(x, self._filters2, self._biases["conv2"])
+        x = x.reshape(-1, 4, 2, 4, 2, 64).max(axis=(2, 4))
+        pooled = _relu(x).reshape(-1, 4 * 4 * 64)
+        hidden = _relu(pooled @ self._hidden + self._biases["fc1"])
+        result: NDArray[np.float32] = hidden @ self._outputs + self._biases["fc2"]
+        return result
+
+
+def _relu(x: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.maximum(x, 0, out=x)
