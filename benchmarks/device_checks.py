@@ -27,7 +27,7 @@ from mnistcnn.data.sampler import HardExampleSampler
 from mnistcnn.device import resolve_device, strict_float32
 from mnistcnn.exporting import export
 from mnistcnn.metrics import predict_logits
-from mnistcnn.prediction import predict
+from mnistcnn.reading.prediction import predict
 from mnistcnn.training.trainer import Trainer
 from mnistcnn.web.reader import Reader
 

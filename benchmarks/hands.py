@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.wild import Digit, Ink, Rng, enlarge, thinned
-from mnistcnn.preprocessing.thresholding import blur
+from mnistcnn.ink.threshold import blur
 
 Labelled = tuple[Digit, int]
 _SIDE, _TALL = 120, 100  # pixels: MNIST's frame enlarged; a digit when it is made a line

@@ -16,7 +16,7 @@ from benchmarks.drawings import DRAWINGS, MARKS, SHAPES, Drawing, Line, by_hand,
 from benchmarks.hands import Labelled, any_hand, cropped, glyph
 from benchmarks.papers import any_height, clouds, lit, margins, noise, plain
 from benchmarks.wild import BLACK, WHITE, Colours, Ink, Rng, encoded, painted
-from mnistcnn.preprocessing.thresholding import blur
+from mnistcnn.ink.threshold import blur
 
 Pool = Sequence[Labelled]
 Picture = tuple[bytes, str]

@@ -32,7 +32,8 @@ from benchmarks.table import Rows, row, spread
 from mnistcnn import load_checkpoint, load_dataset
 from mnistcnn.checkpoint import find_checkpoint
 from mnistcnn.config import Split
-from mnistcnn.prediction import Options, Predictor, predict_each
+from mnistcnn.reading.prediction import Options, predict_each
+from mnistcnn.reading.reader import Predictor
 
 FRAMES = "28×28 of MNIST"
 

@@ -27,8 +27,8 @@ from mnistcnn.confidence.activations import predict_activations
 from mnistcnn.confidence.calibration import probabilities
 from mnistcnn.config import DatasetName, Split, TrainConfig
 from mnistcnn.device import resolve_device
-from mnistcnn.preprocessing import preprocess_bytes, preprocess_file, preprocess_image
-from mnistcnn.preprocessing.centering import center_digit
+from mnistcnn.ink.framing import center_digit
+from mnistcnn.ink.single import preprocess_bytes, preprocess_file, preprocess_image
 from mnistcnn.training.detector import DOUBTED
 
 Frame = NDArray[np.uint8]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.wild import Colours, Ink, Rng, painted
-from mnistcnn.preprocessing.thresholding import blur
+from mnistcnn.ink.threshold import blur
 
 PENS = [(0.05, 0.05, 0.08), (0.1, 0.15, 0.55), (0.3, 0.3, 0.33), (0.65, 0.1, 0.12), (0.05, 0.3, 0.15)]
 

@@ -19,8 +19,8 @@ from benchmarks.wild import KINDS
 from mnistcnn import load_checkpoint, load_dataset
 from mnistcnn.config import DatasetName, Split, TrainConfig
 from mnistcnn.device import resolve_device
+from mnistcnn.ink.single import preprocess_file
 from mnistcnn.metrics import predict_logits
-from mnistcnn.preprocessing import preprocess_file
 
 
 def naive(path: Path) -> np.ndarray:

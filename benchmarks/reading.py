@@ -13,7 +13,8 @@ from PIL import Image
 
 from benchmarks.table import Rows
 from mnistcnn.metrics import predict_logits
-from mnistcnn.prediction import Options, Predictor, predict_each
+from mnistcnn.reading.prediction import Options, predict_each
+from mnistcnn.reading.reader import Predictor
 
 SURE = 0.9
 

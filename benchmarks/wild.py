@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from mnistcnn.preprocessing.thresholding import blur
+from mnistcnn.ink.threshold import blur
 
 Digit = NDArray[np.uint8]
 Ink = NDArray[np.float32]  # (height, width), 0 paper … 1 ink

@@ -18,14 +18,13 @@ ELSEWHERE = {
     "training/counterexamples/ink.py": "training/counterexamples/test_counterexamples.py",
     "confidence/__init__.py": "confidence/test_outliers.py",
     "data/__init__.py": "data/test_dataset.py",
-    "numbers/__init__.py": "numbers/test_page.py",
-    "prediction/__init__.py": "prediction/test_prediction.py",
-    "prediction/results.py": "prediction/test_prediction.py",
-    "preprocessing/__init__.py": "preprocessing/test_preprocessing.py",
     "reading/__init__.py": "reading/test_convolution.py",
     "training/__init__.py": "training/test_run.py",
     "training/finish.py": "training/test_run.py",
     "web/__init__.py": "web/test_server.py",
+    "ink/__init__.py": "ink/test_page.py",
+    "reading/layout.py": "ink/test_page.py",
+    "reading/results.py": "reading/test_prediction.py",
 }
 
 

@@ -15,8 +15,8 @@ from mnistcnn.checkpoint import PACKAGED, load_checkpoint
 from mnistcnn.config import ExportFormat, InputType
 from mnistcnn.errors import OutputError, UsageError
 from mnistcnn.exporting import Export, export
-from mnistcnn.prediction import predict
-from mnistcnn.preprocessing import preprocess_file
+from mnistcnn.ink.single import preprocess_file
+from mnistcnn.reading.prediction import predict
 from tests.conftest import invoke
 
 PICTURES = sorted((Path(__file__).parent / "pictures").iterdir())

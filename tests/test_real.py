@@ -22,7 +22,7 @@ from mnistcnn.device import Compute
 from mnistcnn.evaluation import confusion_matrix, evaluate
 from mnistcnn.exporting import export
 from mnistcnn.metrics import predict_logits
-from mnistcnn.prediction import predict
+from mnistcnn.reading.prediction import predict
 from mnistcnn.web.reader import Reader
 from tests.conftest import REAL_MNIST, invoke
 from tests.server import serving

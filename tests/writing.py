@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnistcnn.data.synthetic import render_digit
-from mnistcnn.preprocessing.centering import ink_box
+from mnistcnn.ink.framing import ink_box
 
 Picture = NDArray[np.uint8]  # (height, width), 0 black … 255 white
 Box = tuple[int, int, int, int]  # left, top, right, bottom

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mnistcnn.evaluation import evaluate as evaluate
     from mnistcnn.exporting import export as export
     from mnistcnn.model import MnistCNN as MnistCNN
-    from mnistcnn.prediction import predict as predict
+    from mnistcnn.reading.prediction import predict as predict
     from mnistcnn.storage import Files as Files
     from mnistcnn.summary import summarise as summarise
     from mnistcnn.training.run import train as train
@@ -39,7 +39,7 @@ _HOMES = {
     "export": "exporting",
     "load_checkpoint": "checkpoint",
     "load_dataset": "data",
-    "predict": "prediction",
+    "predict": "reading.prediction",
     "progress_bar": "cli.progress",
     "summarise": "summary",
     "train": "training.run",

@@ -5,8 +5,7 @@ import pytest
 from PIL import Image
 
 from mnistcnn.cli.predict import show_prediction
-from mnistcnn.prediction import Prediction
-from mnistcnn.prediction.results import Candidate
+from mnistcnn.reading.results import Candidate, Prediction
 from tests.conftest import invoke
 from tests.writing import write
 

@@ -12,8 +12,8 @@ from mnistcnn.confidence.outliers import OutlierDetector, describe_topology, det
 from mnistcnn.data import synthetic
 from mnistcnn.device import Compute, resolve_device
 from mnistcnn.errors import CheckpointError
+from mnistcnn.ink.single import preprocess_file
 from mnistcnn.model import MnistCNN
-from mnistcnn.preprocessing import preprocess_file
 from mnistcnn.training.counterexamples import draw_counterexamples
 
 PICTURES = sorted((Path(__file__).parents[1] / "pictures").iterdir())

@@ -1,7 +1,7 @@
 import numpy as np
 
 from mnistcnn.data.synthetic import WAYS, render_digit, render_digits
-from mnistcnn.preprocessing.centering import is_framed
+from mnistcnn.ink.framing import is_framed
 
 
 def test_the_seed_decides_the_digits() -> None:

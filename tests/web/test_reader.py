@@ -9,8 +9,8 @@ import pytest
 from mnistcnn.checkpoint import PACKAGED, load_checkpoint, save_checkpoint
 from mnistcnn.config import Precision
 from mnistcnn.errors import PictureError
-from mnistcnn.prediction import predict
-from mnistcnn.preprocessing import NOTHING, preprocess_file
+from mnistcnn.ink.single import NOTHING, preprocess_file
+from mnistcnn.reading.prediction import predict
 from mnistcnn.web.reader import Reader
 
 PICTURES = sorted((Path(__file__).parents[1] / "pictures").iterdir())

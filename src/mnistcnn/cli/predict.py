@@ -15,7 +15,7 @@ from mnistcnn.errors import MnistCnnError, UsageError
 from mnistcnn.events import Transfer
 
 if TYPE_CHECKING:
-    from mnistcnn.prediction import Prediction
+    from mnistcnn.reading.results import Prediction
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 ImagesArgument = Annotated[
@@ -52,7 +52,9 @@ def predict(
         raise UsageError("Give either IMAGE... or --sample.", "For example: mnistcnn predict photo.jpg")
     from mnistcnn.checkpoint import find_checkpoint, load_checkpoint
     from mnistcnn.cli.progress import progress_bar
-    from mnistcnn.prediction import Options, Predictor, find_images, predict_each
+    from mnistcnn.reading.prediction import Options, predict_each
+    from mnistcnn.reading.reader import Predictor
+    from mnistcnn.reading.sources import find_images
 
     with progress_bar(quiet=quiet) as observer:
         loaded = load_checkpoint(find_checkpoint(checkpoint, observer))

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from mnistcnn.preprocessing.centering import Frame, center_digit
+from mnistcnn.ink.framing import Frame, center_digit
 
 TRAIN_COUNT, TEST_COUNT = 12_000, 2_000
 _CANVAS = 84  # pixels; three times MNIST's, so that framing smooths the edges

@@ -12,9 +12,12 @@ from mnistcnn.checkpoint import find_checkpoint, load_checkpoint
 from mnistcnn.device import strict_float32
 from mnistcnn.errors import PictureError
 from mnistcnn.events import Observer, ignore
+from mnistcnn.ink.framing import SIDE
 from mnistcnn.model import normalise
-from mnistcnn.prediction import Options, Prediction, Predictor, Source, summarise_reading
-from mnistcnn.preprocessing.centering import SIDE
+from mnistcnn.reading.prediction import Options, summarise_reading
+from mnistcnn.reading.reader import Predictor
+from mnistcnn.reading.results import Prediction
+from mnistcnn.reading.sources import Source
 from mnistcnn.results import Result
 
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from mnistcnn.data.synthetic import render_digits
-from mnistcnn.preprocessing.centering import is_framed
-from mnistcnn.preprocessing.morphology import adjust_strokes
+from mnistcnn.ink.framing import is_framed
+from mnistcnn.ink.strokes import adjust_strokes
 from mnistcnn.training import counterexamples
 from mnistcnn.training.counterexamples import draw_counterexamples, jitter_frames, vary_digits
 from mnistcnn.training.counterexamples.ink import CANVAS, crop, cut_out, join, smooth_path, warp

@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mnistcnn.preprocessing.centering import BOX, Frame, Ink, center_digit, ink_box
-from mnistcnn.preprocessing.morphology import THICK_TARGET, THICKEST, THIN_TARGET, THINNEST, dilate, thin
+from mnistcnn.ink.framing import BOX, Frame, Ink, center_digit, ink_box
+from mnistcnn.ink.strokes import THICK_TARGET, THICKEST, THIN_TARGET, THINNEST, dilate, thin
 from mnistcnn.training.counterexamples import drawings
 from mnistcnn.training.counterexamples.ink import Rng, crop, cut_out, draw_stroke, enlarge, join, smooth_path, warp
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 import cv2
 import numpy as np
 
-from mnistcnn.preprocessing.centering import Ink
+from mnistcnn.ink.framing import Ink
 from mnistcnn.training.counterexamples.ink import CANVAS, Rng, blank, draw_stroke, join, smooth_path, warp
 
 # A letter or sign a line: its strokes, each the points that it goes through, x 0 … 6 right and y 0 … 9 down.

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mnistcnn.preprocessing.centering import SIDE, Frame, Ink, ink_box
+from mnistcnn.ink.framing import SIDE, Frame, Ink, ink_box
 
 CANVAS = 64  # pixels
 _POINTS = 40  # of a stroke's path

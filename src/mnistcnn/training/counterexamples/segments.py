@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnistcnn.confidence.outliers import NONE
-from mnistcnn.numbers.cuts import COARSE
-from mnistcnn.numbers.lattice import Segment, build_lattice
-from mnistcnn.numbers.marks import find_marks
-from mnistcnn.numbers.rows import Row
-from mnistcnn.preprocessing.centering import Frame, Ink, ink_box
+from mnistcnn.ink.framing import Frame, Ink, ink_box
+from mnistcnn.reading.cuts import COARSE
+from mnistcnn.reading.lattice import Segment, build_lattice
+from mnistcnn.reading.marks import find_marks
+from mnistcnn.reading.rows import Row
 from mnistcnn.training.counterexamples.ink import Rng
 
 _HEIGHT = 40  # pixels of a digit

@@ -1,0 +1,121 @@
+"""Ink → the parts that belong to the digit: connected components, without ruled lines, specks and frames. No torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mnistcnn.ink.framing import SIDE, Ink, ink_box
+
+Mask = NDArray[np.bool_]
+Box = tuple[slice, slice]  # rows and columns
+
+_SHADOW = 2  # times as large as the digit is what is no frame around it
+
+
+@dataclass(frozen=True, slots=True)
+class Components:
+    """The 8-connected components of a mask, numbered in reading order of their first pixels.
+
+    `labels` (height, width) is 0 off the mask, else 1 … count. Boxes and areas, in pixels, are arrays (count,),
+    entry i for label i + 1.
+    """
+
+    labels: NDArray[np.int32]
+    left: NDArray[np.int32]
+    top: NDArray[np.int32]
+    widths: NDArray[np.int32]
+    heights: NDArray[np.int32]
+    areas: NDArray[np.int32]
+
+    def box(self, index: int) -> tuple[slice, slice]:
+        """The rows and columns of one of them."""
+        left, top = int(self.left[index]), int(self.top[index])
+        return slice(top, top + int(self.heights[index])), slice(left, left + int(self.widths[index]))
+
+    def mask(self, chosen: Mask) -> Mask:
+        """The pixels of those whose entry in `chosen` (count,) is true."""
+        return np.concatenate([[False], chosen]).take(self.labels)
+
+
+def find_components(mask: Mask) -> Components:
+    """Label the 8-connected components of a mask (height, width)."""
+    labels = np.zeros(mask.shape, dtype=np.int32)
+    box = ink_box(mask)  # most of a picture is paper
+    if box is None:
+        return Components(labels, *np.zeros((5, 0), dtype=np.int32))
+    # Wu's algorithm, because it numbers them in reading order; the others go by blocks of pixels.
+    _, labels[box], stats, _ = cv2.connectedComponentsWithStatsWithAlgorithm(
+        mask[box].astype(np.uint8), 8, cv2.CV_32S, cv2.CCL_WU
+    )
+    rows, columns = box
+    left, top, widths, heights, areas = np.asarray(stats[1:], dtype=np.int32).T
+    return Components(labels, left + columns.start, top + rows.start, widths, heights, areas)
+
+
+def select_components(parts: Components) -> Mask:
+    """Which components belong to the digit, (count,): not specks, nor frames and shadows at the image's edge.
+
+    Kept are those with a twentieth of the largest one's area or a quarter of its extent.
+    """
+    around = _surroundings(parts)
+    areas, extents = np.where(around, 0, parts.areas), np.hypot(parts.heights, parts.widths)
+    if not areas.any():
+        return np.zeros_like(around)
+    main = areas.argmax()
+    return np.asarray(~around & ((areas >= 0.05 * areas[main]) | (extents >= 0.25 * extents[main])))
+
+
+def is_alone(parts: Components, chosen: Mask) -> bool:
+    """Whether one component was chosen, and no other is so large that digits may hang together with it."""
+    large = parts.areas > _SHADOW * parts.areas[chosen].max()
+    return bool((chosen | large).sum() == 1)
+
+
+def _surroundings(parts: Components) -> Mask:
+    """Which components lie around the digit, (count,): frames, lines along an edge, shadows in a corner."""
+    height, width = parts.labels.shape
+    bottom, right = parts.top + parts.heights, parts.left + parts.widths
+    edges = np.stack([parts.top == 0, parts.left == 0, bottom == height, right == width]).sum(axis=0)
+    sizeable = np.hypot(parts.heights, parts.widths) >= 0.2 * min(height, width)
+    narrow = np.minimum(parts.heights, parts.widths) < 0.5 * min(height, width)
+    spanning = (parts.heights >= 0.9 * height) | (parts.widths >= 0.9 * width)
+    hollow = parts.areas < 0.5 * parts.heights * parts.widths
+    frames, corners, lines = edges >= 3, (edges >= 2) & narrow, (edges >= 1) & spanning & hollow
+    # A digit may touch the edge itself: only one of some size inside makes those at the edge suspicious.
+    return np.asarray((frames | corners | lines) & ((edges == 0) & sizeable).any())
+
+
+def are_several(parts: Components, chosen: Mask) -> bool:
+    """Whether the chosen components are digits side by side: apart, each of more than half the whole height."""
+    height = (parts.top + parts.heights)[chosen].max() - parts.top[chosen].min()
+    tall = np.flatnonzero(chosen & (parts.heights >= 0.6 * height))
+    tall = tall[np.argsort(parts.left[tall])]
+    left, right = parts.left[tall], np.maximum.accumulate((parts.left + parts.widths)[tall])
+    apart = (left[1:] - right[:-1] >= 0.12 * height).any()
+    return bool(apart and right[-1] - left[0] >= 0.9 * height)
+
+
+def remove_rules(ink: Ink) -> Ink:
+    """Take out ruled lines: thin, straight, from one edge of the image to the other, across or down."""
+    for _ in ("across", "down"):
+        mask, margin = ink > 0.35, ink.shape[1] // 20 + 1
+        ruled = (mask.mean(axis=1) > 0.8) & mask[:, :margin].any(axis=1) & mask[:, -margin:].any(axis=1)
+        ruled &= ink.shape[1] >= 2 * SIDE and ruled.mean() <= 0.25
+        ruled |= np.roll(ruled, 1) | np.roll(ruled, -1)
+        if ruled.any():
+            ink = np.where(ruled[:, None] & ~_crossed(ink > 0.5, ruled), np.float32(0), ink)
+        ink = ink.T
+    return np.ascontiguousarray(ink)
+
+
+def _crossed(mask: Mask, ruled: Mask) -> Mask:
+    """Where a stroke crosses a ruled row: ink both in the next free row above and in the next one below."""
+    height = len(mask)
+    above = np.maximum.accumulate(np.where(ruled, -1, np.arange(height)))
+    below = np.minimum.accumulate(np.where(ruled, height, np.arange(height))[::-1])[::-1]
+    padded = np.pad(mask, ((1, 1), (0, 0)))  # no ink beyond the image
+    return np.asarray(padded[above + 1] & padded[below + 1])

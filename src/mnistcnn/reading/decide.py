@@ -1,0 +1,101 @@
+"""One digit or a number: which rows are digits at all, and what explains an image better. No torch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnistcnn.ink.single import PreprocessedImage
+from mnistcnn.reading.lattice import DIGIT_COST, JOIN_COST, separation
+from mnistcnn.reading.scores import RowReading, Scores
+
+_WIDE = 1.15  # heights; a digit is hardly wider
+_LEAST_ROW = math.log(0.2)  # the mean log probability; a row of less is no row of digits
+_CLEAR, _SEVERAL = math.log(0.6), 3  # so many clear digits are several, however much like one they look together
+_LEAST_ALIKE = math.log(0.08)  # of a row as tall as one that is
+_CUT_MARGIN = 0.7  # by which digits that were cut apart must explain more than one digit does
+_LEAST_TOGETHER = math.log(0.9)  # of digits that all touch, times how many of them are more than strokes
+_STROKES = (1, 7)  # digits that a stroke of a letter looks like
+_SMALL = 0.35  # heights of the row; what is larger is a digit that is hard to read, and not dirt
+_LEAST_ODDS = -6.0  # the log odds from which on even what stands among clear digits is doubted
+_LEAST_EACH = math.log(0.75)  # the mean log confidence of a row's digits
+_ALIKE, _UNLIKE = 1.25, 1.8  # times; rows differ as little in height, those of one or two digits less than that
+
+
+def may_be_several(image: PreprocessedImage) -> bool:
+    """Whether there may be more than one digit on an image, by its components."""
+    if image.framed:
+        return False
+    if image.box is None or not image.alone:
+        return True
+    rows, columns = image.box
+    return bool(columns.stop - columns.start > _WIDE * (rows.stop - rows.start))
+
+
+def reaches_edge(image: PreprocessedImage) -> bool:
+    """Whether what is taken for a digit reaches the edge of an image, as a shadow does."""
+    sides = zip(image.box or (), image.original.shape, strict=False)
+    return any(side.start == 0 or side.stop == end for side, end in sides)
+
+
+def plausible(rows: Sequence[RowReading]) -> list[RowReading]:
+    """Those of the rows found that are digits, most likely; others only if they are much like the longest."""
+    rows = [row for row in map(_without_dirt, rows) if row.segments]
+    likely = [float(row.scores.log_probabilities.mean()) for row in rows]
+    at = max(range(len(rows)), key=lambda i: len(rows[i].segments), default=0)
+    kept = []
+    for i, row in enumerate(rows):
+        low, high = sorted((row.height, rows[at].height))
+        short = len(row.segments) <= min(2, len(rows[at].segments) // 2)
+        alike = likely[at] >= _LEAST_ROW and high <= _ALIKE * low
+        if likely[i] >= (_LEAST_ALIKE if alike else _LEAST_ROW) and (high <= _UNLIKE * low or not short):
+            kept.append(row)
+    return kept
+
+
+def _without_dirt(row: RowReading) -> RowReading:
+    """A row without small marks that are doubted; what else is doubted among clear digits is one of them."""
+    extents = [max(segment.mark.height, segment.mark.width) for segment in row.segments]
+    small = np.array(extents) < _SMALL * row.height
+    kept = np.flatnonzero(~(small & row.scores.doubted))
+    scores = row.scores[kept]
+    if len(kept) and np.median(scores.log_odds) > 0:
+        scores = replace(scores, doubted=scores.doubted & (scores.log_odds < _LEAST_ODDS))
+    return replace(row, segments=[row.segments[i] for i in kept], scores=scores)
+
+
+def number_wins(image: PreprocessedImage, rows: Sequence[RowReading], scores: Scores) -> bool:
+    """Whether the digits in `rows` explain an image better than one digit does, whose `scores` are given."""
+    if not rows:
+        return False
+    likely = np.concatenate([row.scores.log_probabilities for row in rows])
+    whole = np.concatenate([row.cuts == 0 for row in rows])
+    one, doubted = float(scores.log_probabilities[0]), bool(scores.doubted[0])
+    if len(likely) == 1:  # in a box, or small on a large page: it hadn't been told from what is around it
+        clearer = reaches_edge(image) or (doubted and likely[0] > one)
+        return image.box is None or bool(clearer and whole[0] and likely[0] > _CLEAR)
+    read = [digit for row in rows for digit in row.scores.digits]
+    if not whole.any() and likely.mean() < _LEAST_TOGETHER * (~np.isin(read, _STROKES)).sum():
+        return False  # letters and signs fall into strokes like those of digits, too
+    if image.box is None or (whole & (likely > _CLEAR)).sum() >= _SEVERAL:
+        return True
+    apart = sum(separation([segment.mark for segment in row.segments]) for row in rows) + len(rows) - 1
+    margin = 0.0 if doubted or whole.all() else _CUT_MARGIN  # what hangs together is one digit, mostly
+    alone = one - DIGIT_COST - JOIN_COST * apart
+    return bool((doubted and likely.mean() > one) or sum(row.value for row in rows) > alone + margin)
+
+
+def doubted_digits(row: RowReading) -> NDArray[np.bool_]:
+    """Which digits of a row may be none, from left to right.
+
+    Are they unlikely on average, what is unlikely by itself is doubted; letters fall into strokes that all touch, so
+    that without a digit that stands alone it is all of them.
+    """
+    confidences, doubted = row.confidences, row.scores.doubted
+    if np.log(confidences).mean() >= _LEAST_EACH:
+        return doubted
+    return doubted | (np.log(confidences) < _LEAST_EACH) | bool((row.cuts > 0).all())

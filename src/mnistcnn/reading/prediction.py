@@ -1,0 +1,138 @@
+"""Images → digits and numbers: preprocessed, read in batches; memory stays flat however many there are."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from mnistcnn.checkpoint import Checkpoint, find_checkpoint, load_checkpoint
+from mnistcnn.errors import PictureError
+from mnistcnn.reading.annotate import annotated
+from mnistcnn.reading.reader import TOO_MANY, Predictor, ReadDigit, Reading
+from mnistcnn.reading.results import Candidate, PredictedDigit, Prediction
+from mnistcnn.reading.sources import ImageLike, find_sources
+from mnistcnn.storage import write_atomically
+
+TOP_K = 2
+DOUBTED = "probably not a digit"
+PARTLY_DOUBTED = "some of it may be no digits"
+MISSING = "?"  # in a text, for a digit that is unsure or doubted
+
+
+def predict(
+    images: ImageLike | Iterable[ImageLike],
+    checkpoint: Path | str | Checkpoint | None = None,
+    *,
+    device: str = "auto",
+    top_k: int = TOP_K,
+    invert: bool | None = None,
+    min_confidence: float = 0.0,
+    save_input: Path | None = None,
+    single: bool = False,
+    accept_doubted: bool = False,
+    annotate: Path | None = None,
+) -> list[Prediction]:
+    """Read the digits on each of `images`, one or several; one prediction an image, in order.
+
+    `images` is one of these, or an iterable of them: the path of an image file, or of a folder, which stands for
+    the images in it; a PIL image; a numpy array (H, W), (H, W, 3) or (H, W, 4), grey, RGB or RGBA, uint8 or float
+    in 0 … 1, or what `numpy.asarray` makes one, such as a tensor.
+
+    Without a `checkpoint`, see `checkpoint.find_checkpoint`. `single` says that there is exactly one digit on each.
+    `invert` true says that digits are darker than their paper, false that they are lighter; None finds out. An image
+    that can't be read gets its `error`, and the others are still done. A digit less than `min_confidence` sure
+    (0 … 1) is unsure; what is like no digit is doubted unless `accept_doubted`; neither has a `digit`. `save_input`
+    is a folder that gets what the network saw, one PNG a digit, `annotate` one that gets the images with what was
+    read drawn on them. Raises `UsageError` for what is no image, `PictureError` for a folder without images,
+    `CheckpointError`, `DeviceError` and `OutputError`.
+    """
+    loaded = checkpoint if isinstance(checkpoint, Checkpoint) else load_checkpoint(find_checkpoint(checkpoint))
+    options = Options(top_k, invert, min_confidence, save_input, single, accept_doubted, annotate)
+    return [prediction for prediction, _ in predict_each(Predictor(loaded, device), images, options)]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How images are read, and what is made of what was read; see `predict`."""
+
+    top_k: int = TOP_K
+    invert: bool | None = None
+    min_confidence: float = 0.0
+    save_input: Path | None = None
+    single: bool = False
+    accept_doubted: bool = False
+    annotate: Path | None = None
+
+
+def predict_each(
+    predictor: Predictor, images: ImageLike | Iterable[ImageLike], options: Options
+) -> Iterator[tuple[Prediction, Reading | None]]:
+    """`predict`, one after the other, each with how it was read (None if it can't be)."""
+    readings = predictor.read(find_sources(images), invert=options.invert, single=options.single)
+    for number, (source, reading) in enumerate(readings, start=1):
+        if isinstance(reading, PictureError):
+            yield Prediction(source.name, error=reading.message), None
+            continue
+        prediction = summarise_reading(source.name, reading, options)
+        if options.save_input is not None:
+            _save_frames(options.save_input, number, source.name, reading)
+        if options.annotate is not None:
+            try:
+                image = annotated(source.decode(), prediction)
+            except PictureError as error:  # it has gone since it was read
+                yield Prediction(source.name, error=error.message), None
+                continue
+            _save_png(options.annotate, number, source.name, "", image)
+        yield prediction, reading
+
+
+def summarise_reading(name: str, reading: Reading, options: Options) -> Prediction:
+    """What an image called `name` was read as."""
+    digits = [_digit(digit, options) for digit in reading.digits]
+    if not digits:
+        return Prediction(name, warning=reading.warning)
+    text = ""
+    for i, (digit, read) in enumerate(zip(digits, reading.digits, strict=True)):
+        gap = "" if i == 0 else "\n" if read.row > reading.digits[i - 1].row else " " * read.space
+        text += gap + (MISSING if digit.digit is None else str(digit.digit))
+    doubted = [digit.doubted for digit in digits]
+    warning = reading.warning
+    if any(doubted) and warning != TOO_MANY:
+        warning = DOUBTED if all(doubted) else PARTLY_DOUBTED
+    one = digits[0] if len(digits) == 1 else None
+    return Prediction(
+        name,
+        digit=one.digit if one else None,
+        confidence=reading.confidence,
+        top=one.top if one else [],
+        warning=warning,
+        unsure=any(digit.digit is None and not digit.doubted for digit in digits),
+        text=None if all(doubted) else text,
+        digits=digits,
+    )
+
+
+def _digit(read: ReadDigit, options: Options) -> PredictedDigit:
+    ranked = sorted(range(10), key=read.probabilities.__getitem__, reverse=True)
+    top = [Candidate(digit, read.probabilities[digit]) for digit in ranked[: options.top_k]]
+    doubted = read.doubted and not options.accept_doubted
+    sure = not doubted and top[0].confidence >= options.min_confidence
+    return PredictedDigit(top[0].digit if sure else None, top[0].confidence, top, read.box, read.row, doubted)
+
+
+def _save_frames(folder: Path, number: int, name: str, reading: Reading) -> None:
+    for i, frame in enumerate(reading.frames, start=1):
+        suffix = f"_{i:02d}" if len(reading.frames) > 1 else ""
+        _save_png(folder, number, name, suffix, Image.fromarray(frame))
+
+
+def _save_png(folder: Path, number: int, name: str, suffix: str, image: Image.Image) -> None:
+    """Numbered, because images from several folders may share their names."""
+    stem = "".join(c if c.isalnum() or c in "-_." else "_" for c in Path(name).stem)[:80] or "stdin"
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG")
+    write_atomically(folder / f"{number:05d}_{stem}{suffix}.png", buffer.getvalue())

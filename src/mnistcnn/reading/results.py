@@ -1,0 +1,47 @@
+"""What reading an image returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from mnistcnn.reading.layout import PixelBox
+from mnistcnn.results import Result
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate(Result):
+    """A digit and its probability."""
+
+    digit: int
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class PredictedDigit(Result):
+    """One digit of an image. `digit` is None where it is unsure or doubted; `top` says what it may be."""
+
+    digit: int | None
+    confidence: float  # that it is this one, if it is a digit
+    top: list[Candidate]
+    box: PixelBox  # left, top, right and bottom edge in pixels of the upright original
+    row: int  # from 0, from top to bottom
+    doubted: bool = False  # it may be no digit at all
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction(Result):
+    """What one image was read as.
+
+    `digit` is that of an image with exactly one; None where there was an error, nothing to read, several digits, or
+    the one is unsure. `text` is all that is written, rows joined by newlines, a `?` for each unsure or doubted digit.
+    """
+
+    path: str  # `image 1` for the first of the images given, if it has none
+    digit: int | None = None
+    confidence: float | None = None  # that all of it is right
+    top: list[Candidate] = field(default_factory=list)  # of exactly one digit
+    warning: str | None = None  # nothing on it, no digit, or several where there should be one
+    error: str | None = None
+    unsure: bool = False
+    text: str | None = None
+    digits: list[PredictedDigit] = field(default_factory=list)  # in reading order

@@ -1,0 +1,126 @@
+"""Rows of marks → digits: the segments of all rows are scored together, twice, and the best path is taken. No torch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnistcnn.ink.framing import Frame
+from mnistcnn.reading.lattice import Lattice, Segment, build_lattice
+from mnistcnn.reading.path import best_path
+from mnistcnn.reading.rows import Row
+
+_LIKELY = math.log(0.7)  # a mark that is more likely one digit than not is left whole
+_WHOLE = 1.3  # heights of the row; wider marks are cut all the same
+_MOST_CUT = 15  # heights of the row; more that touches is a line of text
+
+# What the log probability of a digit counts for, beside that of being one digit at all; fitted.
+_DIGIT_SHARE = 0.8
+# And in a path, where the log odds of being one digit are taken times this: of segments the detector is too sure.
+_PATH_DIGIT_SHARE, _PATH_ODDS_SHARE = 0.2, 0.65
+
+# How sure a row is: what each digit's log odds gain, and what each stroke that was cut through takes away; fitted.
+_ODDS_OFFSET, _CUT_DOUBT = 3.5, 0.2
+
+Score = Callable[[Sequence[Frame]], "Scores"]
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Of N frames: probabilities (N, 10) of the digits; log odds (N,) that it is one digit at all; doubted (N,)."""
+
+    probabilities: NDArray[np.float64]
+    log_odds: NDArray[np.float64]
+    doubted: NDArray[np.bool_]
+
+    def __getitem__(self, which: slice | NDArray[np.intp] | list[int]) -> Scores:
+        """Those of some of the frames."""
+        return Scores(self.probabilities[which], self.log_odds[which], self.doubted[which])
+
+    @property
+    def digits(self) -> list[int]:
+        """(N,), the likeliest one of each."""
+        return [int(digit) for digit in self.probabilities.argmax(axis=1)]
+
+    @property
+    def log_probabilities(self) -> NDArray[np.float64]:
+        """(N,), of being just one digit, and that one."""
+        return self.weighted(digit_share=_DIGIT_SHARE)
+
+    @property
+    def path_scores(self) -> NDArray[np.float64]:
+        """The same as it counts in a path: that a segment is one digit, more than which one."""
+        return self.weighted(_PATH_DIGIT_SHARE, _PATH_ODDS_SHARE)
+
+    def weighted(
+        self, digit_share: float = 1.0, odds_share: float = 1.0, odds_offset: float = 0.0
+    ) -> NDArray[np.float64]:
+        """(N,), the log probability of the digit, and of being one digit at all, each as much as it is to count."""
+        best = np.log(np.maximum(self.probabilities.max(axis=1), 1e-9)) if len(self.probabilities) else np.zeros(0)
+        return np.asarray(digit_share * best - np.logaddexp(0, -odds_share * self.log_odds - odds_offset))
+
+
+@dataclass(frozen=True, slots=True)
+class RowReading:
+    """The digits of a row, `height` pixels tall, from left to right; the higher `value`, the better they explain it."""
+
+    height: float
+    segments: list[Segment]
+    scores: Scores
+    value: float
+
+    @property
+    def cuts(self) -> NDArray[np.float64]:
+        """How many strokes were cut through for each digit; 0 for one that stands alone."""
+        return np.array([segment.cuts for segment in self.segments])
+
+    @property
+    def confidences(self) -> NDArray[np.float64]:
+        """That each digit is right (0 … 1); their product, that all are, is calibrated on composed numbers."""
+        return np.asarray(np.exp(self.scores.weighted(odds_offset=_ODDS_OFFSET) - _CUT_DOUBT * self.cuts))
+
+
+def read_rows(rows: Sequence[Row], score: Score) -> list[RowReading]:
+    """Read rows of marks, one reading a row, which may have no digits; `score` scores frames."""
+    lattices = [build_lattice(row) for row in rows]
+    scored = _scored(lattices, score)
+    wholes = [_whole(row, lattice, scores) for row, lattice, scores in zip(rows, lattices, scored, strict=True)]
+    again = [i for i, (row, whole) in enumerate(zip(rows, wholes, strict=True)) if _may_touch(row, whole)]
+    cut = [build_lattice(rows[i], wholes[i]) for i in again]
+    for i, lattice, scores in zip(again, cut, _scored(cut, score), strict=True):
+        lattices[i], scored[i] = lattice, scores
+    readings = []
+    for lattice, scores in zip(lattices, scored, strict=True):
+        path, value = best_path(lattice, scores.path_scores, scores.digits)
+        readings.append(RowReading(lattice.height, [lattice.segments[i] for i in path], scores[path], value))
+    return readings
+
+
+def _scored(lattices: Sequence[Lattice], score: Score) -> list[Scores]:
+    """The scores of each lattice's segments, all of them computed at once."""
+    frames = [segment.frame for lattice in lattices for segment in lattice.segments]
+    scores = score(frames)
+    ends = np.cumsum([0, *(len(lattice.segments) for lattice in lattices)])
+    return [scores[start:end] for start, end in pairwise(ends)]
+
+
+def _may_touch(row: Row, whole: Sequence[bool]) -> bool:
+    """Whether there are marks to cut apart; in lines of text there are too many."""
+    width = sum(mark.width for mark, one in zip(row.marks, whole, strict=True) if not one)
+    return not row.crowded and 0 < width <= _MOST_CUT * row.height
+
+
+def _whole(row: Row, lattice: Lattice, scores: Scores) -> list[bool]:
+    """Which marks of a row are, as a whole, part of what is likely one digit."""
+    whole = [False] * len(row.marks)
+    likely = scores.log_probabilities
+    for i in best_path(lattice, likely, scores.digits)[0]:
+        segment = lattice.segments[i]
+        if likely[i] > _LIKELY and segment.mark.width <= _WHOLE * row.height:
+            whole[segment.first : segment.last] = [True] * (segment.last - segment.first)
+    return whole

@@ -1,0 +1,189 @@
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mnistcnn.errors import PictureError
+from mnistcnn.ink import decoding
+from mnistcnn.ink.decoding import Colours, read_file
+
+
+def decode(path: Path) -> tuple[Colours, bool]:
+    decoded = decoding.decode(read_file(path), str(path))
+    return decoded.colours(), decoded.grey
+
+
+def save(picture: Image.Image, name: str = "picture.png", **options: Any) -> Path:
+    picture.save(name, **options)
+    return Path(name)
+
+
+def ramp(mode: str = "L") -> Image.Image:
+    """Dark on the left, light on the right, a white spot at the top left."""
+    levels = np.tile(np.linspace(0, 200, 40).astype(np.uint8), (20, 1))
+    levels[:4, :4] = 255
+    return Image.fromarray(levels).convert(mode)
+
+
+@pytest.mark.parametrize(
+    ("mode", "name"),
+    [
+        ("L", "p.png"),
+        ("RGB", "p.png"),
+        ("P", "p.png"),
+        ("RGB", "p.jpg"),
+        ("CMYK", "p.jpg"),
+        ("L", "p.bmp"),
+        ("P", "p.gif"),
+        ("RGB", "p.webp"),
+        ("L", "p.tif"),
+        ("CMYK", "p.tif"),
+        ("L", "p.pgm"),
+        ("RGB", "p.ico"),
+    ],
+)
+def test_every_common_mode_and_format_gives_the_same_colours(mode: str, name: str) -> None:
+    picture = ramp(mode)
+    options: dict[str, Any] = {"sizes": [(40, 20)]} if name.endswith("ico") else {}
+    colours, _ = decode(save(picture, name, **options))
+    assert colours.dtype == np.float32
+    assert colours.shape == (20, 40, 3)
+    expected = np.asarray(ramp().convert("RGB"), dtype=np.float32) / 255
+    assert np.abs(colours - expected).mean() < 0.02
+
+
+def test_content_counts_not_the_suffix() -> None:
+    save(ramp(), "p.png")
+    Path("p.png").rename("p.jpg")
+    assert decode(Path("p.jpg"))[0].shape == (20, 40, 3)
+
+
+def test_one_bit_and_sixteen_bits() -> None:
+    assert set(np.unique(decode(save(ramp("1")))[0])) <= {0.0, 1.0}
+    deep = Image.fromarray(np.tile(np.linspace(0, 65535, 40).astype(np.uint16), (20, 1)))
+    colours, grey = decode(save(deep))
+    assert not grey
+    assert np.allclose(colours[0, :, 0], np.linspace(0, 1, 40), atol=1e-3)
+
+
+def test_twelve_bits_in_sixteen_are_not_taken_for_black() -> None:
+    colours, _ = decode(save(Image.fromarray(np.tile(np.linspace(0, 4095, 40).astype(np.uint16), (20, 1)))))
+    assert colours.max() == pytest.approx(1.0)
+
+
+def test_floats_may_be_as_far_apart_as_they_can() -> None:
+    colours, _ = decode(save(Image.fromarray(np.array([[3e38, -3e38, np.nan, np.inf]], dtype=np.float32)), "p.tif"))
+    assert colours[0, :, 0].tolist() == [1, 0, 0.5, 0.5]
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_pictures_are_turned_upright(orientation: int) -> None:
+    upright = ramp("RGB")
+    back = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}  # the inverse turns, as Pillow numbers them
+    stored = upright if orientation == 1 else upright.transpose(Image.Transpose(back[orientation]))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    colours, _ = decode(save(stored, "p.png", exif=exif))
+    assert colours.shape == (20, 40, 3)
+    assert colours[1, 1, 0] > 0.95
+    assert colours[-2, 1, 0] < 0.1
+
+
+def test_the_first_frame_counts() -> None:
+    black, white = Image.new("L", (30, 30), 0), Image.new("L", (30, 30), 255)
+    black.save("p.gif", save_all=True, append_images=[white, black])
+    assert decode(Path("p.gif"))[0].max() == 0
+
+
+@pytest.mark.parametrize(
+    ("ink", "paper"), [((0, 0, 0), 1.0), ((20, 20, 120), 1.0), ((255, 255, 255), 0.0), ((255, 240, 150), 0.0)]
+)
+@pytest.mark.parametrize("hidden", [0, 255])
+def test_transparency_lies_on_what_the_ink_is_not(ink: tuple[int, int, int], paper: float, hidden: int) -> None:
+    pixels = np.full((40, 40, 4), hidden, dtype=np.uint8)
+    pixels[:, :, 3] = 0
+    pixels[10:30, 18:22] = (*ink, 255)
+    colours, _ = decode(save(Image.fromarray(pixels)))
+    assert (colours[0, 0] == paper).all()
+    assert np.allclose(colours[20, 20], np.array(ink) / 255)
+
+
+def test_rounded_corners_get_the_colour_of_the_rest() -> None:
+    pixels = np.full((40, 40, 4), 255, dtype=np.uint8)
+    pixels[10:30, 18:22, :3] = 0
+    pixels[:3, :3] = 0
+    assert (decode(save(Image.fromarray(pixels)))[0][0, 0] == 1).all()
+
+
+def test_a_wholly_transparent_picture_is_even() -> None:
+    colours, _ = decode(save(Image.new("RGBA", (30, 30), (10, 200, 30, 0))))
+    assert (colours == colours[0, 0]).all()
+
+
+def test_a_palette_with_a_transparent_colour() -> None:
+    picture = ramp("P")
+    colours, _ = decode(save(picture, "p.png", transparency=0))
+    assert colours.shape == (20, 40, 3)
+
+
+def test_large_pictures_are_reduced() -> None:
+    assert max(decode(save(Image.new("L", (3000, 1000))))[0].shape) == decoding.WORKING_SIDE
+    assert decode(save(Image.new("L", (2000, 1))))[0].shape == (1, 640, 3)
+
+
+def test_plain_grey_is_told_from_the_rest() -> None:
+    assert decode(save(ramp("L")))[1]
+    assert not decode(save(ramp("RGB")))[1]
+
+
+def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Stdin:
+        buffer = save(ramp()).open("rb")
+
+    monkeypatch.setattr(sys, "stdin", Stdin)
+    assert decode(Path("-"))[0].shape == (20, 40, 3)
+    Stdin.buffer.close()
+
+
+def test_every_failure_is_a_line_that_names_the_file(tmp_path: Path) -> None:
+    ramp().save("good.png")
+    content = Path("good.png").read_bytes()
+    Path("text.png").write_bytes(b"hello\n")
+    Path("empty.png").write_bytes(b"")
+    Path("cut.png").write_bytes(content[: len(content) // 2])
+    Path("script.eps").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n")
+    os.mkfifo("pipe.png")
+    for name, why in {
+        "text.png": "not a picture",
+        "empty.png": "is empty",
+        "cut.png": "damaged",
+        "script.eps": "not a picture",
+        "pipe.png": "not a file",
+        "none.png": "No such file",
+        "a\0b.png": "can't be read",
+        str(tmp_path): "not a file",
+    }.items():
+        with pytest.raises(PictureError, match=why) as caught:
+            decode(Path(name))
+        assert caught.value.message.startswith(name)
+        assert "\n" not in caught.value.message
+
+
+def test_absurd_sizes_are_refused_before_they_are_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
+    save(Image.new("1", (20_000, 20_000)), "huge.png")
+    with pytest.raises(PictureError, match=r"pixels"):
+        decode(Path("huge.png"))
+    save(Image.new("1", (9_000, 9_000)), "large.png")
+    with pytest.raises(PictureError, match="9,000 × 9,000 pixels"):
+        decode(Path("large.png"))
+    monkeypatch.setattr(decoding, "MOST_BYTES", 10)
+    with pytest.raises(PictureError, match="bytes"):
+        decode(save(ramp()))
+
+
+def test_one_pixel_is_a_picture() -> None:
+    assert decode(save(Image.new("L", (1, 1))))[0].shape == (1, 1, 3)

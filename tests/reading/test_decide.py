@@ -1,0 +1,168 @@
+from collections.abc import Sequence
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from mnistcnn.checkpoint import Checkpoint
+from mnistcnn.ink.single import PreprocessedImage, preprocess_image
+from mnistcnn.reading.decide import doubted_digits, may_be_several, number_wins, plausible, reaches_edge
+from mnistcnn.reading.lattice import Segment
+from mnistcnn.reading.marks import Mark
+from mnistcnn.reading.prediction import predict
+from mnistcnn.reading.scores import RowReading, Scores
+from tests.writing import write
+
+
+def image(picture: np.ndarray) -> PreprocessedImage:
+    return preprocess_image(Image.fromarray(picture))
+
+
+def scores(digits: Sequence[int], log_odds: Sequence[float]) -> Scores:
+    probabilities = np.full((len(digits), 10), 0.01 / 9)
+    probabilities[np.arange(len(digits)), digits] = 0.99
+    odds = np.array(log_odds, np.float64)
+    return Scores(probabilities, odds, odds < -1)
+
+
+def row(text: str, log_odds: Sequence[float], cuts: float = 0.0, height: float = 40, step: int = 50) -> RowReading:
+    """A row of digits as it was read, each `step` pixels beside the last."""
+    marks = [Mark(0, step * i, np.ones((round(height), 30), np.float32)) for i in range(len(text))]
+    segments = [Segment(i, i + 1, mark, height, 1.0, cuts, 0.0, 0.0, 0.0) for i, mark in enumerate(marks)]
+    read = scores([int(sign) for sign in text], log_odds)
+    return RowReading(height, segments, read, float(read.log_probabilities.sum()) - 0.5 * cuts * len(text))
+
+
+PICTURE = image(write("8")[0])
+DOUBTED, CLEAR = scores([8], [-5]), scores([8], [6])
+
+
+def test_only_what_may_be_several_digits_is_looked_at_as_such() -> None:
+    framed = np.zeros((28, 28), np.uint8)
+    framed[4:24, 12:16] = 255
+    found = [may_be_several(image(picture)) for picture in (write("2358", gap=-3)[0], write("7")[0], framed)]
+    assert found == [True, False, False]
+
+
+def test_what_reaches_an_edge_may_be_a_shadow() -> None:
+    page, ((left, top, right, bottom),) = write("7")
+    for cut in (page[: bottom - 2], page[top + 2 :], page[:, left + 2 :], page[:, : right - 2]):
+        assert reaches_edge(image(cut))
+    for whole in (page, np.full((50, 60), 245, np.uint8)):
+        assert not reaches_edge(image(whole))
+
+
+def test_three_clear_marks_are_a_number_however_much_like_one_digit_they_look() -> None:
+    assert number_wins(PICTURE, [row("235", [1, 1, 1], step=0)], CLEAR)
+    assert not number_wins(PICTURE, [row("235", [-2, -2, -2])], CLEAR)
+    assert not number_wins(PICTURE, [], DOUBTED)
+
+
+@pytest.mark.parametrize(
+    ("text", "log_odds", "wins"),
+    [
+        ("28", [3, 3], True),
+        ("28", [0.8, 0.8], False),
+        ("2835", [0.8] * 4, True),  # the more there are, the less clear each need be
+        ("2835", [0.1] * 4, False),
+        ("2117", [0.8] * 4, False),  # strokes do not count
+        ("17", [3, 3], False),
+        ("113", [3, 3, 3], True),
+    ],
+)
+def test_digits_that_all_touch_must_be_clear_and_more_than_strokes(
+    text: str, log_odds: list[float], wins: bool
+) -> None:
+    assert number_wins(PICTURE, [row(text, log_odds, cuts=0.5)], DOUBTED) is wins
+
+
+def test_of_two_marks_over_each_other_the_better_explanation_wins() -> None:
+    assert number_wins(PICTURE, [row("23", [4, 4], step=0)], CLEAR)
+    assert not number_wins(PICTURE, [row("23", [1, 1], step=0)], CLEAR)
+
+
+def test_what_hangs_together_and_is_clear_stays_one_digit() -> None:
+    assert not number_wins(PICTURE, [row("28", [2, 2], cuts=0.8)], CLEAR)
+    assert number_wins(PICTURE, [row("28", [2, 2], cuts=0.8)], DOUBTED)
+
+
+def test_rows_that_are_no_digits_are_left_out() -> None:
+    long, unlikely, short, tall = (
+        row("2358", [4, 4, 4, 4]),
+        row("467", [-3, -3, -3]),
+        row("6", [4]),
+        row("6", [4], height=100),
+    )
+    kept = plausible([long, unlikely, short, tall])
+    assert [(each.height, len(each.segments)) for each in kept] == [(40, 4), (40, 1)]
+
+
+def test_a_row_as_tall_as_clear_digits_is_not_left_out_if_it_is_hard_to_read() -> None:
+    def kept(*rows: RowReading) -> list[int]:
+        return [len(each.segments) for each in plausible(rows)]
+
+    clear, hard = row("2358", [4] * 4), row("67", [4, -4])
+    assert kept(clear, hard) == [4, 2]
+    assert kept(clear, row("6", [-4])) == [4]
+    assert kept(clear, row("67", [4, -4], height=60)) == [4]
+    assert kept(row("2358", [-3] * 4), hard) == []
+
+
+@pytest.mark.parametrize(("side", "log_odds", "count"), [(12, -4, 3), (18, -4, 4), (12, 4, 4)])
+def test_only_small_doubted_marks_are_dirt(side: int, log_odds: float, count: int) -> None:
+    whole = row("2350", [4, 4, 4, log_odds])
+    last = replace(whole.segments[3], mark=Mark(20, 150, np.ones((side, side), np.float32)))
+    (kept,) = plausible([replace(whole, segments=[*whole.segments[:3], last])])
+    assert len(kept.segments) == len(kept.scores.probabilities) == count
+
+
+@pytest.mark.parametrize(
+    "letter",
+    [
+        [[(30, 20), (65, 120), (100, 20)]],
+        [[(30, 20), (30, 100), (45, 120), (80, 120), (95, 100), (95, 20)]],
+        [[(30, 50), (30, 120)], [(30, 70), (60, 50), (80, 65), (80, 120)]],
+    ],
+    ids="VUn",
+)
+def test_the_strokes_of_a_letter_are_no_touching_1s_and_7s(
+    packaged: Checkpoint, letter: list[list[tuple[int, int]]]
+) -> None:
+    picture = np.full((140, 130), 245, np.uint8)
+    for stroke in letter:
+        cv2.polylines(picture, [np.array(stroke, np.int32)], False, 20, 9, cv2.LINE_AA)
+    (read,) = predict(Image.fromarray(picture), packaged, device="cpu")
+    assert [digit.doubted for digit in read.digits] == [True]
+
+
+@pytest.mark.parametrize(
+    ("alone", "touching", "doubted"),
+    [
+        ([6, 6], [-4, 6, -4], [False, False, True, False, True]),
+        ([6, 6], [6, 6, 6], [False] * 5),
+        ([-4, -4], [-4, 6, -4], [True, True, True, False, True]),  # as in a word
+        ([6, -4], [6, 6, 6], [False] * 5),
+        ([], [-4, 6, -4], [True] * 3),
+        ([], [6, 6, 6], [False] * 3),
+    ],
+    ids=[
+        "what touches is unlikely",
+        "clear",
+        "all are unlikely",
+        "only one is unlikely",
+        "all touch",
+        "and are clear",
+    ],
+)
+def test_what_is_unlikely_is_doubted_where_most_is_and_all_of_what_touches(
+    alone: list[float], touching: list[float], doubted: list[bool]
+) -> None:
+    text = "12345"[-len(alone + touching) :]
+    read = row(text, [*alone, *touching])
+    segments = [replace(segment, cuts=0.5 * (i >= len(alone))) for i, segment in enumerate(read.segments)]
+    clear = replace(read.scores, doubted=np.zeros(len(text), bool))  # to the detector alone
+    assert doubted_digits(replace(read, segments=segments, scores=clear)).tolist() == doubted
+    odd = replace(clear, doubted=np.arange(len(text)) == 1)
+    assert doubted_digits(replace(read, segments=segments, scores=odd)).tolist()[1]

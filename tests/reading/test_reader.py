@@ -1,0 +1,284 @@
+import io
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from mnistcnn.checkpoint import Checkpoint
+from mnistcnn.errors import PictureError
+from mnistcnn.ink.framing import Frame
+from mnistcnn.ink.single import preprocess_image
+from mnistcnn.reading import marks
+from mnistcnn.reading.prediction import predict
+from mnistcnn.reading.reader import TOO_MANY, Predictor, Reading
+from mnistcnn.reading.results import Prediction
+from mnistcnn.reading.scores import Scores
+from mnistcnn.reading.sources import Source, find_sources
+from tests.conftest import invoke
+from tests.writing import Box, Picture, digit_ink, off_by, write
+
+PICTURES = sorted((Path(__file__).parents[1] / "pictures").iterdir())
+
+
+@pytest.fixture(scope="module")
+def predictor(packaged: Checkpoint) -> Predictor:
+    return Predictor(packaged, "cpu")
+
+
+def read(predictor: Predictor, picture: object, **how: bool) -> Reading:
+    ((_, reading),) = predictor.read(find_sources(picture), **how)  # type: ignore[arg-type]
+    assert isinstance(reading, Reading)
+    return reading
+
+
+def text(reading: Reading) -> str:
+    rows = ["" for _ in range(1 + max((digit.row for digit in reading.digits), default=-1))]
+    for digit in reading.digits:
+        rows[digit.row] += " " * digit.space + str(int(np.argmax(digit.probabilities)))
+    return "\n".join(rows)
+
+
+def check_boxes(reading: Reading, boxes: Sequence[Box], within: float) -> None:
+    for digit, box in zip(reading.digits, boxes, strict=True):
+        assert off_by(digit.box, box) <= within
+
+
+@pytest.mark.parametrize("written", ["7", "00", "1111", "2358 679", "2358\n679", "28\n35\n69", "1234567890"])
+def test_all_that_is_written_is_read_with_its_place(predictor: Predictor, written: str) -> None:
+    picture, boxes = write(written)
+    reading = read(predictor, picture)
+    assert text(reading) == written
+    assert reading.warning is None
+    assert not any(digit.doubted for digit in reading.digits)
+    check_boxes(reading, boxes, 4)
+
+
+@pytest.mark.parametrize("slope", [0.15, -0.1])
+def test_a_slanted_line_is_read_as_one_row(predictor: Predictor, slope: float) -> None:
+    picture, _ = write("235867", margin=60, slope=slope)
+    assert text(read(predictor, picture)) == "235867"
+
+
+@pytest.mark.parametrize(("below", "light"), [(False, 0.5), (True, 0.65)])
+def test_digits_in_a_shadow_are_read_beside_one_in_the_light(predictor: Predictor, below: bool, light: float) -> None:
+    picture, boxes = write("511", gap=60, margin=80)
+    rows, columns = np.indices(picture.shape)
+    beside = columns - (boxes[0][2] + boxes[1][0]) // 2
+    shadow = rows - picture.shape[0] // 2 + 0.2 * beside > 25 if below else beside > 30
+    assert text(read(predictor, np.where(shadow, picture * light, picture).astype(np.uint8))) == "511"
+
+
+@pytest.mark.parametrize(("written", "turned"), [("07", 20), ("35", 20), ("27", -16)])
+def test_a_turned_page_that_goes_on_beyond_the_picture_is_read(
+    predictor: Predictor, written: str, turned: float
+) -> None:
+    page, _ = write(written, height=50, margin=90)
+    high, wide = page.shape
+    matrix = cv2.getRotationMatrix2D((wide / 2, high / 2), turned, 1)
+    matrix[:, 2] += 60
+    picture = cv2.warpAffine(page, matrix, (wide + 120, high + 30), borderValue=40)
+    reading = read(predictor, picture)
+    assert text(reading) == written
+    assert not any(digit.doubted for digit in reading.digits)
+
+
+@pytest.mark.parametrize(("light", "soft", "slope", "corner"), [(0.4, 5, -1.2, 0.2), (0.4, 15, 0.7, 0.1)])
+def test_a_shadow_across_a_corner_is_no_digit(
+    predictor: Predictor, light: float, soft: float, slope: float, corner: float
+) -> None:
+    written, _ = write("27", height=24, gap=8, margin=40)
+    page = cv2.copyMakeBorder(written, 60, 120, 60, 120, cv2.BORDER_REPLICATE)
+    rows, columns = np.indices(page.shape) - (1 - corner) * np.array(page.shape)[:, None, None]
+    shadow = np.where(rows - slope * columns > 0, np.float32(light), np.float32(1))
+    shaded = page * cv2.GaussianBlur(shadow, (0, 0), soft)
+    assert text(read(predictor, shaded.astype(np.uint8))) == "27"
+
+
+@pytest.mark.parametrize(("written", "at"), [("3", 0.25), ("5", 0.4), ("8", 0.5)])
+def test_the_edge_of_a_shadow_beside_a_digit_is_no_1(predictor: Predictor, written: str, at: float) -> None:
+    page, _ = write(written, margin=100)
+    rows, columns = np.indices(page.shape)
+    shadow = np.where(columns + 0.25 * (rows - len(page) / 2) < at * page.shape[1], np.float32(0.55), np.float32(1))
+    lit = page * cv2.GaussianBlur(shadow, (0, 0), 1) * (1 - 0.25 * columns / page.shape[1])
+    reading = read(predictor, lit.astype(np.uint8))
+    assert text(reading) == written
+    assert reading.digits[0].box[1] > 80
+
+
+def test_one_digit_that_its_picture_cuts_off_is_no_shadow(predictor: Predictor) -> None:
+    page, ((_, top, _, bottom),) = write("8", height=120, margin=60)
+    for cut in (page[: bottom - 3], page[top + 3 :]):
+        reading = read(predictor, cut)
+        assert text(reading) == "8"
+        assert np.array_equal(reading.digits[0].frame, preprocess_image(Image.fromarray(cut)).frame)
+
+
+@pytest.mark.parametrize(("odds", "expected"), [(-0.5, "10"), (0.5, "0")])
+def test_what_is_hardly_one_digit_is_looked_at_again(
+    predictor: Predictor, monkeypatch: pytest.MonkeyPatch, odds: float, expected: str
+) -> None:
+    picture, _ = write("10", gap=-4)  # as wide as one digit, and connected
+    true_score = predictor.score
+
+    def score(frames: Sequence[Frame]) -> Scores:
+        if len(frames) > 1:
+            return true_score(frames)
+        return Scores(np.eye(10)[[0]], np.array([odds]), np.array([False]))
+
+    monkeypatch.setattr(predictor, "score", score)
+    assert text(read(predictor, picture)) == expected
+
+
+@pytest.mark.parametrize("gap", [-2, -4])
+def test_touching_digits_are_read_apart(predictor: Predictor, gap: int) -> None:
+    picture, boxes = write("2358", gap=gap)
+    reading = read(predictor, picture)
+    assert text(reading) == "2358"
+    check_boxes(reading, boxes, 10)
+
+
+@pytest.mark.parametrize("written", ["11", "111", "71"])
+@pytest.mark.parametrize("margin", [30, 60])
+def test_large_1s_are_digits_and_not_lines(predictor: Predictor, written: str, margin: int) -> None:
+    picture = np.full((200 + 2 * margin, 90 * len(written) + 2 * margin), 245, np.uint8)
+    for i, character in enumerate(written):
+        left = margin + 20 + 90 * i
+        if character == "1":
+            picture[margin:-margin, left + 20 : left + 30] = 20
+        else:
+            ink = digit_ink(7, 200)[:, ::2]
+            part = picture[margin:-margin, left - 20 : left - 20 + ink.shape[1]]
+            np.minimum(part, (245 - 215 * ink).astype(np.uint8), out=part)
+    assert text(read(predictor, picture)) == written
+
+
+@pytest.mark.parametrize("written", ["53", "27", "69", "10"])
+def test_a_number_may_fill_its_picture(predictor: Predictor, written: str) -> None:
+    picture, boxes = write(written, height=160, gap=40, margin=8)
+    reading = read(predictor, picture)
+    assert text(reading) == written
+    check_boxes(reading, boxes, 6)
+
+
+@pytest.mark.parametrize("dark", [True, False])
+def test_two_digits_have_room_on_28_by_28(predictor: Predictor, dark: bool) -> None:
+    picture = np.full((28, 28), 245, np.uint8)
+    for ink, left in ((digit_ink(1, 18), 1), (digit_ink(7, 18), 15)):
+        narrow = np.asarray(Image.fromarray(ink).resize((12, 18)))
+        picture[5:23, left : left + 12] = 245 - 215 * narrow
+    reading = read(predictor, picture if dark else 255 - picture)
+    assert text(reading) == "17"
+    check_boxes(reading, [(1, 5, 13, 23), (15, 5, 27, 23)], 2)
+
+
+@pytest.mark.parametrize("path", PICTURES, ids=lambda path: path.stem)
+def test_a_picture_of_one_digit_is_read_as_it_always_was(predictor: Predictor, path: Path) -> None:
+    number, alone = read(predictor, path), read(predictor, path, single=True)
+    (digit,) = number.digits
+    assert np.array_equal(digit.frame, alone.digits[0].frame)
+    assert np.array_equal(digit.frame, preprocess_image(Image.open(path)).frame)
+    assert digit.probabilities == pytest.approx(alone.digits[0].probabilities, rel=1e-5)
+    assert int(np.argmax(digit.probabilities)) == int(path.stem[0])
+    assert number.confidence == max(digit.probabilities)
+    left, top, right, bottom = digit.box
+    with Image.open(path) as image:
+        assert 0 <= left < right <= image.width and 0 <= top < bottom <= image.height
+
+
+def test_single_makes_a_number_one_digit(predictor: Predictor) -> None:
+    picture, _ = write("2358")
+    reading = read(predictor, picture, single=True)
+    assert len(reading.digits) == 1
+    assert reading.warning == "several separate digits"
+
+
+def test_boxes_are_those_of_the_picture_turned_upright(predictor: Predictor) -> None:
+    picture, boxes = write("2358\n679")
+    lying = Image.fromarray(picture).transpose(Image.Transpose.ROTATE_90)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned clockwise
+    content = io.BytesIO()
+    lying.save(content, "PNG", exif=exif)
+    ((_, reading),) = predictor.read([Source("turned", content.getvalue())])
+    assert isinstance(reading, Reading)
+    assert text(reading) == "2358\n679"
+    check_boxes(reading, boxes, 4)
+
+
+def test_boxes_are_those_of_a_large_photograph(predictor: Predictor) -> None:
+    picture, boxes = write("2358")
+    content = io.BytesIO()
+    large = Image.fromarray(picture).resize((picture.shape[1] * 9, picture.shape[0] * 9), Image.Resampling.BILINEAR)
+    large.save(content, "JPEG")
+    ((_, reading),) = predictor.read([Source("large", content.getvalue())])
+    assert isinstance(reading, Reading)
+    assert text(reading) == "2358"
+    check_boxes(reading, [(9 * a, 9 * b, 9 * c, 9 * d) for a, b, c, d in boxes], 24)
+
+
+def test_thousands_of_specks_are_bounded_and_it_is_said(packaged: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(marks, "MOST_MARKS", 60)
+    picture, rng = np.full((1500, 1500), 245, np.uint8), np.random.default_rng(0)
+    for top, left in rng.integers(0, 1485, (4_000, 2)):
+        picture[top : top + rng.integers(5, 14), left : left + rng.integers(3, 10)] = 30
+    asked = []
+
+    class Counting(Predictor):
+        def score(self, frames: Sequence[Frame]):  # type: ignore[no-untyped-def]
+            asked.append(len(frames))
+            return super().score(frames)
+
+    assert read(Counting(packaged, "cpu"), picture).warning == TOO_MANY
+    assert 0 < sum(asked) < 60 * 100
+
+
+def test_an_older_checkpoint_reads_numbers_and_doubts_nothing(older: Checkpoint, star: Picture) -> None:
+    predictor = Predictor(older, "cpu")
+    picture, _ = write("2358\n679")
+    assert text(read(predictor, picture)) == "2358\n679"
+    assert not any(digit.doubted for digit in read(predictor, star).digits)
+
+
+def test_no_frames_have_no_scores(predictor: Predictor, older: Checkpoint) -> None:
+    for one in (predictor, Predictor(older, "cpu")):
+        scores = one.score([])
+        assert (scores.probabilities.shape, scores.log_odds.shape, scores.doubted.shape) == ((0, 10), (0,), (0,))
+
+
+def test_a_picture_is_read_alike_in_any_company(predictor: Predictor) -> None:
+    pictures = [write(written)[0] for written in ("2358", "7", "28\n35")]
+    broken = Source("broken", b"x")
+    sources = [*find_sources(pictures), broken, *find_sources(pictures)]
+    made = list(predictor.read(sources))
+    assert isinstance(made[3][1], PictureError) and made[3][0] is broken
+    readings = [reading for _, reading in made if isinstance(reading, Reading)]
+    for reading, picture in zip(readings, pictures * 2, strict=True):
+        alone = read(predictor, picture)
+        assert text(reading) == text(alone)
+        assert reading.confidence == pytest.approx(alone.confidence, rel=1e-4)
+
+
+@pytest.mark.parametrize("arguments", [[], ["--annotate", "marked"]])
+def test_standard_input_is_read_once_however_often_it_is_looked_at(star: Picture, arguments: list[str]) -> None:
+    for picture, expected in ((star, "probably not a digit"), (write("35", gap=-3)[0], "35")):
+        content = io.BytesIO()
+        Image.fromarray(picture).save(content, "PNG")
+        result = invoke("predict", "-", "--quiet", *arguments, stdin=content.getvalue())
+        assert result.exit_code == 0, result.stderr
+        assert expected in result.output
+
+
+def test_a_confidence_is_that_of_all_digits(predictor: Predictor) -> None:
+    confidences = [read(predictor, write(written)[0]).confidence or 0 for written in ("2358", "2358\n2358")]
+    assert 0.9 < confidences[1] < confidences[0] <= 1
+    assert confidences[1] == pytest.approx(confidences[0] ** 2, rel=0.01)
+
+
+def test_predictions_without_numbers_keep_their_shape(packaged: Checkpoint) -> None:
+    (made,) = predict(np.full((50, 60), 255, np.uint8), packaged)
+    assert made == Prediction("image 1", warning="nothing but background")
+    assert replace(made, path="x").text is None and made.digits == []
