@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +27,11 @@ os.environ.update(
         "TERM": "dumb",
     }
 )
+
+# What tests start inherits which signals are ignored, as some are under nohup or in a shell's background.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, lambda number, frame: None)
 
 import pytest  # noqa: E402
 import torch  # noqa: E402

@@ -105,8 +105,10 @@ def crash(data: Path, folder: Path, kills: int, seed: int, config: TrainConfig) 
     while killed < kills:
         slow = rng.random() < 1 / 3
         child = fork(lambda slow=slow: run(config, files, slow))  # type: ignore[misc]
-        time.sleep(rng.uniform(0, 0.4 * seconds))
-        os.kill(child, signal.SIGKILL)
+        try:
+            time.sleep(rng.uniform(0, 0.4 * seconds))
+        finally:
+            os.kill(child, signal.SIGKILL)
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         if code == -signal.SIGKILL:
             killed += 1

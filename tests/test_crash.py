@@ -3,12 +3,14 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from mnistcnn.checkpoint import load_checkpoint
 from mnistcnn.config import Precision
+from mnistcnn.signals import SIGNALS
 from mnistcnn.training.resume import load_unfinished
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -34,29 +36,40 @@ def test_two_hundred_kills_change_nothing(tiny: Path, tmp_path: Path, precision:
     assert said.endswith(" 0 differ from the run that was not killed\n")
 
 
-def start(tiny: Path, precision: Precision, *arguments: str) -> subprocess.Popen[str]:
-    """A training that would take minutes, once it has begun."""
-    command = [sys.executable, "-m", "mnistcnn", "train", "--dataset", "synthetic", "--data-dir", str(tiny)]
-    command += ["--validation-size", "100", "--batch-size", "5", "--epochs", "500"]
-    command += ["--precision", str(precision), *arguments]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stderr is not None
-    seen = ""
-    while "epoch 1/500" not in seen:
-        line = process.stderr.readline()
-        assert line, seen
-        seen += line
-    return process
+Start = Callable[..., subprocess.Popen[str]]
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_saves_the_state_at_its_step(
-    number: signal.Signals, code: int, tiny: Path, precision: Precision
-) -> None:
-    process = start(tiny, precision)
+@pytest.fixture
+def start(tiny: Path, precision: Precision) -> Iterator[Start]:
+    """Starts a training that would take minutes, and returns once it has begun; it is ended with the test."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "mnistcnn", "train", "--dataset", "synthetic", "--data-dir", str(tiny)]
+        command += ["--validation-size", "100", "--batch-size", "5", "--epochs", "500"]
+        command += ["--precision", str(precision), *arguments]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        started.append(process)
+        assert process.stderr is not None
+        seen = ""
+        while "epoch 1/500" not in seen:
+            line = process.stderr.readline()
+            assert line, seen
+            seen += line
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_saves_the_state_at_its_step(number: signal.Signals, start: Start) -> None:
+    process = start()
     process.send_signal(number)
     out, err = process.communicate(timeout=30)
-    assert process.returncode == code
+    assert process.returncode == SIGNALS[number]
     assert out == ""
     assert re.search("^Interrupted (in|after) epoch", err, re.MULTILINE)
     assert "Error" not in err
@@ -67,8 +80,8 @@ def test_a_signal_saves_the_state_at_its_step(
     assert sorted(p.name for p in Path("models").iterdir()) == ["mnist_cnn.pth.unfinished"]
 
 
-def test_a_second_signal_leaves_at_once_without_a_torn_file(tiny: Path, precision: Precision) -> None:
-    process = start(tiny, precision, "--save-every", "0")
+def test_a_second_signal_leaves_at_once_without_a_torn_file(start: Start) -> None:
+    process = start("--save-every", "0")
     process.send_signal(signal.SIGINT)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=30)
@@ -77,8 +90,8 @@ def test_a_second_signal_leaves_at_once_without_a_torn_file(tiny: Path, precisio
     load_unfinished(Path("models/mnist_cnn.pth.unfinished"))
 
 
-def test_two_trainings_into_one_file_are_not_interleaved(tiny: Path, precision: Precision) -> None:
-    first = start(tiny, precision)
+def test_two_trainings_into_one_file_are_not_interleaved(tiny: Path, start: Start) -> None:
+    first = start()
     second = subprocess.run(
         [sys.executable, "-m", "mnistcnn", "train", "--dataset", "synthetic", "--data-dir", str(tiny)],
         capture_output=True,

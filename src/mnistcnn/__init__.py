@@ -10,8 +10,8 @@ Loaded lazily: `import mnistcnn` alone imports nothing heavy.
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # as type checkers know it; `typing` would be most of the time that this import takes
 if TYPE_CHECKING:
     from mnistcnn.checkpoint import Checkpoint as Checkpoint
     from mnistcnn.checkpoint import load_checkpoint as load_checkpoint
@@ -48,7 +48,7 @@ _HOMES = {
 __all__ = list(_HOMES)
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Load a public name from its home when it is first used."""
     if name == "__version__":
         from importlib import metadata  # noqa: PLC0415 - ten milliseconds of every start

@@ -1,11 +1,18 @@
 """`python -m mnistcnn` and the `mnistcnn` command."""
 
+import signal
+
+# Before anything else is imported: outside of `listening`, Ctrl-C ends the process without a traceback.
+if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 import codecs
 import contextlib
 import os
 import sys
 
-from mnistcnn.cli import app
+from mnistcnn.errors import ExitCode, Interrupted
+from mnistcnn.signals import listening
 
 _PLAINER = str.maketrans(
     {"█": "#", "▀": "'", "▄": ".", "░": ".", "│": "|", "·": ".", "–": "-", "×": "x", "→": "->", "²": "^2"}
@@ -30,13 +37,21 @@ def main() -> None:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="plainer")
     try:
-        app(prog_name="mnistcnn")
+        with listening():
+            from mnistcnn.cli import app  # noqa: PLC0415 - only now, so that no signal is missed
+
+            app(prog_name="mnistcnn")
+        code: int = ExitCode.OK
     except SystemExit as ended:
-        with contextlib.suppress(OSError):
-            sys.stdout.flush()
-            sys.stderr.flush()
-        # All is written and closed by now; taking torch apart piece by piece would cost half a second more.
-        os._exit(ended.code if isinstance(ended.code, int) else ended.code is not None)
+        code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    except Interrupted as stopped:  # before there was a command, or while it told how it ended
+        sys.stderr.write(f"{stopped.message}\n")
+        code = stopped.exit_code
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    # All is written and closed by now; taking torch apart piece by piece would cost half a second more.
+    os._exit(code)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ class ExitCode(IntEnum):
     FAILURE = 1
     USAGE = 2
     GATE = 3
+    HANGUP = 129
     INTERRUPTED = 130
     TERMINATED = 143
 
@@ -76,10 +77,15 @@ class GateError(MnistCnnError):
     exit_code = ExitCode.GATE
 
 
-class Interrupted(MnistCnnError):
-    """Ctrl-C (SIGINT) or SIGTERM ended the command; `message` says what was kept."""
+class Interrupted(BaseException):
+    """A signal ended the command; `message` says what was kept.
 
-    exit_code = ExitCode.INTERRUPTED
+    Like `KeyboardInterrupt` it isn't an `Exception`: a library that survives any failure must not survive this one.
+    """
+
+    def __init__(self, message: str, hint: str | None = None, exit_code: ExitCode = ExitCode.INTERRUPTED) -> None:
+        super().__init__(message)
+        self.message, self.hint, self.exit_code = message, hint, exit_code
 
 
 def first_line(error: Exception) -> str:

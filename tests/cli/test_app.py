@@ -15,7 +15,7 @@ from mnistcnn.cli import app
 from mnistcnn.cli.app import PATIENCE
 from mnistcnn.config import Precision, TrainConfig
 from mnistcnn.data import load_dataset
-from mnistcnn.errors import ExitCode
+from mnistcnn.errors import ExitCode, Interrupted
 from tests.conftest import TINY_CONFIG, invoke
 
 COMMANDS = ("train", "evaluate", "predict", "summary", "draw", "export")
@@ -201,7 +201,7 @@ def test_what_was_given_on_the_command_line_is_told_from_defaults(tiny: Path, co
     def interrupt(event: object) -> None:
         stop.receive(2) if not stop() and type(event).__name__ == "StepResult" else None
 
-    with pytest.raises(Exception, match="Interrupted"):
+    with pytest.raises(Interrupted):
         train(config, Files(data_dir=tiny), observer=interrupt, stop=stop)
     refused = invoke("train", "--resume", "--lr", "0.5")
     assert refused.exit_code == 2

@@ -15,7 +15,7 @@ from mnistcnn.cli.predict import predict
 from mnistcnn.cli.summary import summary
 from mnistcnn.cli.train import train
 from mnistcnn.config import flag
-from mnistcnn.errors import DataError, DeviceError, ExitCode, MnistCnnError, UsageError, first_line
+from mnistcnn.errors import DataError, DeviceError, ExitCode, Interrupted, MnistCnnError, UsageError, first_line
 from mnistcnn.signals import listening
 from mnistcnn.world import World
 
@@ -24,7 +24,7 @@ _Misuse: type[Any] = typer.BadParameter.__bases__[0]  # what Typer raises for a 
 
 
 class _Group(TyperGroup):
-    """Turns errors into lines and exit codes, and lets Ctrl-C and SIGTERM end any command cleanly."""
+    """Turns errors into lines and exit codes, and lets signals end any command cleanly."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         try:
@@ -34,6 +34,9 @@ class _Group(TyperGroup):
                 command = misuse.ctx.command_path if misuse.ctx else self.name
                 _tell(UsageError(message.replace("Value error, ", ""), f"See `{command} --help`."))
             sys.exit(ExitCode.USAGE)
+        except Interrupted as stopped:
+            _tell(stopped)
+            sys.exit(stopped.exit_code)
         except MnistCnnError as error:
             if isinstance(error, UsageError) and error.setting is not None:
                 error.message = error.message.replace(error.setting, flag(error.setting), 1)
@@ -50,7 +53,7 @@ class _Group(TyperGroup):
             return super().invoke(ctx)
 
 
-def _tell(error: MnistCnnError) -> None:
+def _tell(error: MnistCnnError | Interrupted) -> None:
     """Show an error; what all of several processes know the first one tells, each tells what only it may know."""
     if World.from_environment().is_main or isinstance(error, DataError | DeviceError):
         show_error(error)

@@ -49,8 +49,8 @@ def print_line(console: Console, text: object, name: str = "", style: str = "", 
     console.print(Text.assemble((name, style), (shown, "" if name else style)), soft_wrap=True)
 
 
-def show_error(error: MnistCnnError) -> None:
-    """One `Error:` line on stderr, and a `Hint:` line where there is a hint; an interrupt is no error."""
+def show_error(error: MnistCnnError | Interrupted) -> None:
+    """One `Error:` line on stderr, and a `Hint:` line where there is a hint; an interrupt isn't called an error."""
     name, style = ("", "bold yellow") if isinstance(error, Interrupted) else ("Error: ", "bold red")
     print_line(stderr(), error.message, name, style)
     if error.hint:

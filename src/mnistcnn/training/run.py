@@ -9,7 +9,7 @@ from mnistcnn.config import TrainConfig
 from mnistcnn.data import DataSplits, load_dataset
 from mnistcnn.device import cpu_threads, resolve_device
 from mnistcnn.distributed import barrier, broadcast, local_device, process_group
-from mnistcnn.errors import UsageError
+from mnistcnn.errors import Interrupted, UsageError
 from mnistcnn.events import EpochResult, Observer, StepResult, TrainStart, ignore
 from mnistcnn.signals import Stop
 from mnistcnn.storage import Files, check_writable, held
@@ -18,6 +18,8 @@ from mnistcnn.training.finish import TrainResult, finish, output_paths
 from mnistcnn.training.resume import UnfinishedRun, find_unfinished, merge_settings, save_unfinished, take_up
 from mnistcnn.training.trainer import Trainer
 from mnistcnn.world import World
+
+CONTINUE = "Continue with `mnistcnn train --resume`."
 
 
 def train(
@@ -60,8 +62,13 @@ def train(
                 take_up(trainer, unfinished, data, files)
             elif restart and world.is_main:
                 files.unfinished.unlink(missing_ok=True)
-            _train(trainer, data, files, started, save_every, observer, stop)
-            return finish(trainer, data, files, started, observer)
+            try:
+                _train(trainer, data, files, started, save_every, observer, stop)
+                return finish(trainer, data, files, started, observer)
+            except Interrupted as stopped:
+                if stopped.hint is None and files.unfinished.exists():
+                    stopped.hint = CONTINUE
+                raise
 
 
 def _load_data(config: TrainConfig, files: Files, world: World, observer: Observer) -> DataSplits:
@@ -99,7 +106,7 @@ def _train(
     within = f"in epoch {trainer.epoch} at step {trainer.step:,} of {trainer.steps(trainer.epoch):,}"
     where = within if trainer.step else f"after epoch {trainer.epoch - 1}"
     told = f"Interrupted {where}; the state is saved in {files.unfinished}"
-    raise stop.interrupted(told, "Continue with `mnistcnn train --resume`.")
+    raise stop.interrupted(told, CONTINUE)
 
 
 def _save(trainer: Trainer, data: DataSplits, files: Files, started: float) -> None:

@@ -3,14 +3,16 @@
 import asyncio
 import ipaddress
 import os
+import signal
 import socket
 import sys
 import webbrowser
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import fields
 from pathlib import Path
+from types import FrameType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,8 +25,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mnistcnn.errors import Interrupted, PictureError, ServerError
+from mnistcnn.errors import ExitCode, Interrupted, PictureError, ServerError
 from mnistcnn.results import Result
+from mnistcnn.signals import SIGNALS
 from mnistcnn.web.reader import Reader
 
 PAGE = Path(__file__).parent / "page"
@@ -131,9 +134,10 @@ def _failure(status: int, message: str) -> JSONResponse:
 def serve(
     reader: Reader, *, host: str = "127.0.0.1", port: int = 0, ready: Callable[[str], None] = lambda address: None
 ) -> None:
-    """Serve the page until Ctrl-C or SIGTERM; port 0 takes a free one.
+    """Serve the page until Ctrl-C; port 0 takes a free one. Main thread only.
 
-    `ready` is called with the page's address as soon as it can be opened. Raises `ServerError`.
+    `ready` is called with the page's address as soon as it can be opened. Raises `ServerError`, and `Interrupted` for
+    any other signal.
     """
     listener = _listen(host, port)
     reached = _outward_address() if host in ("0.0.0.0", "::") else host  # noqa: S104 - the user said so
@@ -150,10 +154,45 @@ def serve(
         limit_concurrency=MOST_CONNECTIONS,
         timeout_graceful_shutdown=1,
     )
-    ready(f"http://{shown}:{listener.getsockname()[1]}/")
-    # It raises the signal that ended it once more: here that is how it is meant to end.
-    with listener, suppress(Interrupted):
-        uvicorn.Server(config).run(sockets=[listener])
+    server = _Server(config, lambda: ready(f"http://{shown}:{listener.getsockname()[1]}/"))
+    with listener:
+        server.run(sockets=[listener])
+    code = SIGNALS[server.signal] if server.signal is not None else ExitCode.INTERRUPTED
+    if code != ExitCode.INTERRUPTED:  # Ctrl-C is how it is meant to end
+        raise Interrupted("Interrupted.", exit_code=code)
+
+
+class _Server(uvicorn.Server):
+    """Ends at any of `SIGNALS`: its parent knows two of them, and raises them once more when it has ended."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self.signal: int | None = None
+        self._ready = ready
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Receive the signals that aren't ignored while the server runs."""
+        before = {number: signal.getsignal(number) for number in SIGNALS}
+        heard = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
+        try:
+            for number in heard:
+                signal.signal(number, self.handle_exit)
+            yield
+        finally:
+            for number in heard:
+                signal.signal(number, before[number])
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """The signal handler: the second one ends the server without waiting for anything."""
+        self.signal = sig
+        self.force_exit = self.should_exit
+        self.should_exit = True
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and say so."""
+        await super().startup(sockets)
+        self._ready()
 
 
 def open_browser(address: str) -> None:
