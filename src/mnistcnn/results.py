@@ -25,9 +25,9 @@ def plain(value: Any) -> Any:
     return str(value) if isinstance(value, str | PurePath) else value
 
 
-def to_json(document: Mapping[str, Any]) -> str:
-    """One valid JSON document in ASCII, whatever is in it; `"schema"` comes first."""
-    return json.dumps(plain({"schema": SCHEMA, **document}), indent=2, allow_nan=False)
+def to_json(document: Mapping[str, Any], indent: int | None = 2) -> str:
+    """One valid JSON document in ASCII, whatever is in it; `"schema"` comes first. One line if `indent` is None."""
+    return json.dumps(plain({"schema": SCHEMA, **document}), indent=indent, allow_nan=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,7 @@
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -41,10 +44,78 @@ def test_where_there_is_no_digit_there_is_a_dash_and_one_warning(capsys: pytest.
 
 def test_warnings_and_errors_of_pictures_go_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
     show_prediction(Prediction("p.png", 7, 0.4, [Candidate(7, 0.4)], text="7", warning="nothing but background"), 5)
-    show_prediction(Prediction("q.png", None, None, [], error="q.png is empty."), 5)
     out, err = capsys.readouterr()
     assert out.startswith("p.png  7")
-    assert err.splitlines() == ["Warning: p.png: nothing but background.", "Error: q.png is empty."]
+    assert err.splitlines() == ["Warning: p.png: nothing but background."]
+
+
+def test_quiet_keeps_warnings_back_and_errors_not() -> None:
+    Image.new("L", (50, 50), 255).save("blank.png")
+    Path("empty.png").write_bytes(b"")
+    result = invoke("predict", "-q", "blank.png", "empty.png")
+    assert result.exit_code == 1
+    assert result.stdout == "blank.png  –\n"
+    assert result.stderr == "Error: empty.png is empty.\n"
+    assert json.loads(invoke("predict", "-q", "blank.png", "--json").stdout)["predictions"][0]["warning"]
+
+
+def test_a_hint_that_several_files_share_is_given_once() -> None:
+    for name in ("a.pdf", "b.pdf"):
+        Path(name).write_bytes(b"%PDF-1.7")
+    result = invoke("predict", "-q", "a.pdf", "b.pdf")
+    first, hint, second = result.stderr.splitlines()
+    assert first == "Error: a.pdf is a PDF document, not a picture."
+    assert hint.startswith("Hint: Save its pages as pictures first")
+    assert second.startswith("Error: b.pdf")
+
+
+def test_json_lines_are_one_for_each_picture_and_page() -> None:
+    blank = Image.new("L", (50, 50), 255)
+    blank.save("scan.tif", save_all=True, append_images=[blank])
+    Path("doc.pdf").write_bytes(b"%PDF-1.7")
+    result = invoke("predict", "--jsonl", "scan.tif", "doc.pdf")
+    assert result.exit_code == 1
+    made = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [(one["schema"], one["path"]) for one in made] == [(1, "scan.tif[1]"), (1, "scan.tif[2]"), (1, "doc.pdf")]
+    assert [one["warning"] for one in made] == ["nothing but background"] * 2 + [None]
+    assert made[2]["hint"].startswith("Save its pages")
+    assert result.stderr.startswith("Network: ") and len(result.stderr.splitlines()) == 1
+    both = invoke("predict", "--json", "--jsonl", "scan.tif")
+    assert (both.exit_code, both.stderr) == (2, "Error: --json and --jsonl cannot be used together.\n")
+
+
+@pytest.mark.parametrize("how", [["--jsonl"], []], ids=["json lines", "text"])
+def test_a_line_is_there_as_soon_as_its_picture_is_read(how: list[str]) -> None:
+    """The second picture comes only when the first one's line has been seen."""
+    Image.new("L", (50, 50), 255).save("blank.png")
+    os.mkfifo("later.png")
+    cores = os.cpu_count() or 1
+    command = [sys.executable, "-m", "mnistcnn", "predict", "-q", *how, *["blank.png"] * cores, "later.png"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert b"blank.png" in process.stdout.readline()
+        Path("later.png").write_bytes(Path("blank.png").read_bytes())
+        assert process.stdout.read().count(b"\n") == cores
+    assert process.returncode == 0
+
+
+def test_the_bash_ways_of_giving_a_stream_work() -> None:
+    Image.new("L", (50, 50), 255).save("blank.png")
+    line = f"cat blank.png | {sys.executable} -m mnistcnn predict -q /dev/stdin <(cat blank.png)"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=True)
+    assert [row.split() for row in done.stdout.splitlines()] == [["/dev/stdin", "–"], [done.stdout.split()[2], "–"]]
+
+
+def test_folders_within_folders_are_searched_unless_told() -> None:
+    Path("f/g").mkdir(parents=True)
+    for name in ("f/10.png", "f/9.png", "f/g/1.png"):
+        Image.new("L", (50, 50), 255).save(name)
+    assert [line.split()[0] for line in invoke("predict", "-q", "f").stdout.splitlines()] == [
+        "f/9.png",
+        "f/10.png",
+        "f/g/1.png",
+    ]
+    assert len(invoke("predict", "-q", "f", "--no-recursive").stdout.splitlines()) == 2
 
 
 def test_the_samples_are_read_and_named_shortly() -> None:
@@ -92,7 +163,7 @@ def test_numbers_are_printed_and_written_as_json(number: str) -> None:
     assert second.split() == ["679"]
     document = json.loads(invoke("predict", number, "--json").stdout)
     (made,) = document["predictions"]
-    keys = {"path", "digit", "confidence", "top", "warning", "error", "unsure", "text", "digits"}
+    keys = {"path", "digit", "confidence", "top", "warning", "error", "hint", "unsure", "text", "digits"}
     assert set(made) == keys
     assert (made["text"], made["digit"], made["top"]) == ("2358\n679", None, [])
     assert [(digit["digit"], digit["row"]) for digit in made["digits"]] == [

@@ -1,4 +1,4 @@
-import os
+import socket
 import sys
 from pathlib import Path
 from typing import Any
@@ -93,10 +93,98 @@ def test_pictures_are_turned_upright(orientation: int) -> None:
     assert colours[-2, 1, 0] < 0.1
 
 
-def test_the_first_frame_counts() -> None:
-    black, white = Image.new("L", (30, 30), 0), Image.new("L", (30, 30), 255)
-    black.save("p.gif", save_all=True, append_images=[white, black])
-    assert decode(Path("p.gif"))[0].max() == 0
+def pages(path: Path, name: str = "p") -> list[Image.Image | PictureError]:
+    with path.open("rb") as stream:
+        return list(decoding.read_pages(stream, name))
+
+
+def levels(path: Path) -> list[Any]:
+    return [page.convert("L").getextrema() if isinstance(page, Image.Image) else page.message for page in pages(path)]
+
+
+GREYS = [Image.new("L", (30, 20), level) for level in (0, 100, 255)]
+
+
+@pytest.mark.parametrize("name", ["p.tif", "p.gif", "p.png", "p.webp"])
+def test_every_page_and_frame_is_read(name: str) -> None:
+    options: dict[str, Any] = {"lossless": True} if name == "p.webp" else {}
+    path = save(GREYS[0], name, save_all=True, append_images=GREYS[1:], **options)
+    assert levels(path) == [(0, 0), (100, 100), (255, 255)]
+    assert decode(path)[0].max() == 0  # the first
+
+
+@pytest.mark.parametrize("name", ["p.tif", "p.gif", "p.png", "p.webp", "p.jpg", "p.bmp"])
+def test_a_single_image_has_no_pages(name: str) -> None:
+    assert pages(save(GREYS[0], name)) == []
+
+
+def test_a_preview_in_a_tiff_is_not_a_page() -> None:
+    preview = GREYS[1].copy()
+    preview.encoderinfo = {"tiffinfo": {254: 1}}
+    path = save(GREYS[0], "p.tif", save_all=True, append_images=[preview, GREYS[2]])
+    assert levels(path) == [(0, 0), (255, 255)]
+    assert pages(save(GREYS[0], "p.tif", save_all=True, append_images=[preview])) == []
+
+
+@pytest.mark.parametrize("name", ["p.tif", "p.gif"])
+def test_more_pages_than_the_bound_are_told(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decoding, "MAX_PAGES", 2)
+    path = save(GREYS[0], name, save_all=True, append_images=GREYS[1:])
+    assert levels(path) == [(0, 0), (100, 100), "p has more than 2 pages; the rest were not read."]
+    monkeypatch.setattr(decoding, "MAX_PAGES", 3)
+    assert len(levels(path)) == 3
+
+
+@pytest.mark.parametrize("name", ["p.tif", "p.gif"])
+def test_a_damaged_page_is_told_after_those_before_it(name: str) -> None:
+    noise = [Image.effect_noise((200, 200), 50 + i) for i in range(3)]
+    path = save(noise[0], name, save_all=True, append_images=noise[1:])
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    found = pages(path)
+    assert 2 <= len(found) <= 3
+    *good, last = found
+    assert all(isinstance(page, Image.Image) for page in good)
+    assert isinstance(last, PictureError)
+    assert last.message.startswith("p is damaged: ")
+
+
+def test_a_page_that_is_too_large_is_refused_before_it_is_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decoding, "MOST_PIXELS", 700)
+    path = save(GREYS[0], "p.tif", save_all=True, append_images=[Image.new("L", (30, 30))])
+    assert levels(path) == [(0, 0), "p has 30 × 30 pixels; 700 is the most."]
+
+
+def test_heic_is_read_where_the_extra_is_installed() -> None:
+    pytest.importorskip("pillow_heif")
+    assert decoding._register_heif()
+    colours, _ = decode(save(ramp("RGB"), "p.heic"))
+    assert np.abs(colours - decode(save(ramp("RGB")))[0]).mean() < 0.02
+
+
+@pytest.mark.parametrize(
+    ("content", "what", "hint"),
+    [
+        (b"%PDF-1.7\n%\xe2\xe3\n", "p is a PDF document, not a picture.", "pdftoppm"),
+        (
+            b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg"/>',
+            "p is an SVG drawing, not",
+            "rsvg-convert",
+        ),
+        (b"\xef\xbb\xbf <svg/>", "p is an SVG drawing, not", "rsvg-convert"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "p is a HEIC picture.", "pip install pillow-heif"),
+    ],
+    ids=["pdf", "svg", "bare svg", "heic"],
+)
+def test_other_kinds_of_files_get_a_hint_on_what_to_do(
+    content: bytes, what: str, hint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decoding, "_register_heif", lambda: False)
+    monkeypatch.setattr(Image, "ID", [name for name in Image.ID if name != "HEIF"])
+    with pytest.raises(PictureError) as caught:
+        decoding.decode(content, "p")
+    assert caught.value.message.startswith(what)
+    assert hint in str(caught.value.hint)
 
 
 @pytest.mark.parametrize(
@@ -156,13 +244,14 @@ def test_every_failure_is_a_line_that_names_the_file(tmp_path: Path) -> None:
     Path("empty.png").write_bytes(b"")
     Path("cut.png").write_bytes(content[: len(content) // 2])
     Path("script.eps").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n")
-    os.mkfifo("pipe.png")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind("socket.png")
     for name, why in {
         "text.png": "not a picture",
         "empty.png": "is empty",
         "cut.png": "damaged",
         "script.eps": "not a picture",
-        "pipe.png": "not a file",
+        "socket.png": "not a file",
         "none.png": "No such file",
         "a\0b.png": "can't be read",
         str(tmp_path): "not a file",

@@ -1,3 +1,5 @@
+import os
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +24,52 @@ def test_folders_stand_for_their_pictures_and_files_for_themselves() -> None:
     Path("empty").mkdir()
     with pytest.raises(PictureError, match="empty is a folder without pictures"):
         find_images([Path("empty")])
+
+
+def touch(*names: str) -> None:
+    for name in names:
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_bytes(b"x")
+
+
+def test_folders_are_searched_to_the_bottom_in_natural_order() -> None:
+    touch("f/page10.png", "f/page9.png", "f/b/2.jpg", "f/b/c/1.heic", "f/.hidden/1.png", "f/._page9.png", "f/b/x.txt")
+    os.mkfifo("f/pipe.png")
+    inside = ["f/b/2.jpg", "f/b/c/1.heic", "f/page9.png", "f/page10.png"]
+    assert [str(path) for path in find_images(["f"])] == inside
+    assert [str(path) for path in find_images(["f"], recursive=False)] == inside[2:]
+    touch("only/below/1.png")
+    with pytest.raises(PictureError, match="only is a folder without pictures"):
+        find_images(["only"], recursive=False)
+
+
+def test_pages_are_sources_of_their_own() -> None:
+    greys = [Image.new("L", (7, 9), level) for level in (10, 20, 30)]
+    greys[0].save("scan.tif", save_all=True, append_images=greys[1:])
+    greys[0].save("one.tif")
+    made = list(find_sources(["scan.tif", "one.tif", "missing.tif"]))
+    assert [source.name for source in made] == [*(f"scan.tif[{i}]" for i in (1, 2, 3)), "one.tif", "missing.tif"]
+    assert [source.decode().image.getextrema() for source in made[:4]] == [(10, 10), (20, 20), (30, 30), (10, 10)]
+    with pytest.raises(PictureError, match=r"missing\.tif can't be read: No such file"):
+        made[4].decode()
+
+
+def test_a_pipe_is_read_once() -> None:
+    greys = [Image.new("L", (7, 9), level) for level in (10, 20)]
+    greys[0].save("scan.tif", save_all=True, append_images=greys[1:])
+    for content, names in ((Path("scan.tif").read_bytes(), ["pipe[1]", "pipe[2]"]), (b"x", ["pipe"]), (b"", ["pipe"])):
+        Path("pipe").unlink(missing_ok=True)
+        os.mkfifo("pipe")
+        writer = threading.Thread(target=Path("pipe").write_bytes, args=(content,))
+        writer.start()
+        made = list(find_sources("pipe"))
+        writer.join()
+        assert [source.name for source in made] == names
+        if len(content) > 1:
+            assert [source.decode().image.getextrema() for source in made] == [(10, 10), (20, 20)]
+        else:
+            with pytest.raises(PictureError, match="not a picture" if content else "pipe is empty"):
+                made[0].decode()
 
 
 def test_an_address_is_no_file() -> None:

@@ -35,6 +35,12 @@ def show_json(document: Mapping[str, Any]) -> None:
     sys.stdout.write(to_json(document) + "\n")
 
 
+def show_json_line(document: Mapping[str, Any]) -> None:
+    """One JSON document in one line on stdout, at once, also into a pipe."""
+    sys.stdout.write(to_json(document, indent=None) + "\n")
+    sys.stdout.flush()
+
+
 def print_line(console: Console, text: object, name: str = "", style: str = "", indent: int = 0) -> None:
     """A name and a text in one line; on a terminal broken between words, but never within one: it may be a path.
 

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from mnistcnn.cli import shared_options as o
 from mnistcnn.cli.blocks import show_frames
-from mnistcnn.cli.output import percent, printable, show_error, show_json, show_note, stdout
+from mnistcnn.cli.output import percent, printable, show_error, show_json, show_json_line, show_note, stdout
 from mnistcnn.errors import MnistCnnError, UsageError
 from mnistcnn.events import Transfer
 
@@ -25,6 +25,7 @@ InvertOption = Annotated[
     bool | None,
     o.reading("--invert/--no-invert", help="Digits are darker / lighter than the paper.", show_default="detected"),
 ]
+RecursiveOption = Annotated[bool, o.reading("--recursive/--no-recursive", help="Search folders within folders, too.")]
 SaveInputOption = Annotated[Path | None, o.output(metavar="DIR", help="Write what the network saw to DIR.")]
 AnnotateOption = Annotated[Path | None, o.output(metavar="DIR", help="Write the pictures to DIR, digits marked.")]
 
@@ -44,12 +45,16 @@ def predict(
     show: Annotated[bool, o.output("--show", help="Print what the network saw beside the original.")] = False,
     save_input: SaveInputOption = None,
     annotate: AnnotateOption = None,
+    recursive: RecursiveOption = True,
     json: o.JsonOption = False,
+    jsonl: Annotated[bool, o.output("--jsonl", help="Print a line of JSON for each picture when it is read.")] = False,
     quiet: o.QuietOption = False,
 ) -> None:
     """Read the digits in each picture: photographs, scans, drawings."""
     if bool(images) == sample:
         raise UsageError("Give either IMAGE... or --sample.", "For example: mnistcnn predict photo.jpg")
+    if json and jsonl:
+        raise UsageError("--json and --jsonl cannot be used together.")
     from mnistcnn.checkpoint import find_checkpoint, load_checkpoint
     from mnistcnn.cli.progress import progress_bar
     from mnistcnn.reading.prediction import Options, predict_each
@@ -58,20 +63,28 @@ def predict(
 
     with progress_bar(quiet=quiet) as observer:
         loaded = load_checkpoint(find_checkpoint(checkpoint, observer))
-    paths = find_images(images or [str(SAMPLES)])
+    paths = find_images(images or [str(SAMPLES)], recursive=recursive)
     options = Options(top_k, invert, min_confidence, save_input, single, accept_doubted, annotate)
     predictions = predict_each(Predictor(loaded, device), paths, options)
-    shown = {str(path): path.name if sample else str(path) for path in paths}
-    width = min(40, max(len(printable(name)) for name in shown.values()))
-    records, failed = [], 0
+    width = max(len(printable(path.name if sample else path)) for path in paths)
+    records = []
+    failed = 0
+    hint = None
     with progress_bar(quiet=quiet or len(paths) < 100 or sys.stdout.isatty()) as observer:
         for number, (made, reading) in enumerate(predictions, start=1):
-            observer(Transfer("pictures", number, len(paths)))
+            observer(Transfer("pictures", number, len(paths) if number <= len(paths) else 0))
             failed += made.error is not None
             if json:
                 records.append(made.to_dict())
+            elif jsonl:
+                show_json_line(made.to_dict())
+            elif made.error is not None:
+                show_error(MnistCnnError(made.error, made.hint if made.hint != hint else None))
+                hint = made.hint
             else:
-                show_prediction(replace(made, path=shown[made.path]), width)
+                shown = replace(made, path=Path(made.path).name) if sample else made
+                width = min(40, max(width, len(printable(shown.path))))  # names of pages are longer
+                show_prediction(shown, width, quiet=quiet)
                 if show and reading is not None:
                     show_frames(reading.frames, reading.image.original)
     if json:
@@ -80,14 +93,11 @@ def predict(
         raise typer.Exit(1)
 
 
-def show_prediction(prediction: "Prediction", name_width: int) -> None:
-    """One picture's line: name, digits, confidence as a bar, the runners-up of a single one; its error goes to stderr.
+def show_prediction(prediction: "Prediction", name_width: int, *, quiet: bool = False) -> None:
+    """One picture's line: name, digits, confidence as a bar, the runners-up of a single one; a warning on stderr.
 
     Further rows of digits follow on lines of their own.
     """
-    if prediction.error is not None:
-        show_error(MnistCnnError(prediction.error))
-        return
     first, *rows = (prediction.text or _what(prediction)).split("\n")
     line = Text(f"{printable(prediction.path):<{name_width}}  ")
     style = "bold green" if prediction.text is not None and "?" not in prediction.text else "bold yellow"
@@ -99,7 +109,7 @@ def show_prediction(prediction: "Prediction", name_width: int) -> None:
     stdout().print(line, soft_wrap=True)
     for row in rows:
         stdout().print(Text(" " * (name_width + 2)).append(row, style=style), soft_wrap=True)
-    if prediction.warning is not None:
+    if prediction.warning is not None and not quiet:
         show_note(f"{prediction.path}: {prediction.warning}.", warning=True)
 
 

@@ -1,4 +1,4 @@
-"""Any image file → colours: by content, upright, first frame, bounded in size. No torch."""
+"""Any image file → its pages, upright → colours: by content, bounded in size and number. No torch."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import io
 import stat
 import sys
 import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +23,18 @@ Colours = NDArray[np.float32]  # (height, width, 3), red, green, blue in 0 … 1
 
 # What Pillow decodes by itself, the usual first; EPS and the like would start other programs.
 _FORMATS = "PNG JPEG BMP GIF PPM TIFF WEBP AVIF ICO TGA PCX JPEG2000 QOI SGI".split()  # noqa: SIM905
+_PAGED_FORMATS = ("TIFF", "GIF", "WEBP", "PNG", "AVIF", "HEIF")  # a JPEG's further images are previews and depths
 SUFFIXES = frozenset(
-    [f".{name}" for name in "png jpg jpeg gif bmp tif tiff webp ppm pgm pbm ico tga pcx avif jp2 qoi sgi".split()]  # noqa: SIM905
+    f".{name}"
+    for name in (
+        "png apng jpg jpeg gif bmp tif tiff webp ppm pgm pbm ico tga pcx avif jp2 qoi sgi heic heif".split()  # noqa: SIM905
+    )
 )
+_PDF_HINT = "Save its pages as pictures first, such as with: pdftoppm -r 200 -png FILE page"
+_SVG_HINT = "Save it as a PNG first, such as with: rsvg-convert FILE -o FILE.png"
+_HEIC_HINT = "pip install pillow-heif (the extra [heic]), or save it as a JPEG first."
+_TIFF_KIND_TAG, _TIFF_PREVIEW_OR_MASK = 254, 0b101  # NewSubfileType, TIFF 6.0
+MAX_PAGES = 100  # of one file; a convention
 MOST_BYTES = 128 << 20
 MOST_PIXELS = 64_000_000
 WORKING_SIDE = 640  # pixels; larger images are reduced to this
@@ -45,15 +57,16 @@ class Decoded:
 
 
 def read_file(path: Path) -> bytes:
-    """The content of a file; `-` is standard input. Raises `PictureError` naming the file."""
+    """The content of a file or a pipe; `-` is standard input. Raises `PictureError` naming the file."""
     try:
         if path == Path("-"):
             content = sys.stdin.buffer.read(MOST_BYTES + 1)
-        elif stat.S_ISREG(path.stat().st_mode):
+        else:
+            kind = stat.S_IFMT(path.stat().st_mode)
+            if kind not in (stat.S_IFREG, stat.S_IFIFO, stat.S_IFCHR):
+                raise PictureError(f"{path} is not a file.")
             with path.open("rb") as stream:
                 content = stream.read(MOST_BYTES + 1)
-        else:
-            raise PictureError(f"{path} is not a file.")
     except (OSError, ValueError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or error
         raise PictureError(f"{path} can't be read: {reason}.") from error
@@ -65,20 +78,128 @@ def read_file(path: Path) -> bytes:
 
 
 def decode(content: bytes, name: str) -> Decoded:
-    """An image file, turned upright as EXIF says, the first frame of several.
+    """An image file, turned upright as EXIF says, the first page of several.
 
     Raises `PictureError`, which calls the file `name`.
     """
+    with _failures_named(name):
+        try:
+            image = _open(io.BytesIO(content))
+        except UnidentifiedImageError as error:
+            raise _unknown_format(content, name) from error
+        with image:
+            _check_pixels(image, name)
+            size = image.size
+            image.draft("RGB", (2 * WORKING_SIDE, 2 * WORKING_SIDE))  # lets JPEG decode a large photograph smaller
+            return _decoded(image, size)
+
+
+def read_pages(stream: BinaryIO, name: str) -> Iterator[Image.Image | PictureError]:
+    """The pages of a TIFF or the frames of an animation, or why one can't be read; nothing for a single image.
+
+    A TIFF's previews and masks are left out. Of more than `MAX_PAGES`, the last item is an error that says so.
+    """
+    try:
+        with _failures_named(name):
+            image = _open(stream)
+            frames = _page_frames(image)
+    except PictureError:
+        return  # `decode` says why
+    if len(frames) < 2:
+        return
+    for frame in frames[:MAX_PAGES]:
+        try:
+            with _failures_named(name):
+                if not _seek(image, frame):
+                    return
+                _check_pixels(image, name)
+                image.load()
+                page = image.copy()
+        except PictureError as error:
+            if frame != frames[0]:  # of the first page, `decode` says why
+                yield error
+            return
+        yield page
+    with suppress(PictureError), _failures_named(name):
+        if len(frames) > MAX_PAGES and _seek(image, frames[MAX_PAGES]):
+            yield PictureError(f"{name} has more than {MAX_PAGES} pages; the rest were not read.")
+
+
+def _page_frames(image: Image.Image) -> Sequence[int]:
+    """Which frames of an open file are pages: up to `MAX_PAGES` and one, perhaps more than the file has.
+
+    A frame that can't be found because the file is damaged counts, so that reading it says so.
+    """
+    if image.format not in _PAGED_FORMATS:
+        return [0]
+    frames = [0]
+    try:
+        if image.format != "TIFF":
+            return range(MAX_PAGES + 1) if _seek(image, 1) else frames
+        for frame in range(1, 10 * MAX_PAGES):
+            if len(frames) > MAX_PAGES or not _seek(image, frame):
+                break
+            if not _is_preview_or_mask(image):
+                frames.append(frame)
+    except Exception:  # whatever damaged content makes Pillow's decoders raise
+        frames.append(frames[-1] + 1)
+    return frames
+
+
+def _open(stream: BinaryIO) -> Image.Image:
+    formats = [*_FORMATS, "HEIF"] if _register_heif() else _FORMATS
+    return Image.open(stream, formats=formats)
+
+
+@cache
+def _register_heif() -> bool:
+    """Let Pillow decode HEIC, if the package for it is installed."""
+    try:
+        from pillow_heif import register_heif_opener  # noqa: PLC0415 - an extra
+    except ImportError:
+        return False
+    register_heif_opener()
+    return True
+
+
+def _seek(image: Image.Image, frame: int) -> bool:
+    try:
+        image.seek(frame)
+    except EOFError:
+        return False
+    return True
+
+
+def _is_preview_or_mask(image: Image.Image) -> bool:
+    kind = image.tag_v2.get(_TIFF_KIND_TAG, 0)  # type: ignore[attr-defined]
+    return isinstance(kind, int) and bool(kind & _TIFF_PREVIEW_OR_MASK)
+
+
+def _check_pixels(image: Image.Image, name: str) -> None:
+    width, height = image.size
+    if width * height > MOST_PIXELS:
+        raise PictureError(f"{name} has {width:,} × {height:,} pixels; {MOST_PIXELS:,} is the most.")
+
+
+def _unknown_format(content: bytes, name: str) -> PictureError:
+    """What a file is that Pillow can't decode, and what to do with it."""
+    start = content[:1024].lstrip(b"\xef\xbb\xbf \t\r\n")
+    if b"%PDF-" in start:
+        return PictureError(f"{name} is a PDF document, not a picture.", _PDF_HINT)
+    if start.startswith((b"<svg", b"<?xml", b"<!DOCTYPE svg", b"<!--")) and b"<svg" in content[:65536]:
+        return PictureError(f"{name} is an SVG drawing, not a picture of pixels.", _SVG_HINT)
+    if content[4:8] == b"ftyp" and content[8:12] in (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"):
+        return PictureError(f"{name} is a HEIC picture.", _HEIC_HINT)
+    return PictureError(f"{name} is not a picture that can be read.")
+
+
+@contextmanager
+def _failures_named(name: str) -> Iterator[None]:
+    """Whatever Pillow raises becomes a `PictureError` that calls the file `name`."""
     try:
         # Pillow warns of large images (we have a limit of our own) and of damaged metadata (we use none).
-        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(content), formats=_FORMATS) as image:
-            width, height = image.size
-            if width * height > MOST_PIXELS:
-                raise PictureError(f"{name} has {width:,} × {height:,} pixels; {MOST_PIXELS:,} is the most.")
-            image.draft("RGB", (2 * WORKING_SIDE, 2 * WORKING_SIDE))  # lets JPEG decode a large photograph smaller
-            return _decoded(image, (width, height))
-    except UnidentifiedImageError as error:
-        raise PictureError(f"{name} is not a picture that can be read.") from error
+        with warnings.catch_warnings(action="ignore"):
+            yield
     except Image.DecompressionBombError as error:
         raise PictureError(f"{name} has more than {MOST_PIXELS:,} pixels.") from error
     except MemoryError as error:

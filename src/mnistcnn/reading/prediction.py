@@ -35,12 +35,14 @@ def predict(
     single: bool = False,
     accept_doubted: bool = False,
     annotate: Path | None = None,
+    recursive: bool = True,
 ) -> list[Prediction]:
-    """Read the digits on each of `images`, one or several; one prediction an image, in order.
+    """Read the digits on each of `images`, one or several; one prediction an image or page, in order.
 
-    `images` is one of these, or an iterable of them: the path of an image file, or of a folder, which stands for
-    the images in it; a PIL image; a numpy array (H, W), (H, W, 3) or (H, W, 4), grey, RGB or RGBA, uint8 or float
-    in 0 … 1, or what `numpy.asarray` makes one, such as a tensor.
+    `images` is one of these, or an iterable of them: the path of an image file, each page of which is read, or of a
+    folder, which stands for the images in it and, if `recursive`, in its folders; a PIL image; a numpy array (H, W),
+    (H, W, 3) or (H, W, 4), grey, RGB or RGBA, uint8 or float in 0 … 1, or what `numpy.asarray` makes one, such as a
+    tensor.
 
     Without a `checkpoint`, see `checkpoint.find_checkpoint`. `single` says that there is exactly one digit on each.
     `invert` true says that digits are darker than their paper, false that they are lighter; None finds out. An image
@@ -52,7 +54,8 @@ def predict(
     """
     loaded = checkpoint if isinstance(checkpoint, Checkpoint) else load_checkpoint(find_checkpoint(checkpoint))
     options = Options(top_k, invert, min_confidence, save_input, single, accept_doubted, annotate)
-    return [prediction for prediction, _ in predict_each(Predictor(loaded, device), images, options)]
+    made = predict_each(Predictor(loaded, device), images, options, recursive=recursive)
+    return [prediction for prediction, _ in made]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +72,14 @@ class Options:
 
 
 def predict_each(
-    predictor: Predictor, images: ImageLike | Iterable[ImageLike], options: Options
+    predictor: Predictor, images: ImageLike | Iterable[ImageLike], options: Options, *, recursive: bool = True
 ) -> Iterator[tuple[Prediction, Reading | None]]:
     """`predict`, one after the other, each with how it was read (None if it can't be)."""
-    readings = predictor.read(find_sources(images), invert=options.invert, single=options.single)
+    sources = find_sources(images, recursive=recursive)
+    readings = predictor.read(sources, invert=options.invert, single=options.single)
     for number, (source, reading) in enumerate(readings, start=1):
         if isinstance(reading, PictureError):
-            yield Prediction(source.name, error=reading.message), None
+            yield Prediction(source.name, error=reading.message, hint=reading.hint), None
             continue
         prediction = summarise_reading(source.name, reading, options)
         if options.save_input is not None:

@@ -25,7 +25,7 @@ from mnistcnn.reading.layout import Layout, PixelBox, find_layout
 from mnistcnn.reading.scores import RowReading, Scores, read_rows
 from mnistcnn.reading.sources import Source
 
-_BATCH = 64  # images preprocessed before they are read
+_BATCH = os.cpu_count() or 1  # images that are looked at before the first of them is read: one for each core
 _GAP, _WIDER = 0.9, 2.2  # between words: in heights, and in usual gaps
 TOO_MANY = "too many marks; only the largest were looked at"
 
@@ -100,7 +100,6 @@ class Predictor:
 
         def look(source: Source) -> Seen | PictureError:
             try:
-                source = source.held()
                 decoded = source.decode()
                 image = preprocess(decoded, invert)
             except PictureError as error:

@@ -36,12 +36,13 @@ class Prediction(Result):
     the one is unsure. `text` is all that is written, rows joined by newlines, a `?` for each unsure or doubted digit.
     """
 
-    path: str  # `image 1` for the first of the images given, if it has none
+    path: str  # with `[2]` for the second page of a file; `image 1` for the first of the images given without a path
     digit: int | None = None
     confidence: float | None = None  # that all of it is right
     top: list[Candidate] = field(default_factory=list)  # of exactly one digit
     warning: str | None = None  # nothing on it, no digit, or several where there should be one
     error: str | None = None
+    hint: str | None = None  # what helps against the error
     unsure: bool = False
     text: str | None = None
     digits: list[PredictedDigit] = field(default_factory=list)  # in reading order
