@@ -264,7 +264,7 @@ def test_a_picture_is_read_alike_in_any_company(predictor: Predictor) -> None:
 
 @pytest.mark.parametrize("arguments", [[], ["--annotate", "marked"]])
 def test_standard_input_is_read_once_however_often_it_is_looked_at(star: Picture, arguments: list[str]) -> None:
-    for picture, expected in ((star, "probably not a digit"), (write("35", gap=-3)[0], "35")):
+    for picture, expected in ((star, "would be: "), (write("35", gap=-3)[0], "35")):
         content = io.BytesIO()
         Image.fromarray(picture).save(content, "PNG")
         result = invoke("predict", "-", "--quiet", *arguments, stdin=content.getvalue())

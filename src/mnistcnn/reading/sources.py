@@ -29,6 +29,7 @@ from mnistcnn.ink.decoding import (
 if TYPE_CHECKING:
     import torch
 
+STDIN = Path("-")
 ImageLike: TypeAlias = "str | os.PathLike[str] | Image.Image | NDArray[Any] | torch.Tensor"
 
 
@@ -78,7 +79,7 @@ def _find_pages(path: Path) -> Iterator[Source]:
     name = str(path)
     image: Path | bytes = path
     try:
-        if not _is_regular(path):
+        if path == STDIN or not _is_regular(path):
             image = read_file(path)
         with path.open("rb") if isinstance(image, Path) else io.BytesIO(image) as stream:
             number = 0
