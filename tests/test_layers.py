@@ -1,8 +1,9 @@
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional as F
 
-from mnistcnn.layers import Conv2d, Linear
+from mnistcnn.layers import Conv2d, Linear, convolve
 
 ONEDNN = pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="torch is built without oneDNN")
 DTYPES = [torch.float32, torch.bfloat16]
@@ -43,6 +44,49 @@ def test_a_convolution_learns_as_torchs_own_does(
         )
     start = torch.randn(4, channels, 9, 7, generator=generator).to(dtype).contiguous(memory_format=layout)
     assert_same(ours, theirs, start, torch.randn(4, 6, 9, 7, generator=generator).to(dtype))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("count", "filters"), [(3, 5), (3, 8), (0, 5)])
+def test_two_convolutions_learn_as_torchs_own_do(count: int, filters: int, dtype: torch.dtype) -> None:
+    generator = torch.Generator().manual_seed(0)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        first = nn.Conv2d(1, filters, kernel_size=6, stride=2).to(dtype)
+        second = nn.Conv2d(filters, 6, kernel_size=5, padding="same").to(dtype)
+    images = torch.randn(count, 1, 16, 12, generator=generator).to(dtype)
+    toward = torch.randn(count, 6, 6, 4, generator=generator).to(dtype)
+    parameters = (*first.parameters(), *second.parameters())
+    found = convolve(images, first, second)
+    expected = second(F.relu(first(images)))
+    gradients = [torch.autograd.grad(y, parameters, toward) for y in (found, expected)]
+    for ours, theirs in [(found, expected), *zip(*gradients, strict=True)]:
+        assert ours.dtype == dtype
+        largest = float(theirs.detach().abs().max()) if theirs.numel() else 0.0
+        torch.testing.assert_close(ours, theirs, atol=(1e-6 if dtype == torch.float32 else 0.03) * largest, rtol=0)
+
+
+def test_the_reshaped_convolutions_are_for_training_in_bfloat16_alone() -> None:
+    with torch.random.fork_rng():
+        first, second = nn.Conv2d(1, 5, kernel_size=6, stride=2), nn.Conv2d(5, 6, kernel_size=5, padding="same")
+    images = torch.zeros(1, 1, 16, 12)
+
+    def calls() -> int:
+        """How often the first layer is called as a module, which only the plain way does."""
+        called: list[object] = []
+        handle = first.register_forward_hook(lambda *_: called.append(0))
+        convolve(images.to(first.weight.dtype), first, second)
+        handle.remove()
+        return len(called)
+
+    assert calls() == 1
+    first.to(torch.bfloat16)
+    second.to(torch.bfloat16)
+    assert calls() == 0
+    with torch.inference_mode():
+        assert calls() == 1
+    first.eval()  # as exporters see it
+    assert calls() == 1
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

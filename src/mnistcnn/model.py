@@ -5,7 +5,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from mnistcnn.architecture import CLASSES, HIDDEN, MEAN, SIDE, STD
-from mnistcnn.layers import Conv2d, Linear
+from mnistcnn.layers import Conv2d, Linear, convolve
 
 __all__ = [
     "BIAS",
@@ -56,8 +56,7 @@ class MnistCNN(nn.Module):
 
     def features(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """What pooling and fc1 make of normalised images: twice (N, 1024) float, 0 or more."""
-        x = F.relu(self.conv1(images))
-        x = self.pool(self.conv2(x))
+        x = self.pool(convolve(images, self.conv1, self.conv2))
         if self.training and x.requires_grad:  # else the pooling's backward pass takes thrice as long
             x.register_hook(_channels_last)
         # ReLU after the pooling equals ReLU before it, and has a quarter of the numbers to look at.
