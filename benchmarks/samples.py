@@ -1,0 +1,124 @@
+"""The pictures that the gate has read: rendered ones of every kind and seed, and a folder of real ones."""
+
+from __future__ import annotations
+
+import csv
+import io
+import zlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from benchmarks import compose, no_digits, wild
+from benchmarks.hands import Labelled
+
+FRAMES = "28×28 of MNIST"
+CHECKED_HANDS_SHARE = 5  # convention: one hand in five is kept to check what was fitted to the others
+SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sample:
+    """One picture, and what is on it."""
+
+    part: str  # such as "rendered numbers" or "real singles"
+    kind: str
+    seed: int  # 0 for real pictures
+    index: int  # in its part, kind and seed
+    name: str
+    content: bytes | Path
+    text: str  # rows joined by newlines, spaces and marks between digits; empty where there is no digit
+    hand: str = ""  # whose digits they are; empty for rendered pictures
+
+    @property
+    def digits(self) -> str:
+        """The digits alone, in reading order."""
+        return "".join(character for character in self.text if character.isdigit())
+
+
+def generator(seed: int, kind: str, index: int) -> np.random.Generator:
+    """Each picture has its own, so that a picture doesn't depend on how many others are made."""
+    return np.random.default_rng([seed, zlib.crc32(kind.encode()), index])
+
+
+def rendered_kinds() -> dict[str, list[str]]:
+    """The kinds of each part."""
+    return {
+        "rendered singles": [FRAMES, *wild.KINDS],
+        "rendered numbers": list(compose.KINDS),
+        "rendered none": list(no_digits.KINDS),
+    }
+
+
+def rendered(part: str, kind: str, seed: int, index: int, pool: Sequence[Labelled]) -> Sample:
+    """One rendered picture, made of the digits in `pool`."""
+    rng = generator(seed, kind, index)
+    if part == "rendered numbers":
+        content, suffix, text = compose.KINDS[kind](pool, rng)
+    elif part == "rendered none":
+        content, suffix = no_digits.KINDS[kind](rng, pool)
+        text = ""
+    else:
+        digit, label = pool[int(rng.integers(len(pool)))]
+        content, suffix = (_frame(digit), ".png") if kind == FRAMES else wild.KINDS[kind](digit, rng)
+        text = str(label)
+    name = f"{kind}_{seed}_{index:03d}{suffix}"
+    return Sample(part=part, kind=kind, seed=seed, index=index, name=name, content=content, text=text)
+
+
+def _frame(digit: wild.Digit) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(digit).save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def real(folder: Path) -> Iterator[Sample]:
+    """The pictures in `singles`, `numbers` and `none`, each with its `labels.csv`, and those in the folders of `sets`.
+
+    A picture of a set has its digit in its name, after the last underscore. A hand is the owner of the repository
+    that a picture comes from; a set doesn't say whose digits they are, so each picture counts as a hand of its own.
+    """
+    for task, column in (("singles", "label"), ("numbers", "digits"), ("none", None)):
+        labels = folder / task / "labels.csv"
+        if not labels.is_file():
+            continue
+        with labels.open(newline="", encoding="utf-8") as lines:
+            counts: Counter[str] = Counter()
+            for row in csv.DictReader(lines):
+                name = row.get("file") or row["name"]
+                touching = " touching" if row.get("touching") == "1" else ""
+                owner = row["repo"].partition("/")[0] if "repo" in row else name.rpartition("_")[2].partition(".")[0]
+                kind = row["kind"] + touching
+                yield Sample(
+                    part=f"real {task}",
+                    kind=kind,
+                    seed=0,
+                    index=counts[kind],
+                    name=name,
+                    content=folder / task / name,
+                    text=row[column] if column else "",
+                    hand=owner,
+                )
+                counts[kind] += 1
+    for inside in sorted(path for path in (folder / "sets").glob("*") if path.is_dir()):
+        pictures = sorted(path for path in inside.iterdir() if path.suffix.lower() in SUFFIXES)
+        for index, path in enumerate(pictures):
+            yield Sample(
+                part=f"set {inside.name}",
+                kind=inside.name,
+                seed=0,
+                index=index,
+                name=path.name,
+                content=path,
+                text=path.stem.rpartition("_")[2],
+                hand=path.stem,
+            )
+
+
+def is_checked(sample: Sample) -> bool:
+    """Whether a real picture's hand is one of those kept to check what was fitted to the others."""
+    return zlib.crc32(sample.hand.encode()) % CHECKED_HANDS_SHARE == 0
