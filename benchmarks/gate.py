@@ -38,8 +38,10 @@ from mnistcnn import load_checkpoint, load_dataset
 from mnistcnn.checkpoint import find_checkpoint
 from mnistcnn.config import Split
 from mnistcnn.errors import PictureError
-from mnistcnn.prediction import Options, Prediction, Predictor, summarise_reading
-from mnistcnn.prediction.sources import Source
+from mnistcnn.reading.prediction import Options, summarise_reading
+from mnistcnn.reading.reader import Predictor
+from mnistcnn.reading.results import Prediction
+from mnistcnn.reading.sources import Source
 
 BASELINE = Path(__file__).with_name("gate.json")
 QUICK_COUNT, QUICK_SEEDS = 8, (1,)
