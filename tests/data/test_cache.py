@@ -61,7 +61,7 @@ def test_after_a_bad_mirror_the_next_run_works(fault: str, archives: dict[str, b
         assert set(read(mirror=url)) == set(files.FILES)
 
 
-@pytest.mark.parametrize("layout", ["raw", "gz", "torchvision"])
+@pytest.mark.parametrize("layout", ["raw", "gz", "torchvision", "dots", "kaggle"])
 def test_a_given_folder_is_read_and_left_alone(
     layout: str, archives: dict[str, bytes], tiny: Path, tmp_path: Path
 ) -> None:
@@ -71,6 +71,11 @@ def test_a_given_folder_is_read_and_left_alone(
     for name in files.FILES:
         if layout == "raw":
             shutil.copy(tiny / name, folder)
+        elif layout == "dots":
+            shutil.copy(tiny / name, folder / name.replace("-idx", ".idx"))
+        elif layout == "kaggle":
+            (folder / name).mkdir()
+            shutil.copy(tiny / name, folder / name)
         else:
             (folder / f"{name}.gz").write_bytes(archives[f"{name}.gz"])
     before = snapshot(home)
@@ -96,6 +101,34 @@ def test_a_damaged_file_in_a_given_folder_is_named_and_kept(archives: dict[str, 
         with pytest.raises(DataError, match=files.FILES[2]):
             read(home, url)
     assert (home / files.FILES[2]).read_bytes() == b"damaged"
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("0/a.png", "has a folder for each class, and not"),
+        ("mnist.npz", "has mnist.npz, a NumPy archive, and not"),
+        ("emnist-digits-train-images-idx3-ubyte.gz", "has emnist-digits-train-images-idx3-ubyte.gz, an IDX file of"),
+        ("mnist_train.csv", "has mnist_train.csv, a table, and not"),
+    ],
+)
+def test_other_data_are_named_and_refused(name: str, said: str, tmp_path: Path) -> None:
+    home = tmp_path / "given"
+    for each in (name, name.replace("0/", "1/")):
+        (home / each).parent.mkdir(parents=True, exist_ok=True)
+        (home / each).write_bytes(b"x")
+    for given in (home, home / name) if "/" not in name else (home,):
+        with pytest.raises(DataError) as caught:
+            read(given)
+        assert said in caught.value.message
+        assert "train` is for MNIST alone" in str(caught.value.hint)
+        assert "evaluate --pictures FOLDER" in str(caught.value.hint)
+
+
+def test_other_data_under_the_names_of_mnist_are_refused(tiny: Path) -> None:
+    with pytest.raises(DataError, match="fails its SHA-256 check: it is damaged, or other data than MNIST") as caught:
+        read(tiny)
+    assert "evaluate --pictures FOLDER" in str(caught.value.hint)
 
 
 @pytest.mark.parametrize("there", [False, True])

@@ -51,6 +51,21 @@ def test_an_archive_that_unpacks_without_end_is_cut_short(tmp_path: Path, monkey
         read_verified(tmp_path, NAME, SUM)
 
 
+@pytest.mark.parametrize(
+    "where",
+    ["train-images.idx3-ubyte", f"{NAME}/{NAME}", f"{NAME}/train-images.idx3-ubyte", "train-images.idx3-ubyte/x"],
+)
+def test_names_of_other_programs_are_found(where: str, tmp_path: Path) -> None:
+    path = tmp_path / where.replace("/x", "/train-images.idx3-ubyte")
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(CONTENT)
+    assert find_folder(tmp_path) == tmp_path
+    assert read_verified(tmp_path, NAME, SUM) == CONTENT
+    path.rename(path.with_name(f"{path.name}.gz"))
+    path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(CONTENT))
+    assert read_verified(tmp_path, NAME, SUM) == CONTENT
+
+
 def test_torchvisions_layout_is_found(tmp_path: Path) -> None:
     assert find_folder(tmp_path) == tmp_path
     raw = tmp_path / "MNIST" / "raw"

@@ -17,6 +17,10 @@ from mnistcnn.events import Note, Observer, Transfer
 CACHE_VARIABLE = "MNISTCNN_CACHE_DIR"
 LOCK_PATIENCE = 1800.0  # seconds; longer than any fetch may take
 SEED = 20_260_101  # of the synthetic digits
+_MNIST_ONLY = (
+    "`mnistcnn train` is for MNIST alone; without --data-dir, it is downloaded. "
+    "`mnistcnn evaluate --pictures FOLDER` measures a network on digits of your own."
+)
 _WORK = ".mnistcnn-fetch"  # as long as it is there, the folder is being filled by us
 _LOCK = ".mnistcnn.lock"
 
@@ -40,10 +44,10 @@ def read_files(
         return _read(dataset, home, names)
     except (FileNotFoundError, NotADirectoryError) as error:
         if data_dir and not _may_fill(home):
-            told = f"{home} has no {Path(error.filename).name} (raw or .gz, in it or in its MNIST/raw)."
-            hint = "Give a folder with the four files, an empty one to fetch them into, or no --data-dir."
-            raise DataError(told, hint) from error
+            raise _no_files(home, Path(error.filename).name) from error
     except files.DamagedError as error:
+        if data_dir and dataset is DatasetName.MNIST:
+            raise DataError(f"{error}: it is damaged, or other data than MNIST.", _MNIST_ONLY) from error
         if data_dir:
             raise DataError(f"{error}.", "Replace that file, or leave out --data-dir.") from error
         observer(Note(f"{error}; downloading it again.", warning=True))
@@ -59,6 +63,17 @@ def read_files(
     except OSError as error:
         hint = f"Choose another folder with --data-dir or {CACHE_VARIABLE}."
         raise DataError(f"The data can't be written to {home}: {error.strerror or error}.", hint) from error
+
+
+def _no_files(home: Path, missing: str) -> DataError:
+    """Why a folder of the user's can't be used, in which the file `missing` is missing."""
+    other = files.describe_other_data(home)
+    if other:
+        return DataError(f"{home} has {other}, and not the four files of MNIST.", _MNIST_ONLY)
+    return DataError(
+        f"{home} has no {missing} (raw or .gz, in it or in its MNIST/raw).",
+        "Give a folder with the four files, an empty one to fetch them into, or no --data-dir.",
+    )
 
 
 def _read(dataset: DatasetName, home: Path, names: tuple[str, ...]) -> tuple[dict[str, bytes], Path]:

@@ -37,8 +37,31 @@ def find_folder(root: Path) -> Path:
 
 
 def find_file(folder: Path, name: str) -> Path | None:
-    """The raw file `name`, or its `.gz`, in `folder`."""
-    return next((path for path in (folder / name, folder / f"{name}.gz") if path.is_file()), None)
+    """The raw file `name`, or its `.gz`, in `folder`, under any of the names that programs unpack it to.
+
+    Some write `t10k-images.idx3-ubyte`, and Kaggle's archives have a folder for each file.
+    """
+    dotted = name.replace("-idx", ".idx")
+    for inside in (folder, folder / name, folder / dotted):
+        for path in (inside / name, inside / f"{name}.gz", inside / dotted, inside / f"{dotted}.gz"):
+            if path.is_file():
+                return path
+    return None
+
+
+def describe_other_data(root: Path) -> str | None:
+    """What data other than MNIST's four files are at `root`, a folder or a file, or None where there are none."""
+    names = [root.name] if root.is_file() else sorted(path.name for path in root.iterdir())
+    if {"0", "1"} <= set(names):
+        return "a folder for each class"
+    for name in names:
+        if name.endswith(".npz"):
+            return f"{name}, a NumPy archive"
+        if "-idx" in name or ".idx" in name:
+            return f"{name}, an IDX file of another name"
+        if name.endswith((".csv", ".parquet", ".arff", ".mat")):
+            return f"{name}, a table"
+    return None
 
 
 def read_verified(folder: Path, name: str, sha256: str) -> bytes:
