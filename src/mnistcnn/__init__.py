@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mnistcnn.evaluation import evaluate as evaluate
     from mnistcnn.exporting import export as export
     from mnistcnn.model import MnistCNN as MnistCNN
+    from mnistcnn.picture_evaluation import evaluate_pictures as evaluate_pictures
     from mnistcnn.reading.prediction import predict as predict
     from mnistcnn.storage import Files as Files
     from mnistcnn.summary import summarise as summarise
@@ -36,6 +37,7 @@ _HOMES = {
     "MnistCnnError": "errors",
     "TrainConfig": "config",
     "evaluate": "evaluation",
+    "evaluate_pictures": "picture_evaluation",
     "export": "exporting",
     "load_checkpoint": "checkpoint",
     "load_dataset": "data",

@@ -1,13 +1,12 @@
 """A network measured on a split: accuracy, confusion, scores per digit, calibration."""
 
-import math
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
+from mnistcnn.accuracy import DigitScore, digit_scores, wilson_interval
 from mnistcnn.checkpoint import Checkpoint, find_checkpoint, load_checkpoint
 from mnistcnn.confidence.calibration import calibration_error, probabilities
 from mnistcnn.config import DatasetName, Split, TrainConfig
@@ -17,19 +16,8 @@ from mnistcnn.errors import UsageError
 from mnistcnn.events import Observer, ignore
 from mnistcnn.metrics import BATCH_SIZE, compute_metrics, predict_logits
 from mnistcnn.model import CLASSES
-from mnistcnn.plots import plot_confusion, plot_mistakes
+from mnistcnn.plots import data_title, plot_confusion, plot_mistakes
 from mnistcnn.results import Environment, Result
-
-
-@dataclass(frozen=True, slots=True)
-class DigitScore(Result):
-    """One digit's row: how many there are, and precision, recall and F1 (0 where undefined)."""
-
-    digit: int
-    count: int
-    precision: float
-    recall: float
-    f1: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +87,9 @@ def _evaluate(
     probability = probabilities(logits, checkpoint.temperature)
     files = []
     if output_dir is not None:
-        files = [plot_confusion(output_dir, confusion), plot_mistakes(output_dir, images, probability)]
+        title = data_title(data.name, split)
+        files.append(plot_confusion(output_dir, confusion, title))
+        files.append(plot_mistakes(output_dir, images, probability, title))
     return Evaluation(
         checkpoint=str(checkpoint.path),
         dataset=str(data.name),
@@ -125,22 +115,3 @@ def confusion_matrix(logits: torch.Tensor, labels: torch.Tensor) -> list[list[in
     pairs = labels.cpu() * CLASSES + logits.argmax(1)
     counts: list[list[int]] = torch.bincount(pairs, minlength=CLASSES**2).view(CLASSES, CLASSES).tolist()
     return counts
-
-
-def digit_scores(confusion: Sequence[Sequence[int]]) -> list[DigitScore]:
-    """Precision, recall and F1 of each digit; 0 where there is nothing to divide by."""
-    scores = []
-    for digit, row in enumerate(confusion):
-        hits, there, read = row[digit], sum(row), sum(other[digit] for other in confusion)
-        precision, recall, f1 = hits / max(1, read), hits / max(1, there), 2 * hits / max(1, there + read)
-        scores.append(DigitScore(digit, there, precision, recall, f1))
-    return scores
-
-
-def wilson_interval(accuracy: float, count: int) -> tuple[float, float]:
-    """The 95 % score interval of a proportion. Source: E. B. Wilson, JASA 22 (1927)."""
-    z = 1.959963984540054
-    centre = accuracy + z * z / (2 * count)
-    spread = z * math.sqrt(accuracy * (1 - accuracy) / count + z * z / (4 * count * count))
-    scale = 1 + z * z / count
-    return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from mnistcnn.data import ImageDataset
 from mnistcnn.events import EpochResult
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 # M. Okabe, K. Ito, "Color universal design": apart for every kind of colour vision.
 TRAIN_COLOUR, VALIDATION_COLOUR, KEPT_COLOUR = "#0072B2", "#D55E00", "#009E73"
 CURVES, CONFUSION, MISTAKES = "training_curves.png", "confusion_matrix.png", "mistakes.png"
-_MOST_MISTAKES = 24
+MOST_MISTAKES = 24
 _STYLE: dict[Any, Any] = {
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -29,14 +31,31 @@ _STYLE: dict[Any, Any] = {
 }
 
 
-def plot_training(folder: Path, history: Sequence[EpochResult], best_epoch: int, rates: Sequence[float]) -> Path:
+@dataclass(frozen=True, slots=True)
+class MistakePicture:
+    """A misread picture, (height, width, 3) in 0 … 1, and what stands above it in two lines."""
+
+    image: NDArray[np.float32]
+    caption: str
+
+
+def data_title(dataset: str, split: str) -> str:
+    """What a plot says that it is of, such as `MNIST, test split`."""
+    name = {"mnist": "MNIST", "synthetic": "synthetic digits"}.get(dataset, dataset)
+    return f"{name}, {split} split"
+
+
+def plot_training(
+    folder: Path, history: Sequence[EpochResult], best_epoch: int, rates: Sequence[float], dataset: str
+) -> Path:
     """Draw loss and accuracy per epoch; `rates` are learning rates, evenly spaced over the whole run."""
     figure = _figure(9, 4.2)
     epochs = [result.epoch for result in history]
+    figure.suptitle(f"{data_title(dataset, 'train')} and validation split", fontsize=11)
     left, right = figure.subplots(1, 2)
     for axes, name, scale, title, unit in (
         (left, "loss", 1.0, "Loss", "cross-entropy (nats)"),
-        (right, "accuracy", 100.0, "Accuracy (%)", "read correctly (%)"),
+        (right, "accuracy", 100.0, "Accuracy", "read correctly (%)"),
     ):
         train = [getattr(result.train, name) * scale for result in history]
         validation = [getattr(result.validation, name) * scale for result in history]
@@ -59,12 +78,15 @@ def plot_training(folder: Path, history: Sequence[EpochResult], best_epoch: int,
     return _save(figure, folder / CURVES)
 
 
-def plot_confusion(folder: Path, confusion: Sequence[Sequence[int]]) -> Path:
-    """Draw 10×10 counts, rows true digits, columns digits read; the mistakes coloured by their number."""
+def plot_confusion(folder: Path, confusion: Sequence[Sequence[int]], title: str) -> Path:
+    """Draw 10×10 counts, rows true digits, columns digits read; the mistakes coloured by their number.
+
+    An eleventh column, marked `?`, is for what was not read as one digit.
+    """
     from matplotlib.ticker import MaxNLocator  # noqa: PLC0415
 
     counts = np.asarray(confusion)
-    mistakes = np.ma.masked_array(counts, np.eye(len(counts), dtype=bool))
+    mistakes = np.ma.masked_array(counts, np.eye(counts.shape[0], counts.shape[1], dtype=bool))
     most = max(1, int(mistakes.max()))
     figure = _figure(6.2, 5.6)
     axes = figure.subplots()
@@ -76,30 +98,48 @@ def plot_confusion(folder: Path, confusion: Sequence[Sequence[int]]) -> Path:
             axes.text(column, row, f"{counts[row, column]:,}", ha="center", va="center", fontsize=8,
                       color="white" if dark else "black")  # fmt: skip
     accuracy = 100 * np.trace(counts) / max(1, counts.sum())
-    axes.set(title=f"{counts.sum():,} pictures, {accuracy:.2f} % read correctly", xlabel="digit read",
-             ylabel="true digit", xticks=range(10), yticks=range(10))  # fmt: skip
+    columns = range(counts.shape[1])
+    axes.set(title=f"{title}: {counts.sum():,} pictures, {accuracy:.2f} % read correctly", xlabel="digit read",
+             ylabel="true digit", xticks=columns, yticks=range(10))  # fmt: skip
+    axes.set_xticklabels([*"0123456789?"][: len(columns)])
     axes.spines[:].set_visible(False)
     bar = figure.colorbar(image, label="mistakes", ticks=MaxNLocator(integer=True))
     bar.outline.set_visible(False)
     return _save(figure, folder / CONFUSION)
 
 
-def plot_mistakes(folder: Path, pictures: ImageDataset, probability: torch.Tensor) -> Path:
+def plot_mistakes(folder: Path, pictures: ImageDataset, probability: torch.Tensor, title: str) -> Path:
     """Draw up to 24 misread pictures, the most confident first: picture, truth, reading, confidence."""
     labels = pictures.labels.cpu()
     confidence, read = probability.max(dim=1)
     wrong = torch.nonzero(read != labels).flatten()
-    wrong = wrong[confidence[wrong].argsort(descending=True, stable=True)][:_MOST_MISTAKES]
-    rows = max(1, -(-len(wrong) // 8))
+    wrong = wrong[confidence[wrong].argsort(descending=True, stable=True)][:MOST_MISTAKES]
+    mistakes = []
+    for i in wrong.tolist():
+        grey = 1 - pictures.images[i, 0].cpu().numpy().astype(np.float32) / 255
+        caption = f"{labels[i]} read as {read[i]}\n{100 * confidence[i]:.1f} % sure"
+        mistakes.append(MistakePicture(np.repeat(grey[:, :, None], 3, axis=2), caption))
+    return draw_mistakes(folder, mistakes, title)
+
+
+def draw_mistakes(folder: Path, mistakes: Sequence[MistakePicture], title: str) -> Path:
+    """Draw pictures with their captions, eight in a row."""
+    rows = max(1, -(-len(mistakes) // 8))
     figure = _figure(9.2, 1.55 * rows + 0.4)
-    figure.suptitle(f"The {len(wrong)} most confident mistakes" if len(wrong) else "No mistakes", fontsize=11)
+    what = f"{len(mistakes) or 'no'} mistake{'s' * (len(mistakes) != 1)}"
+    if len(mistakes) == MOST_MISTAKES:
+        what = f"the {MOST_MISTAKES} most confident mistakes"
+    figure.suptitle(f"{title}: {what}", fontsize=11)
     axes = figure.subplots()  # one for all: laying out many takes a second
-    for place, i in enumerate(wrong.tolist()):
+    for place, mistake in enumerate(mistakes):
         x, y = 1.15 * (place % 8), 1.5 * (place // 8)
-        picture = pictures.images[i, 0].cpu().numpy()
-        axes.imshow(picture, cmap="gray_r", vmin=0, vmax=255, extent=(x, x + 1, y + 1, y))
-        told = f"{labels[i]} read as {read[i]}\n{100 * confidence[i]:.1f} % sure"
-        axes.text(x + 0.5, y - 0.05, told, ha="center", va="bottom", fontsize=8.5)
+        height, width, _ = mistake.image.shape
+        side = max(height, width)
+        left = x + (1 - width / side) / 2
+        top = y + (1 - height / side) / 2
+        extent = (left, left + width / side, top + height / side, top)
+        axes.imshow(mistake.image, extent=extent)
+        axes.text(x + 0.5, y - 0.05, mistake.caption, ha="center", va="bottom", fontsize=8.5)
     axes.set(xlim=(0, 9.05), ylim=(1.5 * rows - 0.5, -0.45))
     axes.axis("off")
     return _save(figure, folder / MISTAKES)

@@ -2,8 +2,9 @@ import re
 
 import pytest
 
+from mnistcnn.accuracy import digit_scores
 from mnistcnn.cli.evaluate import show_evaluation
-from mnistcnn.evaluation import Evaluation, digit_scores
+from mnistcnn.evaluation import Evaluation
 from mnistcnn.results import Environment
 
 CONFUSION = [[6742 if t == p else 1 + 10 * t + p if p > 4 else 0 for p in range(10)] for t in range(10)]

@@ -9,12 +9,30 @@ from rich.text import Text
 
 import mnistcnn
 from mnistcnn.cli import shared_options as o
-from mnistcnn.cli.output import data_name, new_table, percent, print_line, show_json, show_pairs, stdout, written
+from mnistcnn.cli.output import (
+    data_name,
+    new_table,
+    percent,
+    print_line,
+    printable,
+    show_json,
+    show_pairs,
+    stdout,
+    written,
+)
 from mnistcnn.config import DatasetName, Split
-from mnistcnn.errors import GateError
+from mnistcnn.errors import GateError, UsageError
 
 if TYPE_CHECKING:
+    from mnistcnn.accuracy import DigitScore
     from mnistcnn.evaluation import Evaluation
+    from mnistcnn.picture_evaluation import PictureEvaluation
+
+MOST_MISTAKES = 20  # that are named in the text
+PicturesOption = Annotated[
+    Path | None,
+    o.data(metavar="DIR", help="Measure on your own digits instead: a folder for each of 0 to 9, or IDX files."),
+]
 
 
 def evaluate(
@@ -26,6 +44,8 @@ def evaluate(
     data_dir: o.DataDirOption = None,
     mirror: o.MirrorOption = None,
     device: o.DeviceOption = "auto",
+    pictures: PicturesOption = None,
+    single: o.SingleOption = False,
     batch_size: Annotated[int, o.machine(min=1, help="Pictures in each batch.")] = 1000,
     min_accuracy: Annotated[
         float | None,
@@ -38,6 +58,23 @@ def evaluate(
     quiet: o.QuietOption = False,
 ) -> None:
     """Measure a trained network: accuracy, confusion, scores per digit, calibration."""
+    if pictures is not None:
+        if split is not Split.TEST or dataset is not None or data_dir is not None:
+            raise UsageError("--pictures cannot be used together with --split, --dataset or --data-dir.")
+        with mnistcnn.progress_bar(quiet=quiet) as observer:
+            measured = mnistcnn.evaluate_pictures(
+                pictures,
+                checkpoint,
+                device=device,
+                single=single,
+                output_dir=output_dir,
+                observer=observer,
+            )
+        show_json(measured.to_dict()) if json else show_picture_evaluation(measured)
+        _check_accuracy(measured.accuracy, min_accuracy)
+        return
+    if single:
+        raise UsageError("--single is for --pictures.")
     with mnistcnn.progress_bar(quiet=quiet) as observer:
         result = mnistcnn.evaluate(
             checkpoint,
@@ -51,23 +88,23 @@ def evaluate(
             observer=observer,
         )
     show_json(result.to_dict()) if json else show_evaluation(result)
-    if min_accuracy is not None and result.accuracy < min_accuracy:
-        raise GateError(f"Accuracy {result.accuracy:.4f} is below --min-accuracy {min_accuracy:g}.")
+    _check_accuracy(result.accuracy, min_accuracy)
+
+
+def _check_accuracy(accuracy: float, least: float | None) -> None:
+    if least is not None and accuracy < least:
+        raise GateError(f"Accuracy {accuracy:.4f} is below --min-accuracy {least:g}.")
 
 
 def show_evaluation(result: "Evaluation") -> None:
     """The report of `evaluate`, the accuracy last."""
     stdout().print(_confusion_table(result.confusion_matrix))
-    scores = new_table("Per digit", "digit", "pictures", "precision", "recall", "F1", words=0)
-    for score in result.per_digit:
-        fractions = (score.precision, score.recall, score.f1)
-        scores.add_row(str(score.digit), f"{score.count:,}", *map(percent, fractions))
-    stdout().print(scores)
+    stdout().print(_score_table(result.per_digit))
     calibration = f"expected error {percent(result.calibration_error)} (temperature {result.temperature:.3f})"
     show_pairs(
         [
             ("checkpoint", result.checkpoint),
-            ("trained on", data_name(result.trained_on) if result.trained_on else "unknown (a bare state_dict)"),
+            ("trained on", _trained_on(result.trained_on)),
             ("measured on", f"{data_name(result.dataset)}, {result.split} split, {result.count:,} pictures"),
             *written(result.files),
             ("speed", f"{result.pictures_per_second:,.0f} pictures/s on {result.environment}"),
@@ -75,13 +112,64 @@ def show_evaluation(result: "Evaluation") -> None:
             ("loss", f"{result.loss:.4f}"),
         ]
     )
-    low, high = map(percent, result.accuracy_interval)
-    print_line(stdout(), f"accuracy    {percent(result.accuracy)}   (95 % interval {low} to {high})", style="bold")
+    _show_accuracy(result.accuracy, result.accuracy_interval)
+
+
+def show_picture_evaluation(result: "PictureEvaluation") -> None:
+    """The report of `evaluate --pictures`, the accuracy last."""
+    stdout().print(_confusion_table(result.confusion_matrix))
+    stdout().print(_score_table(result.per_digit))
+    if result.mistakes:
+        table = new_table("Mistakes, the most confident first", "shows", "read as", "confidence", "picture", words=0)
+        table.columns[-1].justify = "left"
+        table.columns[-1].overflow = "fold"
+        for mistake in result.mistakes[:MOST_MISTAKES]:
+            shown = (mistake.text or "?").replace("\n", " ")
+            sure = "" if mistake.confidence is None else percent(mistake.confidence, 1)
+            table.add_row(str(mistake.digit), shown, sure, printable(mistake.path))
+        stdout().print(table)
+        if len(result.mistakes) > MOST_MISTAKES:
+            print_line(stdout(), f"… and {len(result.mistakes) - MOST_MISTAKES:,} more; --json has all of them.")
+    doubted = f"{result.doubted:,} of {result.count:,}"
+    if result.doubted:
+        doubted += f"; {result.doubted_right:,} of them would be right with `predict --accept-doubted`"
+    show_pairs(
+        [
+            ("checkpoint", result.checkpoint),
+            ("trained on", _trained_on(result.trained_on)),
+            ("measured on", f"{result.pictures}, {result.count:,} pictures"),
+            *written(result.files),
+            ("speed", f"{result.pictures_per_second:,.0f} pictures/s on {result.environment}"),
+            ("unreadable", f"{len(result.unreadable):,}; not counted"),
+            ("unanswered", f"{result.not_one_digit:,}; read as nothing or as several digits"),
+            ("doubted", doubted),
+        ]
+    )
+    _show_accuracy(result.accuracy, result.accuracy_interval)
+
+
+def _trained_on(name: str | None) -> str:
+    return data_name(name) if name else "unknown (a bare state_dict)"
+
+
+def _show_accuracy(accuracy: float, interval: tuple[float, float]) -> None:
+    low, high = map(percent, interval)
+    print_line(stdout(), f"accuracy    {percent(accuracy)}   (95 % interval {low} to {high})", style="bold")
+
+
+def _score_table(per_digit: list["DigitScore"]) -> Table:
+    table = new_table("Per digit", "digit", "pictures", "precision", "recall", "F1", words=0)
+    for score in per_digit:
+        fractions = (score.precision, score.recall, score.f1)
+        table.add_row(str(score.digit), f"{score.count:,}", *map(percent, fractions))
+    return table
 
 
 def _confusion_table(confusion: list[list[int]]) -> Table:
     """Hits green, mistakes the stronger the larger a share of their row they are; readable on dark and on light."""
-    table = new_table("Confusion matrix: rows true, columns read", "", *map(str, range(10)), words=0)
+    columns = [*"0123456789?"][: len(confusion[0])]
+    table = new_table("Confusion matrix: rows true, columns read", "", *columns, words=0)
+    table.min_width = len(str(table.title))
     table.padding = (0, 0)  # so that four digits a column fit 60 characters
     for digit, row in enumerate(confusion):
         shares = [count / max(1, sum(row)) for count in row]

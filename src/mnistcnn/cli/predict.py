@@ -39,7 +39,7 @@ def predict(
     min_confidence: Annotated[
         float, o.reading(min=0.0, max=1.0, metavar="P", help="Mark digits below this confidence as unsure (0 to 1).")
     ] = 0.0,
-    single: Annotated[bool, o.reading("--single", help="There is exactly one digit on each picture.")] = False,
+    single: o.SingleOption = False,
     accept_doubted: Annotated[bool, o.reading("--accept-doubted", help="Read doubted digits all the same.")] = False,
     sample: Annotated[bool, o.reading("--sample", help="Read the sample pictures that come with mnistcnn.")] = False,
     show: Annotated[bool, o.output("--show", help="Print what the network saw beside the original.")] = False,

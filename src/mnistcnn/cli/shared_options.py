@@ -40,6 +40,7 @@ DataDirOption = Annotated[
 ]
 _MIRROR = "Mirror to try first, an http:// or https:// address."
 MirrorOption = Annotated[str | None, data(envvar="MNISTCNN_MIRROR", metavar="URL", callback=check_mirror, help=_MIRROR)]
+SingleOption = Annotated[bool, reading("--single", help="There is exactly one digit on each picture.")]
 JsonOption = Annotated[bool, output("--json", help="Print one JSON document instead of a table.")]
 QuietOption = Annotated[bool, output("--quiet", "-q", help="Print only results and errors.")]
 _FOUND = {"envvar": "MNISTCNN_CHECKPOINT", "show_default": f"{DEFAULT_CHECKPOINT}, or the one in the package"}

@@ -78,11 +78,11 @@ def read_verified(folder: Path, name: str, sha256: str) -> bytes:
     return content
 
 
-def gunzip(archive: bytes, name: Path | str) -> bytes:
-    """Unpack at most `MAX_BYTES` of `archive`. Raises `DamagedError`, which calls it `name`."""
+def gunzip(archive: bytes, name: Path | str, most_bytes: int | None = None) -> bytes:
+    """Unpack at most `most_bytes` (or `MAX_BYTES`) of `archive`. Raises `DamagedError`, which calls it `name`."""
     try:
         with gzip.open(io.BytesIO(archive)) as stream:
-            return stream.read(MAX_BYTES)
+            return stream.read(most_bytes or MAX_BYTES)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DamagedError(f"{name} can't be unpacked ({error})") from error
 

@@ -11,13 +11,14 @@ import torch
 
 from mnistcnn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from mnistcnn.confidence.calibration import fit_temperature, probabilities
+from mnistcnn.config import Split
 from mnistcnn.data import DataSplits
 from mnistcnn.device import derive_seed
 from mnistcnn.errors import CheckpointError, OutputError
 from mnistcnn.evaluation import confusion_matrix
 from mnistcnn.events import EpochResult, Note, Observer
 from mnistcnn.metrics import compute_metrics, predict_logits
-from mnistcnn.plots import CONFUSION, CURVES, MISTAKES, plot_confusion, plot_mistakes, plot_training
+from mnistcnn.plots import CONFUSION, CURVES, MISTAKES, data_title, plot_confusion, plot_mistakes, plot_training
 from mnistcnn.results import Environment, Metrics, Result, to_json
 from mnistcnn.storage import Files, write_atomically
 from mnistcnn.training.detector import fit_outlier_detector
@@ -75,9 +76,10 @@ def finish(trainer: Trainer, data: DataSplits, files: Files, started: float, obs
         safe = files.checkpoint
         steps = (i * (trainer.all_steps - 1) // 399 for i in range(400))  # of the learning rate's curve
         rates = [learning_rate(step, trainer.all_steps, trainer.config.lr) for step in steps]
-        plot_training(files.output_dir, result.epochs, result.best_epoch, rates)
-        plot_confusion(files.output_dir, confusion_matrix(logits, data.test.labels))
-        plot_mistakes(files.output_dir, data.test, probabilities(logits, result.temperature))
+        plot_training(files.output_dir, result.epochs, result.best_epoch, rates, data.name)
+        title = data_title(data.name, Split.TEST)
+        plot_confusion(files.output_dir, confusion_matrix(logits, data.test.labels), title)
+        plot_mistakes(files.output_dir, data.test, probabilities(logits, result.temperature), title)
         result = replace(result, seconds=time.perf_counter() - started)
         write_atomically(files.output_dir / HISTORY, to_json(result.to_dict()).encode() + b"\n")
     except OutputError as error:
