@@ -12,6 +12,7 @@ from mnistcnn.checkpoint import load_checkpoint
 from mnistcnn.config import Precision
 from mnistcnn.signals import SIGNALS
 from mnistcnn.training.resume import load_unfinished
+from tests.conftest import invoke
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -106,8 +107,17 @@ def test_two_trainings_into_one_file_are_not_interleaved(tiny: Path, start: Star
     assert first.returncode == 130
 
 
+def test_two_trainings_that_share_the_output_folder_are_told_so(tiny: Path, start: Start) -> None:
+    start()
+    refused = invoke("train", "--checkpoint", "other.pth", "--dataset", "synthetic", "--data-dir", tiny)
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert "Error: Another training run is writing output/history.json." in refused.stderr
+    assert "Hint: Choose another place with --output-dir." in refused.stderr
+
+
 def test_a_full_disk_in_the_middle_keeps_the_last_state(tiny: Path, precision: Precision) -> None:
     """A limit on file sizes between those of the first state and of the one with the best weights in it."""
+    pytest.importorskip("resource")
     code = (
         "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (15_000_000, 15_000_000))\n"
@@ -120,6 +130,7 @@ def test_a_full_disk_in_the_middle_keeps_the_last_state(tiny: Path, precision: P
     assert done.returncode == 1, done.stderr
     assert "Error: models/mnist_cnn.pth.unfinished can't be written: File too large." in done.stderr
     assert "What was saved before is in models/mnist_cnn.pth.unfinished." in done.stderr
+    assert "Hint: `mnistcnn train --resume` continues." in done.stderr
     assert "Traceback" not in done.stderr
     assert load_unfinished(Path("models/mnist_cnn.pth.unfinished")).state.history == []
     resumed = subprocess.run(

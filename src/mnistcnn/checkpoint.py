@@ -29,6 +29,7 @@ from mnistcnn.errors import CheckpointError
 from mnistcnn.events import Note, Observer, ignore
 from mnistcnn.model import MnistCNN
 from mnistcnn.results import Environment, Result
+from mnistcnn.storage import exists
 
 FORMAT = 1
 KIND = "mnistcnn checkpoint"
@@ -83,7 +84,7 @@ def find_checkpoint(given: Path | str | None, observer: Observer = ignore) -> Pa
     """`given`; else, told to the observer, `models/mnist_cnn.pth` where there is one, or the one in the package."""
     if given is not None:
         return Path(given)
-    if DEFAULT_CHECKPOINT.exists():
+    if exists(DEFAULT_CHECKPOINT):
         observer(Note(f"Network: {DEFAULT_CHECKPOINT}"))
         return DEFAULT_CHECKPOINT
     observer(Note("Network: the one in the package; `mnistcnn train` makes your own."))

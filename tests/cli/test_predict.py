@@ -178,7 +178,7 @@ def test_a_number_is_shown_saved_and_annotated_digit_by_digit(number: str) -> No
     assert result.exit_code == 0
     assert sum(line.count("│") for line in result.stdout.splitlines()) == 7 * 14 * 2  # seven frames
     assert len(list(Path("seen").iterdir())) == 7
-    assert [path.name for path in Path("marked").iterdir()] == ["00001_n.png"]
+    assert [path.name for path in Path("marked").iterdir()] == ["00001_n_marked.png"]
 
 
 def test_single_and_accept_doubted_are_passed_on(number: str) -> None:

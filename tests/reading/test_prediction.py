@@ -271,11 +271,20 @@ def test_pictures_that_vanish_after_they_were_read_end_no_run(
     assert lost or (star_read.text, number_read.text) == (None, "28")
 
 
+def test_one_folder_may_get_both_frames_and_annotated_pictures(packaged: Checkpoint) -> None:
+    Image.fromarray(write("3")[0]).save("three.png")
+    predict("three.png", packaged, single=True, save_input=Path("out"), annotate=Path("out"))
+    assert sorted(path.name for path in Path("out").iterdir()) == ["00001_three.png", "00001_three_marked.png"]
+
+
 def test_pictures_are_annotated_under_names_of_their_own(packaged: Checkpoint) -> None:
     picture, _ = write("235")
     Image.fromarray(picture).save("three.png")
     predict(["three.png", "none.png", "three.png"], packaged, annotate=Path("marked"))
-    assert sorted(path.name for path in Path("marked").iterdir()) == ["00001_three.png", "00003_three.png"]
-    with Image.open("marked/00001_three.png") as marked:
+    assert sorted(path.name for path in Path("marked").iterdir()) == [
+        "00001_three_marked.png",
+        "00003_three_marked.png",
+    ]
+    with Image.open("marked/00001_three_marked.png") as marked:
         assert marked.size == picture.shape[::-1]
         assert np.any(np.asarray(marked) != picture[:, :, None])

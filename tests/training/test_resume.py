@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import torch
 from mnistcnn.archive import load_archive, save_archive
 from mnistcnn.data import load_dataset
 from mnistcnn.device import Compute
-from mnistcnn.errors import CheckpointError
+from mnistcnn.errors import CheckpointError, OutputError
 from mnistcnn.storage import Files
 from mnistcnn.training.resume import UnfinishedRun, load_unfinished, save_unfinished
 from mnistcnn.training.trainer import Trainer
@@ -60,3 +61,21 @@ def test_damage_is_refused_with_a_way_out(damage: Any, why: str, path: Path, tmp
         load_unfinished(tmp_path / "bad")
     assert caught.value.hint is not None
     assert "--restart" in caught.value.hint
+
+
+def test_a_full_disk_is_told_with_what_is_there_to_continue(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, saved = load_unfinished(path), tmp_path / "net.pth.unfinished"
+
+    def full(handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OutputError, match=r"No space left on device\. Nothing was saved before\.$") as caught:
+        save_unfinished(saved, run)
+    assert caught.value.hint == "Free some space."
+    saved.write_bytes(path.read_bytes())
+    with pytest.raises(OutputError, match=r"What was saved before is in .*net\.pth\.unfinished\.$") as caught:
+        save_unfinished(saved, run)
+    assert caught.value.hint == "Free some space. `mnistcnn train --resume` continues."

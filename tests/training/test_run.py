@@ -52,6 +52,16 @@ def interrupt(files: Files, events: int, config: TrainConfig) -> Interrupted:
     return caught.value
 
 
+def test_a_signal_after_the_last_epoch_says_how_to_continue(
+    files: Files, config: TrainConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop = Stop()
+    monkeypatch.setattr(run_module, "finish", lambda *arguments: stop.receive(2))
+    with pytest.raises(Interrupted) as caught:
+        train(config, files, stop=stop)
+    assert (caught.value.message, caught.value.hint) == ("Interrupted.", "Continue with `mnistcnn train --resume`.")
+
+
 def fingerprint(checkpoint: Path, output: Path) -> dict[str, object]:
     """All that must be the same bit for bit; times are not."""
     loaded = load_checkpoint(checkpoint)

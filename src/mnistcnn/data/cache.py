@@ -13,6 +13,7 @@ from mnistcnn.data import files
 from mnistcnn.data.download import download_mnist
 from mnistcnn.errors import DataError
 from mnistcnn.events import Note, Observer, Transfer
+from mnistcnn.storage import flush_to_disk
 
 CACHE_VARIABLE = "MNISTCNN_CACHE_DIR"
 LOCK_PATIENCE = 1800.0  # seconds; longer than any fetch may take
@@ -118,7 +119,7 @@ def _fill(dataset: DatasetName, home: Path, mirror: str | None, observer: Observ
             (work / name).write_bytes(content)
         for path in list(work.iterdir()):
             with path.open("rb+") as stream:
-                os.fsync(stream.fileno())
+                flush_to_disk(stream.fileno())
             path.replace(home / path.name)
     finally:
         shutil.rmtree(work, ignore_errors=True)  # a folder that was the user's and empty is empty again

@@ -90,7 +90,7 @@ def predict_each(
             except PictureError as error:  # it has gone since it was read
                 yield Prediction(source.name, error=error.message), None
                 continue
-            _save_png(options.annotate, number, source.name, "", image)
+            _save_png(options.annotate, number, source.name, "_marked", image)
         yield prediction, reading
 
 

@@ -20,7 +20,7 @@ from mnistcnn.events import EpochResult, Note, Observer
 from mnistcnn.metrics import compute_metrics, predict_logits
 from mnistcnn.plots import CONFUSION, CURVES, MISTAKES, data_title, plot_confusion, plot_mistakes, plot_training
 from mnistcnn.results import Environment, Metrics, Result, to_json
-from mnistcnn.storage import Files, write_atomically
+from mnistcnn.storage import Files, exists, write_atomically
 from mnistcnn.training.detector import fit_outlier_detector
 from mnistcnn.training.optimizer import learning_rate
 from mnistcnn.training.trainer import Trainer, best_of
@@ -84,7 +84,8 @@ def finish(trainer: Trainer, data: DataSplits, files: Files, started: float, obs
         write_atomically(files.output_dir / HISTORY, to_json(result.to_dict()).encode() + b"\n")
     except OutputError as error:
         message = f"{error.message} The weights are safe in {safe}."
-        raise OutputError(message, "When there is room, `mnistcnn train --resume` writes the rest.") from error
+        hint = f"{error.hint or ''} `mnistcnn train --resume` writes the rest.".strip()
+        raise OutputError(message, hint) from error
     files.unfinished.unlink(missing_ok=True)
     return result
 
@@ -117,7 +118,7 @@ def _test(trainer: Trainer, data: DataSplits, files: Files) -> tuple[TrainResult
 
 def _keep_previous(files: Files, weights: dict[str, torch.Tensor], observer: Observer) -> None:
     """Copy the network that is about to be replaced, unless this very run has written it before it was resumed."""
-    if not files.checkpoint.exists():
+    if not exists(files.checkpoint):
         return
     with suppress(CheckpointError):
         previous = load_checkpoint(files.checkpoint).weights

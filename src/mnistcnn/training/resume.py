@@ -14,7 +14,7 @@ from mnistcnn.data import DataSplits
 from mnistcnn.errors import CheckpointError, OutputError, TrainingError, UsageError, first_line
 from mnistcnn.events import EpochResult, Note, Observer
 from mnistcnn.results import Metrics
-from mnistcnn.storage import Files
+from mnistcnn.storage import Files, exists
 from mnistcnn.training.trainer import RunningMetrics, Trainer, TrainerState, best_of
 
 FORMAT = 2
@@ -35,7 +35,7 @@ def find_unfinished(files: Files, *, resume: bool, restart: bool) -> UnfinishedR
     """The run to resume, if any; `UsageError` or `TrainingError` where the options don't fit what is there."""
     if resume and restart:
         raise UsageError("--resume and --restart cannot be used together.")
-    found = files.unfinished.exists()
+    found = exists(files.unfinished)
     if resume and not found:
         raise TrainingError(f"There is no unfinished run {files.unfinished}.", "Start one with `mnistcnn train`.")
     if found and not resume and not restart:
@@ -92,8 +92,10 @@ def save_unfinished(path: Path, run: UnfinishedRun) -> None:
     try:
         save_archive(path, {"format": FORMAT, "kind": KIND, **about, "state": content})
     except OutputError as error:
-        kept = f"What was saved before is in {path}." if path.exists() else "Nothing was saved before."
-        raise OutputError(f"{error.message} {kept}", "Free some space; `mnistcnn train --resume` continues.") from error
+        if not exists(path):
+            raise OutputError(f"{error.message} Nothing was saved before.", error.hint) from error
+        hint = f"{error.hint or ''} `mnistcnn train --resume` continues.".strip()
+        raise OutputError(f"{error.message} What was saved before is in {path}.", hint) from error
 
 
 def load_unfinished(path: Path) -> UnfinishedRun:

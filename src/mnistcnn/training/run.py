@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterable
-from contextlib import nullcontext
+from contextlib import ExitStack
 from dataclasses import replace
 
 from mnistcnn.config import TrainConfig
@@ -12,9 +12,9 @@ from mnistcnn.distributed import barrier, broadcast, local_device, process_group
 from mnistcnn.errors import Interrupted, UsageError
 from mnistcnn.events import EpochResult, Observer, StepResult, TrainStart, ignore
 from mnistcnn.signals import Stop
-from mnistcnn.storage import Files, check_writable, held
+from mnistcnn.storage import Files, check_writable, exists, held, remove_leftovers
 from mnistcnn.training.contention import ContentionWatch
-from mnistcnn.training.finish import TrainResult, finish, output_paths
+from mnistcnn.training.finish import HISTORY, TrainResult, finish, output_paths
 from mnistcnn.training.resume import UnfinishedRun, find_unfinished, merge_settings, save_unfinished, take_up
 from mnistcnn.training.trainer import Trainer
 from mnistcnn.world import World
@@ -44,10 +44,15 @@ def train(
     world = World.from_environment()
     if config.batch_size < world.size:
         raise UsageError(f"--batch-size {config.batch_size} is smaller than the number of processes, {world.size}.")
-    with held(files.checkpoint) if world.is_main else nullcontext(), process_group(world):
+    with ExitStack() as stack:
+        if world.is_main:
+            stack.enter_context(held(files.checkpoint, "--checkpoint"))
+            stack.enter_context(held(files.output_dir / HISTORY, "--output-dir"))
+        stack.enter_context(process_group(world))
         started, unfinished = time.perf_counter(), None
         if world.is_main:
             for path in (files.checkpoint, files.previous, files.unfinished, *output_paths(files)):
+                remove_leftovers(path)
                 check_writable(path)
             unfinished = find_unfinished(files, resume=resume, restart=restart)
         if unfinished is not None:
@@ -66,7 +71,7 @@ def train(
                 _train(trainer, data, files, started, save_every, observer, stop)
                 return finish(trainer, data, files, started, observer)
             except Interrupted as stopped:
-                if stopped.hint is None and files.unfinished.exists():
+                if stopped.hint is None and exists(files.unfinished):
                     stopped.hint = CONTINUE
                 raise
 
