@@ -28,11 +28,6 @@ os.environ.update(
     }
 )
 
-# What tests start inherits which signals are ignored, as some are under nohup or in a shell's background.
-signal.signal(signal.SIGINT, signal.default_int_handler)
-if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
-    signal.signal(signal.SIGHUP, lambda number, frame: None)
-
 import pytest  # noqa: E402
 import torch  # noqa: E402
 from hypothesis import settings  # noqa: E402
@@ -42,8 +37,14 @@ from mnistcnn.cli import app  # noqa: E402
 from mnistcnn.config import DatasetName, Precision, TrainConfig  # noqa: E402
 from mnistcnn.data import files, synthetic  # noqa: E402
 from mnistcnn.device import Compute, resolve_device  # noqa: E402
+from mnistcnn.signals import SIGNALS  # noqa: E402
 from mnistcnn.storage import Files  # noqa: E402
 from mnistcnn.training.run import train  # noqa: E402
+
+# What tests start inherits which signals are ignored, as some are under nohup or in a shell's background.
+for _number in SIGNALS:
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, lambda number, frame: None)
 
 # No time limit an example but where a test sets one, and nothing written; in CI the same examples every time.
 settings.register_profile("steady", deadline=None, database=None, derandomize="CI" in os.environ)

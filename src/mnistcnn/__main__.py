@@ -6,38 +6,24 @@ import signal
 if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
-import codecs
 import contextlib
 import os
 import sys
 
-from mnistcnn.errors import ExitCode, Interrupted
+from mnistcnn.errors import ExitCode, Interrupted, MnistCnnError
 from mnistcnn.signals import listening
-
-_PLAINER = str.maketrans(
-    {"█": "#", "▀": "'", "▄": ".", "░": ".", "│": "|", "·": ".", "–": "-", "×": "x", "→": "->", "²": "^2"}
-)
-
-
-def _replaced(error: UnicodeError) -> tuple[str, int]:
-    """What stands for characters that a stream can't encode."""
-    assert isinstance(error, UnicodeEncodeError)
-    text = error.object[error.start : error.end].translate(_PLAINER)
-    return text.encode("ascii", "replace").decode(), error.end
+from mnistcnn.streams import prepare_streams
 
 
 def main() -> None:
-    """Run the command line; what a stream can't encode is replaced, not an error."""
+    """Run the command line."""
     # Before PyTorch is loaded: threads that wait for the others give their core away after a moment, which costs
     # next to nothing on an idle machine and saves much on a busy one; see `python -m benchmarks.busy`.
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", "10000")
-    codecs.register_error("plainer", _replaced)
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="plainer")
     try:
         with listening():
+            prepare_streams()
             from mnistcnn.cli import app  # noqa: PLC0415 - only now, so that no signal is missed
 
             app(prog_name="mnistcnn")
@@ -47,7 +33,7 @@ def main() -> None:
     except Interrupted as stopped:  # before there was a command, or while it told how it ended
         sys.stderr.write(f"{stopped.message}\n")
         code = stopped.exit_code
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(MnistCnnError):  # it has been told
         sys.stdout.flush()
         sys.stderr.flush()
     # All is written and closed by now; taking torch apart piece by piece would cost half a second more.

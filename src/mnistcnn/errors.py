@@ -13,6 +13,7 @@ class ExitCode(IntEnum):
     GATE = 3
     HANGUP = 129
     INTERRUPTED = 130
+    BROKEN_PIPE = 141
     TERMINATED = 143
 
 
@@ -69,6 +70,15 @@ class ServerError(MnistCnnError):
 
 class OutputError(MnistCnnError):
     """A file can't be written where the user wants it."""
+
+
+class ReaderGone(MnistCnnError):
+    """Nobody reads the result any more, as in `mnistcnn predict pictures/ | head -1`; there is nobody to tell it."""
+
+    exit_code = ExitCode.BROKEN_PIPE
+
+    def __init__(self) -> None:
+        super().__init__("Nobody reads the result.")
 
 
 class GateError(MnistCnnError):

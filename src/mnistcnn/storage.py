@@ -65,12 +65,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     with _writing(path):
         target = _real(path)
         target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = _write_beside(target, content)
-        try:
-            _replace(target, temporary)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+        _replace(target, content)
     with suppress(OSError):  # the rename itself is flushed where the system lets folders be opened
         folder = os.open(target.parent, os.O_RDONLY)
         try:
@@ -119,19 +114,24 @@ def flush_to_disk(handle: int) -> None:
     os.fsync(handle)
 
 
-def _replace(target: Path, temporary: Path) -> None:
-    """Rename `temporary` to `target`; on Windows, a scanner or viewer that has it open forbids that for a moment."""
-    for left in range(_WINDOWS_TRIES if _WINDOWS else 1, 0, -1):
-        try:
-            temporary.replace(target)
-            return
-        except PermissionError as error:
-            if not _WINDOWS:
-                raise
-            if left == 1:
-                hint = "Close the program that shows or scans it, or choose another place."
-                raise OutputError(f"{target} can't be written: another program has it open.", hint) from error
-            time.sleep(_WINDOWS_TRY_SECONDS)
+def _replace(target: Path, content: bytes) -> None:
+    """Rename a new file to `target`; on Windows, a scanner or viewer that has it open forbids that for a moment."""
+    temporary = _write_beside(target, content)
+    try:
+        for left in range(_WINDOWS_TRIES if _WINDOWS else 1, 0, -1):
+            try:
+                temporary.replace(target)
+                return
+            except PermissionError as error:
+                if not _WINDOWS:
+                    raise
+                if left == 1:
+                    hint = "Close the program that shows or scans it, or choose another place."
+                    raise OutputError(f"{target} can't be written: another program has it open.", hint) from error
+                time.sleep(_WINDOWS_TRY_SECONDS)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def remove_leftovers(path: Path) -> None:
@@ -192,7 +192,7 @@ def check_writable(path: Path) -> None:
             if not stat.S_ISREG(about.st_mode):
                 kind = "a folder" if stat.S_ISDIR(about.st_mode) else "neither a file nor a folder"
                 raise OutputError(f"{path} can't be written: it is {kind}.")
-            write_atomically(target, target.read_bytes())
+            _replace(target, target.read_bytes())
             os.utime(target, ns=(about.st_atime_ns, about.st_mtime_ns))
 
 

@@ -15,7 +15,16 @@ from mnistcnn.cli.predict import predict
 from mnistcnn.cli.summary import summary
 from mnistcnn.cli.train import train
 from mnistcnn.config import flag
-from mnistcnn.errors import DataError, DeviceError, ExitCode, Interrupted, MnistCnnError, UsageError, first_line
+from mnistcnn.errors import (
+    DataError,
+    DeviceError,
+    ExitCode,
+    Interrupted,
+    MnistCnnError,
+    ReaderGone,
+    UsageError,
+    first_line,
+)
 from mnistcnn.signals import listening
 from mnistcnn.world import World
 
@@ -28,7 +37,11 @@ class _Group(TyperGroup):
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         try:
-            sys.exit(super().main(*args, **{**kwargs, "standalone_mode": False}))
+            try:
+                code = super().main(*args, **{**kwargs, "standalone_mode": False})
+            finally:
+                sys.stdout.flush()  # here, so that a result that can't be written is told
+            sys.exit(code)
         except _Misuse as misuse:
             if message := misuse.format_message():  # it is empty where the help has been shown instead
                 command = misuse.ctx.command_path if misuse.ctx else self.name
@@ -37,6 +50,8 @@ class _Group(TyperGroup):
         except Interrupted as stopped:
             _tell(stopped)
             sys.exit(stopped.exit_code)
+        except ReaderGone as gone:
+            sys.exit(gone.exit_code)
         except MnistCnnError as error:
             if isinstance(error, UsageError) and error.setting is not None:
                 error.message = error.message.replace(error.setting, flag(error.setting), 1)
