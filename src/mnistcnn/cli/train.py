@@ -11,6 +11,7 @@ import mnistcnn
 from mnistcnn.cli import shared_options as o
 from mnistcnn.cli.output import data_name, new_table, percent, show_json, show_pairs, stdout, written
 from mnistcnn.config import DEFAULT_CHECKPOINT, DEFAULT_OUTPUT_DIR, TrainConfig
+from mnistcnn.events import Event, Observer, ignore
 from mnistcnn.world import World
 
 if TYPE_CHECKING:
@@ -43,6 +44,9 @@ def train(
     resume: Annotated[bool, o.output("--resume", help="Continue the unfinished run.")] = False,
     restart: Annotated[bool, o.output("--restart", help="Discard the unfinished run and start again.")] = False,
     save_every: Annotated[float, o.output(min=0.0, help="Seconds between saves of the running state.")] = 30.0,
+    tensorboard: Annotated[
+        bool, o.output("--tensorboard", help="Write each epoch for TensorBoard. Needs the extra tensorboard.")
+    ] = False,
     json: o.JsonOption = False,
     quiet: o.QuietOption = False,
     **settings: Any,
@@ -50,7 +54,14 @@ def train(
     """Train the network, test it, and write it with plots of the training."""
     config, sources = TrainConfig(**settings), {name: ctx.get_parameter_source(name) for name in settings}
     given = [name for name, source in sources.items() if source is not None and source.name != "DEFAULT"]
-    with mnistcnn.progress_bar(quiet=quiet or not World.from_environment().is_main) as observer:
+    is_main = World.from_environment().is_main
+    board = _tensorboard(output_dir) if tensorboard and is_main else ignore
+    with mnistcnn.progress_bar(quiet=quiet or not is_main) as bars:
+
+        def observer(event: Event) -> None:
+            bars(event)
+            board(event)
+
         result = mnistcnn.train(
             config,
             mnistcnn.Files(checkpoint, output_dir, data_dir, mirror),
@@ -61,8 +72,14 @@ def train(
             observer=observer,
             stop=ctx.obj,
         )
-    if World.from_environment().is_main:
+    if is_main:
         show_json(result.to_dict()) if json else show_training(result)
+
+
+def _tensorboard(output_dir: Path) -> Observer:
+    from mnistcnn.training.tensorboard import FOLDER, TensorBoard
+
+    return TensorBoard(output_dir / FOLDER)
 
 
 def show_training(result: "TrainResult") -> None:

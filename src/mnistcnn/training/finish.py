@@ -19,13 +19,12 @@ from mnistcnn.evaluation import confusion_matrix
 from mnistcnn.events import EpochResult, Note, Observer
 from mnistcnn.metrics import compute_metrics, predict_logits
 from mnistcnn.plots import CONFUSION, CURVES, MISTAKES, data_title, plot_confusion, plot_mistakes, plot_training
-from mnistcnn.results import Environment, Metrics, Result, to_json
+from mnistcnn.results import Environment, Metrics, Result
 from mnistcnn.storage import Files, exists, write_atomically
 from mnistcnn.training.detector import fit_outlier_detector
+from mnistcnn.training.history import HISTORY, write_history
 from mnistcnn.training.optimizer import learning_rate
 from mnistcnn.training.trainer import Trainer, best_of
-
-HISTORY = "history.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +80,7 @@ def finish(trainer: Trainer, data: DataSplits, files: Files, started: float, obs
         plot_confusion(files.output_dir, confusion_matrix(logits, data.test.labels), title)
         plot_mistakes(files.output_dir, data.test, probabilities(logits, result.temperature), title)
         result = replace(result, seconds=time.perf_counter() - started)
-        write_atomically(files.output_dir / HISTORY, to_json(result.to_dict()).encode() + b"\n")
+        write_history(files, result.to_dict())
     except OutputError as error:
         message = f"{error.message} The weights are safe in {safe}."
         hint = f"{error.hint or ''} `mnistcnn train --resume` writes the rest.".strip()

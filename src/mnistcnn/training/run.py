@@ -9,12 +9,13 @@ from mnistcnn.config import TrainConfig
 from mnistcnn.data import DataSplits, load_dataset
 from mnistcnn.device import cpu_threads, resolve_device
 from mnistcnn.distributed import barrier, broadcast, local_device, process_group
-from mnistcnn.errors import Interrupted, UsageError
-from mnistcnn.events import EpochResult, Observer, StepResult, TrainStart, ignore
+from mnistcnn.errors import Interrupted, OutputError, UsageError
+from mnistcnn.events import EpochResult, Note, Observer, StepResult, TrainStart, ignore
 from mnistcnn.signals import Stop
 from mnistcnn.storage import Files, check_writable, exists, held, remove_leftovers
 from mnistcnn.training.contention import ContentionWatch
-from mnistcnn.training.finish import HISTORY, TrainResult, finish, output_paths
+from mnistcnn.training.finish import TrainResult, finish, output_paths
+from mnistcnn.training.history import HISTORY, describe_progress, write_history
 from mnistcnn.training.resume import UnfinishedRun, find_unfinished, merge_settings, save_unfinished, take_up
 from mnistcnn.training.trainer import Trainer
 from mnistcnn.world import World
@@ -105,6 +106,11 @@ def _train(
             if isinstance(event, EpochResult) or time.perf_counter() - saved >= save_every:
                 _save(trainer, data, files, started)
                 saved = time.perf_counter()
+            if isinstance(event, EpochResult) and trainer.world.is_main:
+                try:
+                    write_history(files, describe_progress(trainer, data, files))
+                except OutputError as error:  # the end of the run writes it again, and then it counts
+                    observer(Note(error.message, warning=True))
         if trainer.epoch > trainer.config.epochs and not stop():
             return
         _save(trainer, data, files, started)

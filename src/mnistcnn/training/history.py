@@ -1,0 +1,28 @@
+"""`history.json` is written after each epoch, so that others can watch a run, and a killed run keeps its history."""
+
+from typing import Any
+
+from mnistcnn.data import DataSplits
+from mnistcnn.results import to_json
+from mnistcnn.storage import Files, write_atomically
+from mnistcnn.training.trainer import Trainer, best_of
+
+HISTORY = "history.json"
+
+
+def write_history(files: Files, result: dict[str, Any]) -> None:
+    """Write the result of a run in plain types, whole or as far as it has come. Raises `OutputError`."""
+    write_atomically(files.output_dir / HISTORY, to_json(result).encode() + b"\n")
+
+
+def describe_progress(trainer: Trainer, data: DataSplits, files: Files) -> dict[str, Any]:
+    """The keys of a finished run's result that are known before its end; at least one epoch is done."""
+    return {
+        "checkpoint": str(files.checkpoint),
+        "output_dir": str(files.output_dir),
+        "best_epoch": best_of(trainer.history).epoch,
+        "epochs": [epoch.to_dict() for epoch in trainer.history],
+        "config": trainer.config.to_dict(),
+        "environment": trainer.compute.environment().to_dict(),
+        "data": data.describe(),
+    }
