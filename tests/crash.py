@@ -24,7 +24,7 @@ from pathlib import Path
 
 from mnistcnn.config import DatasetName, Precision, TrainConfig
 from mnistcnn.storage import Files
-from mnistcnn.training.finish import HISTORY
+from mnistcnn.training.history import HISTORY
 from mnistcnn.training.run import train
 
 CONFIG = TrainConfig(epochs=3, batch_size=10, validation_size=100, dataset=DatasetName.SYNTHETIC, seed=5)

@@ -21,7 +21,8 @@ from mnistcnn.storage import Files
 from mnistcnn.training import finish as finish_module
 from mnistcnn.training import run as run_module
 from mnistcnn.training.detector import fit_outlier_detector
-from mnistcnn.training.finish import HISTORY, TrainResult
+from mnistcnn.training.finish import TrainResult
+from mnistcnn.training.history import HISTORY
 from mnistcnn.training.resume import load_unfinished, merge_settings
 from mnistcnn.training.run import train
 from tests.conftest import TINY_CONFIG, write_tiny
