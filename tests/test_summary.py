@@ -1,9 +1,12 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 import torchinfo
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from mnistcnn.model import MnistCNN
 from mnistcnn.summary import summarise
@@ -27,6 +30,23 @@ def test_multiply_adds_are_the_specification() -> None:
     adds = {layer.name: layer.multiply_adds for layer in summary.layers if layer.multiply_adds}
     assert adds == {"conv1": 291_600, "conv2": 3_240_000, "fc1": 1_048_576, "fc2": 10_240}
     assert summary.multiply_adds == 4_590_416
+
+
+def test_multiply_adds_are_those_that_torch_counts() -> None:
+    model = MnistCNN(torch.Generator())
+    with torch.random.fork_rng(), torch.no_grad(), FlopCounterMode(display=False) as counter:
+        model(torch.zeros(1, 1, 28, 28))
+    counts = {name.rpartition(".")[2]: sum(c.values()) // 2 for name, c in counter.get_flop_counts().items()}
+    for layer in summarise().layers:
+        assert layer.multiply_adds == counts.get(layer.name, 0)
+
+
+def test_a_summary_loads_no_compiler() -> None:
+    code = (
+        "import sys, mnistcnn; mnistcnn.summarise(); print([m for m in sys.modules if m.startswith('torch._dynamo')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
 
 
 def test_memory_grows_with_the_batch() -> None:

@@ -80,10 +80,10 @@ class TrainConfig(Result):
     neighbours: Annotated[float, Setting("Fraction with a bit of a touching digit.", 0.0, 1.0, AUGMENTATION)] = 0.0
     flags: Annotated[float, Setting("Fraction of the ones with a flag, as in Europe.", 0.0, 1.0, AUGMENTATION)] = 0.0
     device: Annotated[str, Setting(f"{DEVICES}; auto takes the best available.", panel=MACHINE)] = "auto"
-    precision: Annotated[Precision, Setting("auto: bfloat16 on hardware that has it.", panel=MACHINE)] = Precision.AUTO
+    precision: Annotated[Precision, Setting("auto, float32 or bfloat16.", panel=MACHINE)] = Precision.AUTO
     # Resolved when a run begins, and kept with it: the bits of the weights depend on it.
     threads: Annotated[int, Setting("CPU threads; 0 lets PyTorch choose.", 0, 1024, MACHINE)] = 0
-    dataset: Annotated[DatasetName, Setting("synthetic: digits drawn by this program.", panel=DATA)] = DatasetName.MNIST
+    dataset: Annotated[DatasetName, Setting("mnist, or synthetic: drawn here.", panel=DATA)] = DatasetName.MNIST
 
     @classmethod
     def settings(cls) -> dict[str, tuple[type, Setting]]:

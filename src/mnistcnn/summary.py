@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from mnistcnn.checkpoint import find_checkpoint, load_checkpoint
 from mnistcnn.config import TrainConfig
@@ -78,8 +77,7 @@ def summarise(
     seed = derive_seed(loaded.config.seed if loaded.config else 0, "weights")
     began, now = MnistCNN(torch.Generator().manual_seed(seed)), loaded.build_model()
     layers = [
-        _summarise_layer(name, getattr(began, name), getattr(now, name), *traced)
-        for name, traced in _trace(now).items()
+        _summarise_layer(name, getattr(began, name), getattr(now, name), output) for name, output in _trace(now).items()
     ]
     parameters = sum(layer.parameters for layer in layers)
     activations = SIDE * SIDE + sum(math.prod(layer.output) for layer in layers)
@@ -96,20 +94,20 @@ def summarise(
     )
 
 
-def _trace(model: MnistCNN) -> dict[str, tuple[tuple[int, ...], int]]:
-    """Each layer's output shape and multiply-adds for one image, found by sending one through."""
+def _trace(model: MnistCNN) -> dict[str, tuple[int, ...]]:
+    """Each layer's output shape for one image, found by sending one through."""
     shapes: dict[str, tuple[int, ...]] = {}
     for name, layer in model.named_children():
         layer.register_forward_hook(lambda _layer, _in, out, name=name: shapes.update({name: tuple(out.shape[1:])}))
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+    with torch.no_grad():
         model(torch.zeros(1, 1, SIDE, SIDE))
-    flops = {name.rpartition(".")[2]: sum(counts.values()) for name, counts in counter.get_flop_counts().items()}
-    # A multiply-add is two floating-point operations.
-    return {name: (shape, flops.get(name, 0) // 2) for name, shape in shapes.items()}
+    return shapes
 
 
-def _summarise_layer(name: str, began: nn.Module, now: nn.Module, output: tuple[int, ...], adds: int) -> LayerSummary:
+def _summarise_layer(name: str, began: nn.Module, now: nn.Module, output: tuple[int, ...]) -> LayerSummary:
     parameters = sum(p.numel() for p in now.parameters())
     weights = [layer.get_parameter("weight") for layer in (now, began)] if parameters else []
+    # Each number of the output is the product of a filter, or of a unit's weights, with as many inputs.
+    adds = math.prod(output) * math.prod(weights[0].shape[1:]) if weights else 0
     means_and_stds = [measure(weight).item() for weight in weights for measure in (torch.mean, torch.std)]
     return LayerSummary(name, *LAYERS[name], output, parameters, adds, *means_and_stds)

@@ -106,10 +106,10 @@ def test_quiet_says_nothing_but_the_result(tiny: Path, precision: Precision) -> 
 
 MISTAKES: list[tuple[list[object], int, str]] = [
     (["train", "--device", "cuda:99"], 1, "Error: Device cuda:99 is not available here; available: cpu"),
-    (["train", "--device", "gpu"], 2, "'gpu' is not one of auto, cpu, cuda"),
+    (["train", "--device", "gpu"], 2, "--device must be one of auto, cpu, cuda, cuda:N, mps, xpu, xpu:N, not 'gpu'"),
     (["train", "--epochs", "0"], 2, "--epochs must be at least 1"),
     (["train", "--lr", "nan"], 2, "--lr must be"),
-    (["train", "--lr", "fast"], 2, "as a number"),
+    (["train", "--lr", "fast"], 2, "--lr must be a number, not 'fast'"),
     (["train", "--resume", "--restart"], 2, "cannot be used together"),
     (["train", "--resume"], 1, "There is no unfinished run"),
     (["train", "--mirror", "ftp://x/"], 2, "is not an http:// or https:// address"),
@@ -118,7 +118,7 @@ MISTAKES: list[tuple[list[object], int, str]] = [
     (["evaluate", "none.pth"], 1, "There is no checkpoint none.pth"),
     (["evaluate", "."], 1, ". is not a file."),
     (["evaluate", "x.pth", "--split", "all"], 2, "all"),
-    (["evaluate", "x.pth", "--min-accuracy", "2"], 2, "less than or equal to 1"),
+    (["evaluate", "x.pth", "--min-accuracy", "2"], 2, "at most 1, not 2"),
     (["predict"], 2, "IMAGE"),
     (["predict", "p.png"], 1, "p.png can't be read"),
     (["predict", "https://example.com/a//1.png"], 1, "https://example.com/a//1.png is a web address"),

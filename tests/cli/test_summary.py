@@ -1,3 +1,4 @@
+import json
 import re
 from pathlib import Path
 
@@ -21,3 +22,34 @@ def test_only_means_have_a_sign(trained: Path) -> None:
     for mean, deviation, first_mean, first_deviation in rows:
         assert mean[0] in "+-" and first_mean[0] in "+-"
         assert re.fullmatch(r"0\.0\d{3}", deviation) and re.fullmatch(r"0\.0\d{3}", first_deviation)
+
+
+def test_settings_are_wrapped_also_in_a_pipe() -> None:
+    lines = invoke("summary").stdout.splitlines()
+    assert sum(line.startswith("settings") for line in lines) == 1
+    first = next(i for i, line in enumerate(lines) if line.startswith("settings"))
+    assert lines[first + 1].startswith(" " * 12)
+    assert max(map(len, lines[first : first + 6])) <= 80
+    assert "batch_size 200" in " ".join(lines[first : first + 6])
+
+
+@pytest.mark.parametrize("command", ["summary", "evaluate"])
+def test_the_network_is_an_argument_or_an_option(
+    command: str, trained: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    more = ["--data-dir", tiny] if command == "evaluate" else []
+
+    def shown(*arguments: object) -> str:
+        result = invoke(command, *arguments, *more, "--json")
+        assert result.exit_code == 0, result.stderr
+        found = json.loads(result.stdout)["checkpoint"]
+        return str(found["path"] if command == "summary" else found)
+
+    assert shown(trained) == shown("--checkpoint", trained) == shown("-c", trained) == str(trained)
+    assert shown(trained, "-c", trained) == str(trained)
+    two = invoke(command, trained, "-c", "other.pth")
+    assert two.exit_code == 2
+    assert f"CHECKPOINT {trained} and --checkpoint other.pth name two networks" in two.stderr
+    monkeypatch.setenv("MNISTCNN_CHECKPOINT", "other.pth")
+    assert shown(trained) == str(trained)
+    assert invoke(command).exit_code == 1

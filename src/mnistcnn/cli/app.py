@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from mnistcnn.cli.conventions import Command, describe_misuse
 from mnistcnn.cli.draw import draw
 from mnistcnn.cli.evaluate import evaluate
 from mnistcnn.cli.export import export
@@ -43,9 +44,9 @@ class _Group(TyperGroup):
                 sys.stdout.flush()  # here, so that a result that can't be written is told
             sys.exit(code)
         except _Misuse as misuse:
-            if message := misuse.format_message():  # it is empty where the help has been shown instead
+            if misuse.format_message():  # it is empty where the help has been shown instead
                 command = misuse.ctx.command_path if misuse.ctx else self.name
-                _tell(UsageError(message.replace("Value error, ", ""), f"See `{command} --help`."))
+                _tell(UsageError(describe_misuse(misuse), f"See `{command} --help`."))
             sys.exit(ExitCode.USAGE)
         except Interrupted as stopped:
             _tell(stopped)
@@ -111,4 +112,4 @@ for _command, _example in (
     (draw, "draw --port 8080"),
     (export, "export model.onnx"),
 ):
-    app.command(epilog=f"Example: mnistcnn {_example}")(_command)
+    app.command(cls=Command, epilog=f"Example: mnistcnn {_example}")(_command)

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import mnistcnn
 from mnistcnn.cli import shared_options as o
+from mnistcnn.cli.conventions import between
 from mnistcnn.cli.output import show_note
 from mnistcnn.errors import require
 
@@ -12,9 +13,11 @@ from mnistcnn.errors import require
 def draw(
     checkpoint: o.CheckpointOption = None,
     host: Annotated[
-        str, o.page(help="Address to serve on; 0.0.0.0 admits other machines, such as a phone.")
+        str, o.page(metavar="ADDRESS", help="Address to serve on; 0.0.0.0 admits other machines, such as a phone.")
     ] = "127.0.0.1",
-    port: Annotated[int, o.page(min=0, max=65535, help="Port to serve on; 0 takes a free one.")] = 8028,
+    port: Annotated[
+        int, o.page(metavar="N", callback=between(0, 65535), help="Port to serve on; 0 takes a free one.")
+    ] = 8028,
     open_page: Annotated[bool, o.page("--open/--no-open", help="Open the page in the browser.")] = True,
     device: o.DeviceOption = "auto",
     quiet: o.QuietOption = False,

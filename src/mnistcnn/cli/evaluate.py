@@ -9,6 +9,7 @@ from rich.text import Text
 
 import mnistcnn
 from mnistcnn.cli import shared_options as o
+from mnistcnn.cli.conventions import between
 from mnistcnn.cli.output import (
     data_name,
     new_table,
@@ -29,6 +30,14 @@ if TYPE_CHECKING:
     from mnistcnn.picture_evaluation import PictureEvaluation
 
 MOST_MISTAKES = 20  # that are named in the text
+SplitOption = Annotated[
+    Split,
+    o.data(metavar="NAME", help="Split to measure: train, validation (which training held out) or test."),
+]
+DatasetOption = Annotated[
+    DatasetName | None,
+    o.data(metavar="NAME", help="Measure on mnist or synthetic.", show_default="the one it was trained on"),
+]
 PicturesOption = Annotated[
     Path | None,
     o.data(metavar="DIR", help="Measure on your own digits instead: a folder for each of 0 to 9, or IDX files."),
@@ -36,28 +45,28 @@ PicturesOption = Annotated[
 
 
 def evaluate(
-    checkpoint: o.CheckpointArgument = None,
-    split: Annotated[Split, o.data(help="Split to measure; validation is what training held out.")] = Split.TEST,
-    dataset: Annotated[
-        DatasetName | None, o.data(help="Data set to measure on.", show_default="the one it was trained on")
-    ] = None,
+    network: o.CheckpointArgument = None,
+    checkpoint: o.CheckpointOption = None,
+    split: SplitOption = Split.TEST,
+    dataset: DatasetOption = None,
     data_dir: o.DataDirOption = None,
     mirror: o.MirrorOption = None,
     device: o.DeviceOption = "auto",
     pictures: PicturesOption = None,
     single: o.SingleOption = False,
-    batch_size: Annotated[int, o.machine(min=1, help="Pictures in each batch.")] = 1000,
+    batch_size: Annotated[int, o.machine(metavar="N", callback=between(1), help="Pictures in each batch.")] = 1000,
     min_accuracy: Annotated[
         float | None,
-        typer.Option(min=0.0, max=1.0, metavar="X", help="Exit with code 3 if the accuracy is lower (0 to 1)."),
+        typer.Option(metavar="X", callback=between(0, 1), help="Exit with code 3 if the accuracy is lower (0 to 1)."),
     ] = None,
     output_dir: Annotated[
-        Path | None, o.output("--output-dir", "-o", help="Write plots of confusion and mistakes there.")
+        Path | None, o.output("--output-dir", "-o", metavar="DIR", help="Write plots of confusion and mistakes there.")
     ] = None,
     json: o.JsonOption = False,
     quiet: o.QuietOption = False,
 ) -> None:
     """Measure a trained network: accuracy, confusion, scores per digit, calibration."""
+    checkpoint = o.either_checkpoint(network, checkpoint)
     if pictures is not None:
         if split is not Split.TEST or dataset is not None or data_dir is not None:
             raise UsageError("--pictures cannot be used together with --split, --dataset or --data-dir.")

@@ -13,12 +13,19 @@ from mnistcnn.config import ExportFormat, InputType
 if TYPE_CHECKING:
     from mnistcnn.exporting import Export
 
+FormatOption = Annotated[
+    ExportFormat | None, o.output(metavar="NAME", help="onnx or safetensors.", show_default="from the suffix")
+]
+InputTypeOption = Annotated[
+    InputType, o.output(metavar="NAME", help="Numbers that the ONNX model takes, 0 to 255: uint8 or float32.")
+]
+
 
 def export(
     target: Annotated[Path, typer.Argument(metavar="FILE", help="File to write.")],
     checkpoint: o.CheckpointOption = None,
-    format: Annotated[ExportFormat | None, o.output(help="File format.", show_default="from the suffix")] = None,
-    input_type: Annotated[InputType, o.output(help="Number type of the ONNX input, 0 to 255.")] = InputType.UINT8,
+    format: FormatOption = None,
+    input_type: InputTypeOption = InputType.UINT8,
     json: o.JsonOption = False,
     quiet: o.QuietOption = False,
 ) -> None:

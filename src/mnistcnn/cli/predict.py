@@ -10,6 +10,7 @@ from rich.text import Text
 
 from mnistcnn.cli import shared_options as o
 from mnistcnn.cli.blocks import show_frames
+from mnistcnn.cli.conventions import between
 from mnistcnn.cli.output import percent, printable, show_error, show_json, show_json_line, show_note, stdout
 from mnistcnn.errors import MnistCnnError, UsageError
 from mnistcnn.events import Transfer
@@ -25,6 +26,14 @@ InvertOption = Annotated[
     bool | None,
     o.reading("--invert/--no-invert", help="Digits are darker / lighter than the paper.", show_default="detected"),
 ]
+TopKOption = Annotated[
+    int,
+    o.reading(metavar="N", callback=between(1, 10), help="How many candidates to show for each digit (1 to 10)."),
+]
+MinConfidenceOption = Annotated[
+    float,
+    o.reading(metavar="P", callback=between(0, 1), help="Mark digits below this confidence as unsure (0 to 1)."),
+]
 RecursiveOption = Annotated[bool, o.reading("--recursive/--no-recursive", help="Search folders within folders, too.")]
 SaveInputOption = Annotated[Path | None, o.output(metavar="DIR", help="Write what the network saw to DIR.")]
 AnnotateOption = Annotated[Path | None, o.output(metavar="DIR", help="Write the pictures to DIR, digits marked.")]
@@ -34,11 +43,9 @@ def predict(
     images: ImagesArgument = None,
     checkpoint: o.CheckpointOption = None,
     device: o.DeviceOption = "auto",
-    top_k: Annotated[int, o.reading(min=1, max=10, help="How many candidates to show for each digit.")] = 2,
+    top_k: TopKOption = 2,
     invert: InvertOption = None,
-    min_confidence: Annotated[
-        float, o.reading(min=0.0, max=1.0, metavar="P", help="Mark digits below this confidence as unsure (0 to 1).")
-    ] = 0.0,
+    min_confidence: MinConfidenceOption = 0.0,
     single: o.SingleOption = False,
     accept_doubted: Annotated[bool, o.reading("--accept-doubted", help="Read doubted digits all the same.")] = False,
     sample: Annotated[bool, o.reading("--sample", help="Read the sample pictures that come with mnistcnn.")] = False,

@@ -1,5 +1,6 @@
 """The options that several commands share, and the panels of the help. Imports no torch."""
 
+import os
 import re
 from functools import partial
 from pathlib import Path
@@ -8,11 +9,20 @@ from typing import Annotated
 import typer
 
 from mnistcnn.config import DATA, DEFAULT_CHECKPOINT, DEVICE_SPELLING, MACHINE, TrainConfig, check_mirror
+from mnistcnn.errors import UsageError
 
 # Options of one panel: `reading(help="…")`.
 data, machine, output, reading, page = (
     partial(typer.Option, rich_help_panel=panel) for panel in (DATA, MACHINE, "Output", "Reading", "Page")
 )
+
+
+def either_checkpoint(argument: Path | None, option: Path | None) -> Path | None:
+    """The network that is named by the argument or by `--checkpoint`. Raises `UsageError` where these are two."""
+    variable = os.environ.get(_CHECKPOINT_VARIABLE)
+    if argument is not None and option not in (None, argument, variable and Path(variable)):
+        raise UsageError(f"CHECKPOINT {argument} and --checkpoint {option} name two networks.")
+    return argument or option
 
 
 def _check_device(value: str) -> str:
@@ -34,6 +44,7 @@ DeviceOption = Annotated[
 DataDirOption = Annotated[
     Path | None,
     data(
+        metavar="DIR",
         help="Folder with the four MNIST files, raw or .gz; if it is missing or empty, they are downloaded into it.",
         show_default="the user's cache",
     ),
@@ -43,9 +54,23 @@ MirrorOption = Annotated[str | None, data(envvar="MNISTCNN_MIRROR", metavar="URL
 SingleOption = Annotated[bool, reading("--single", help="There is exactly one digit on each picture.")]
 JsonOption = Annotated[bool, output("--json", help="Print one JSON document instead of a table.")]
 QuietOption = Annotated[bool, output("--quiet", "-q", help="Print only results and errors.")]
-_FOUND = {"envvar": "MNISTCNN_CHECKPOINT", "show_default": f"{DEFAULT_CHECKPOINT}, or the one in the package"}
-CheckpointOption = Annotated[Path | None, typer.Option("--checkpoint", "-c", help="The trained network.", **_FOUND)]
+_CHECKPOINT_VARIABLE = "MNISTCNN_CHECKPOINT"
+CheckpointOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--checkpoint",
+        "-c",
+        metavar="FILE",
+        envvar=_CHECKPOINT_VARIABLE,
+        show_default=f"{DEFAULT_CHECKPOINT}, or the one in the package",
+        help="The trained network.",
+    ),
+]
 CheckpointArgument = Annotated[
     Path | None,
-    typer.Argument(help="A checkpoint of `mnistcnn train`, or a bare state_dict of this network.", **_FOUND),
+    typer.Argument(
+        metavar="CHECKPOINT",
+        show_default=False,
+        help="A checkpoint of `mnistcnn train`, or a bare state_dict of this network; the same as --checkpoint.",
+    ),
 ]

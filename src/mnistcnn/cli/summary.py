@@ -1,5 +1,6 @@
 """`mnistcnn summary`."""
 
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -8,6 +9,7 @@ import typer
 
 import mnistcnn
 from mnistcnn.cli import shared_options as o
+from mnistcnn.cli.conventions import between
 from mnistcnn.cli.output import data_name, new_table, percent, show_json, show_pairs, stdout, written
 from mnistcnn.config import TrainConfig
 from mnistcnn.results import Environment
@@ -15,17 +17,21 @@ from mnistcnn.results import Environment
 if TYPE_CHECKING:
     from mnistcnn.summary import ModelSummary
 
+_INDENT = 13  # characters, of the settings
+
 
 def summary(
-    checkpoint: o.CheckpointArgument = None,
+    network: o.CheckpointArgument = None,
+    checkpoint: o.CheckpointOption = None,
     batch_size: Annotated[
-        int, typer.Option(min=1, help="Batch size for the memory estimate.")
+        int, typer.Option(metavar="N", callback=between(1), help="Batch size for the memory estimate.")
     ] = TrainConfig().batch_size,
     plot: Annotated[Path | None, o.output(metavar="FILE", help="Plot the first layer's filters there.")] = None,
     json: o.JsonOption = False,
     quiet: o.QuietOption = False,
 ) -> None:
     """Explain the network layer by layer, and what training made of it."""
+    checkpoint = o.either_checkpoint(network, checkpoint)
     with mnistcnn.progress_bar(quiet=quiet) as observer:
         result = mnistcnn.summarise(checkpoint, batch_size=batch_size, plot=plot, observer=observer)
     show_json(result.to_dict()) if json else show_summary(result)
@@ -67,8 +73,10 @@ def _training(about: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "trained on", "unknown: a bare state_dict"
         return
     yield "trained on", f"{data_name(config['dataset'])}, {about['created']}"
-    settings = (f"{name} {value}" for name, value in config.items() if name not in ("dataset", "device"))
-    yield "settings", ", ".join(settings)
+    settings = ", ".join(f"{name} {value}" for name, value in config.items() if name not in ("dataset", "device"))
+    lines = textwrap.wrap(settings, stdout().width - _INDENT, break_long_words=False, break_on_hyphens=False)
+    for i, line in enumerate(lines):
+        yield "" if i else "settings", line
     if about["environment"]["device"]:
         yield "device", str(Environment.from_dict(about["environment"]))
     for split in ("train", "validation", "test"):

@@ -9,6 +9,7 @@ import typer
 
 import mnistcnn
 from mnistcnn.cli import shared_options as o
+from mnistcnn.cli.conventions import between
 from mnistcnn.cli.output import data_name, new_table, percent, show_json, show_pairs, stdout, written
 from mnistcnn.config import DEFAULT_CHECKPOINT, DEFAULT_OUTPUT_DIR, TrainConfig
 from mnistcnn.events import Event, Observer, ignore
@@ -24,7 +25,8 @@ def _with_settings(command: Callable[..., None]) -> Callable[..., None]:
     context, *own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
     options = []
     for name, (kind, setting) in TrainConfig.settings().items():
-        option = Annotated[kind, typer.Option(help=setting.help, rich_help_panel=setting.panel)]  # type: ignore[valid-type]
+        takes = "N" if kind is int else "X" if kind is float else "NAME"
+        option = Annotated[kind, typer.Option(metavar=takes, help=setting.help, rich_help_panel=setting.panel)]  # type: ignore[valid-type]
         annotation = o.DeviceOption if name == "device" else option
         options.append(context.replace(name=name, default=getattr(default, name), annotation=annotation))
     command.__signature__ = signature.replace(parameters=[context, *options, *own])  # type: ignore[attr-defined]
@@ -38,12 +40,16 @@ def train(
     data_dir: o.DataDirOption = None,
     mirror: o.MirrorOption = None,
     checkpoint: Annotated[
-        Path, o.output("--checkpoint", "-c", help="Where to write the trained network.")
+        Path, o.output("--checkpoint", "-c", metavar="FILE", help="Where to write the trained network.")
     ] = DEFAULT_CHECKPOINT,
-    output_dir: Annotated[Path, o.output("--output-dir", "-o", help="Where to write the plots.")] = DEFAULT_OUTPUT_DIR,
+    output_dir: Annotated[
+        Path, o.output("--output-dir", "-o", metavar="DIR", help="Where to write the plots.")
+    ] = DEFAULT_OUTPUT_DIR,
     resume: Annotated[bool, o.output("--resume", help="Continue the unfinished run.")] = False,
     restart: Annotated[bool, o.output("--restart", help="Discard the unfinished run and start again.")] = False,
-    save_every: Annotated[float, o.output(min=0.0, help="Seconds between saves of the running state.")] = 30.0,
+    save_every: Annotated[
+        float, o.output(metavar="X", callback=between(0), help="Seconds between saves of the running state.")
+    ] = 30.0,
     tensorboard: Annotated[
         bool, o.output("--tensorboard", help="Write each epoch for TensorBoard. Needs the extra tensorboard.")
     ] = False,
