@@ -18,8 +18,8 @@ from PIL import Image
 from benchmarks import measure as m
 from benchmarks.table import spread
 from benchmarks.trainings import torchvision_folder
+from mnistcnn.calibration import probabilities
 from mnistcnn.checkpoint import PACKAGED, load_checkpoint
-from mnistcnn.confidence.calibration import probabilities
 from mnistcnn.config import Precision, TrainConfig
 from mnistcnn.data import DataSplits, load_dataset
 from mnistcnn.data.loader import EpochLoader
@@ -27,6 +27,7 @@ from mnistcnn.data.sampler import HardExampleSampler
 from mnistcnn.device import resolve_device, strict_float32
 from mnistcnn.exporting import export
 from mnistcnn.metrics import predict_logits
+from mnistcnn.model import build_model
 from mnistcnn.reading.prediction import predict
 from mnistcnn.training.trainer import Trainer
 from mnistcnn.web.reader import Reader
@@ -102,8 +103,8 @@ def one_answer(options: Options) -> tuple[str, bool]:
     answers = {}
     for device in ("cpu", options.device):
         compute = resolve_device(device)
-        logits = predict_logits(checkpoint.build_model(compute), images, compute)
-        answers[f"logits on {device}"] = probabilities(logits, checkpoint.temperature)
+        logits = predict_logits(build_model(checkpoint.weights, compute), images, compute)
+        answers[f"logits on {device}"] = torch.from_numpy(probabilities(logits.numpy(), checkpoint.temperature))
     expected = answers["logits on cpu"]
     (options.folder / "pictures").mkdir()
     paths = [options.folder / "pictures" / f"{i:04}.png" for i in range(PICTURES)]

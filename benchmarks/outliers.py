@@ -22,13 +22,15 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from benchmarks.wild import KINDS as WILD
 from mnistcnn import load_checkpoint, load_dataset
+from mnistcnn.calibration import probabilities
 from mnistcnn.checkpoint import PACKAGED
 from mnistcnn.confidence.activations import predict_activations
-from mnistcnn.confidence.calibration import probabilities
+from mnistcnn.confidence.outliers import OutlierDetector
 from mnistcnn.config import DatasetName, Split, TrainConfig
 from mnistcnn.device import resolve_device
 from mnistcnn.ink.framing import center_digit
 from mnistcnn.ink.single import preprocess_bytes, preprocess_file, preprocess_image
+from mnistcnn.model import build_model
 from mnistcnn.training.detector import DOUBTED
 
 Frame = NDArray[np.uint8]
@@ -226,16 +228,16 @@ def main() -> None:
     arguments = parser.parse_args()
     checkpoint = load_checkpoint(arguments.checkpoint)
     assert checkpoint.outliers is not None, "this checkpoint has no outlier detector"
-    model, config = checkpoint.build_model(resolve_device("cpu")), checkpoint.config or TrainConfig()
+    model, config = build_model(checkpoint.weights, resolve_device("cpu")), checkpoint.config or TrainConfig()
+    detector = OutlierDetector.from_dict(checkpoint.outliers)
     splits = (Split.VALIDATION, Split.TEST)
     data = load_dataset(DatasetName.MNIST, splits=splits, seed=config.seed, validation_size=config.validation_size)
 
     def scores(frames: Digits) -> torch.Tensor:
         activations = predict_activations(model, torch.from_numpy(frames)[:, None])
-        assert checkpoint.outliers is not None
-        sure = probabilities(activations.logits, checkpoint.temperature).amax(1)
+        sure = torch.from_numpy(probabilities(activations.logits.numpy(), checkpoint.temperature)).amax(1)
         energy = activations.logits.logsumexp(1)
-        return torch.stack([checkpoint.outliers.score(activations).log_odds, sure.float(), energy])
+        return torch.stack([detector.score(activations).log_odds, sure.float(), energy])
 
     thresholds = scores(data.validation.images[:, 0].numpy()).quantile(DOUBTED, dim=1, keepdim=True)
     test, labels = data.test.images[:, 0].numpy(), data.test.labels.numpy()

@@ -20,9 +20,11 @@ from pathlib import Path
 from benchmarks.pictures import measure
 from benchmarks.wild import KINDS
 from mnistcnn import Files, TrainConfig, load_checkpoint, load_dataset, predict, train
-from mnistcnn.checkpoint import PACKAGED, save_checkpoint
+from mnistcnn.checkpoint import PACKAGED
 from mnistcnn.config import DatasetName, Split
 from mnistcnn.device import derive_seed, resolve_device
+from mnistcnn.model import build_model
+from mnistcnn.tensors import save_checkpoint, to_arrays
 from mnistcnn.training.detector import fit_outlier_detector
 
 # Three times as long as by default, so that its detector learns from more, too; it is to read touching digits and
@@ -43,12 +45,12 @@ def refit_outliers() -> None:
     """Fit the outlier detector of the packaged network as the end of a training does; nothing else changes."""
     packaged = load_checkpoint(PACKAGED)
     assert packaged.config is not None
-    seed, model = packaged.config.seed, packaged.build_model(resolve_device("cpu"))
+    seed, model = packaged.config.seed, build_model(packaged.weights, resolve_device("cpu"))
     size, splits = packaged.config.validation_size, (Split.TRAIN, Split.VALIDATION)
     data = load_dataset(DatasetName.MNIST, seed=seed, validation_size=size, splits=splits)
     images = data.train.images, data.validation.images
     detector = fit_outlier_detector(model, *images, derive_seed(seed, "outliers"), packaged.config.epochs)
-    save_checkpoint(replace(packaged, outliers=detector))
+    save_checkpoint(replace(packaged, outliers=to_arrays(detector.to_dict())))
     print(f"{PACKAGED.name}: a new outlier detector, {PACKAGED.stat().st_size:,} bytes")
 
 

@@ -21,6 +21,7 @@ from mnistcnn.config import DatasetName, Split, TrainConfig
 from mnistcnn.device import resolve_device
 from mnistcnn.ink.single import preprocess_file
 from mnistcnn.metrics import predict_logits
+from mnistcnn.model import build_model
 
 
 def naive(path: Path) -> np.ndarray:
@@ -40,7 +41,7 @@ def measure(
     """For each kind the accuracy of the naive way and of ours on the same `count` pictures."""
     loaded = load_checkpoint(checkpoint)
     compute = resolve_device()
-    model = loaded.build_model(compute)
+    model = build_model(loaded.weights, compute)
     config = loaded.config or TrainConfig()  # its seed decides which are held out
     pictures = load_dataset(DatasetName.MNIST, splits=(split,), seed=config.seed).split(split)
     rng = np.random.default_rng(seed)

@@ -68,8 +68,8 @@ def fingerprint(files: Files, result: Path) -> None:
 
     loaded = load_checkpoint(files.checkpoint)
     digest = hashlib.sha256()
-    for name, tensor in sorted(loaded.weights.items()):
-        digest.update(name.encode() + tensor.numpy().tobytes())
+    for name, array in sorted(loaded.weights.items()):
+        digest.update(name.encode() + array.tobytes())
     history = json.loads((files.output_dir / HISTORY).read_text(encoding="utf-8"))["epochs"]
     for record in history:
         del record["seconds"], record["pictures_per_second"]

@@ -6,6 +6,7 @@ import torch
 from mnistcnn.config import Split
 from mnistcnn.errors import CheckpointError, UsageError
 from mnistcnn.evaluation import confusion_matrix, evaluate
+from mnistcnn.model import build_model
 from mnistcnn.plots import CONFUSION, MISTAKES
 
 
@@ -49,7 +50,7 @@ def test_a_bare_state_dict_has_a_test_split_only(trained: Path, tiny: Path, tmp_
     from mnistcnn.config import DatasetName
 
     loaded = load_checkpoint(trained)
-    torch.save(loaded.weights, tmp_path / "bare.pth")
+    torch.save(build_model(loaded.weights).state_dict(), tmp_path / "bare.pth")
     result = evaluate(tmp_path / "bare.pth", dataset=DatasetName.SYNTHETIC, data_dir=tiny)
     assert result.confusion_matrix == evaluate(trained, data_dir=tiny).confusion_matrix
     assert result.trained_on is None

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from mnistcnn.checkpoint import load_checkpoint
 from mnistcnn.device import Compute
 from mnistcnn.metrics import compute_metrics, predict_logits
-from mnistcnn.model import MnistCNN, normalise
+from mnistcnn.model import MnistCNN, build_model, normalise
 
 G = torch.Generator().manual_seed(0)
 IMAGES = torch.randint(0, 256, (25, 1, 28, 28), dtype=torch.uint8, generator=G)
@@ -29,7 +29,7 @@ def test_inferring_leaves_the_mode_and_ignores_the_batch_size(mode: bool, comput
 def test_an_image_gets_the_same_logits_in_any_batch_and_precision(
     batch_size: int, trained: Path, compute: Compute
 ) -> None:
-    model = load_checkpoint(trained).build_model(compute)
+    model = build_model(load_checkpoint(trained).weights, compute)
     exact = copy.deepcopy(model).double()(normalise(IMAGES).double())
     logits = predict_logits(model, IMAGES, compute, batch_size)
     assert logits.dtype is torch.float32

@@ -96,7 +96,7 @@ def test_a_confusion_matrix_without_some_digits() -> None:
 
 def test_mistakes_most_confident_first_and_none_at_all() -> None:
     pictures = ImageDataset(torch.full((30, 1, 28, 28), 255, dtype=torch.uint8), torch.zeros(30, dtype=torch.int64))
-    right, wrong = torch.zeros(30, 10), torch.zeros(30, 10)
+    right, wrong = np.zeros((30, 10)), np.zeros((30, 10))
     right[:, 0] = wrong[:, 7] = 0.9
     none = opened(plot_mistakes(Path("none"), pictures, right, "t"))
     many = opened(plot_mistakes(Path("many"), pictures, wrong, "t"))
@@ -111,7 +111,7 @@ def test_plots_say_what_they_are_of(monkeypatch: pytest.MonkeyPatch) -> None:
     plot_training(Path("out"), HISTORY, 2, [0.1], "mnist")
     plot_confusion(Path("out"), [[7 * (t == p) for p in range(10)] for t in range(10)], title)
     pictures = ImageDataset(torch.zeros(1, 1, 28, 28, dtype=torch.uint8), torch.zeros(1, dtype=torch.int64))
-    plot_mistakes(Path("out"), pictures, torch.eye(10)[[3]], title)
+    plot_mistakes(Path("out"), pictures, np.eye(10)[[3]], title)
     curves, confusion, mistakes = figures
     assert curves.get_suptitle() == "MNIST, train split and validation split"
     words = [text for axes in curves.axes for text in (axes.get_title(), axes.get_ylabel())]

@@ -14,14 +14,15 @@ import pytest
 import torch
 from PIL import Image
 
+from mnistcnn.calibration import probabilities
 from mnistcnn.checkpoint import PACKAGED, load_checkpoint
-from mnistcnn.confidence.calibration import probabilities
 from mnistcnn.config import DatasetName, Precision, Split
 from mnistcnn.data import files, load_dataset
 from mnistcnn.device import Compute
 from mnistcnn.evaluation import confusion_matrix, evaluate
 from mnistcnn.exporting import export
 from mnistcnn.metrics import predict_logits
+from mnistcnn.model import build_model
 from mnistcnn.reading.prediction import predict
 from mnistcnn.web.reader import Reader
 from tests.conftest import REAL_MNIST, invoke
@@ -68,8 +69,8 @@ def test_a_checkpoint_gives_one_answer(network: Path, tmp_path: Path, compute: C
     """`evaluate`, `predict` with each of PyTorch's instruction sets, the drawing page and ONNX: within 1e-5."""
     test = load_dataset(DatasetName.MNIST, data_dir=REAL_MNIST, splits=(Split.TEST,)).test
     checkpoint = load_checkpoint(network)
-    logits = predict_logits(checkpoint.build_model(compute), test.images, compute)
-    expected = probabilities(logits, checkpoint.temperature)
+    logits = predict_logits(build_model(checkpoint.weights, compute), test.images, compute)
+    expected = torch.from_numpy(probabilities(logits.numpy(), checkpoint.temperature))
     evaluated = evaluate(network, data_dir=REAL_MNIST)
     assert evaluated.confusion_matrix == confusion_matrix(logits, test.labels)
 

@@ -1,4 +1,4 @@
-"""Checkpoints: the finished network and all that is known about it, checked before anything is used.
+"""Checkpoints: the finished network and all that is known about it, checked before anything is used. No torch.
 
 A checkpoint file is a `torch.save` archive of one dict:
 
@@ -14,70 +14,68 @@ A checkpoint file is a `torch.save` archive of one dict:
     created       ISO 8601 time, UTC
 """
 
-import math
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import torch
+import numpy as np
+from numpy.typing import NDArray
 
-from mnistcnn.archive import check_config, check_plain, check_weights, load_archive, save_archive
-from mnistcnn.confidence.outliers import OutlierDetector
-from mnistcnn.config import DEFAULT_CHECKPOINT, TrainConfig
-from mnistcnn.device import Compute
+from mnistcnn.archive import load_archive
+from mnistcnn.calibration import MAX_TEMPERATURE, MIN_TEMPERATURE
+from mnistcnn.config import DEFAULT_CHECKPOINT, Split, TrainConfig
 from mnistcnn.errors import CheckpointError
 from mnistcnn.events import Note, Observer, ignore
-from mnistcnn.model import MnistCNN
+from mnistcnn.fields import (
+    MOST_EPOCHS,
+    check_config,
+    check_data,
+    check_dict,
+    check_environment,
+    check_integer,
+    check_metrics,
+    check_number,
+    check_text,
+    check_weights,
+)
 from mnistcnn.results import Environment, Result
 from mnistcnn.storage import exists
 
 FORMAT = 1
 KIND = "mnistcnn checkpoint"
 PACKAGED = Path(__file__).parent / "weights" / "mnist_cnn.pth"  # written by `python -m benchmarks.packaged`
+_MOST_CREATED = 40  # characters of a time
+_WRAPPERS = ("state_dict", "model_state_dict", "model")  # what other programs call the weights in their checkpoints
+_PREFIXES = ("module.", "_orig_mod.")  # of DataParallel, and of torch.compile
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint(Result):
-    """A trained network. Those of a bare `state_dict` have no `config` and know nothing about themselves."""
+    """A trained network. Those of a bare `state_dict` have no `config` and know nothing about themselves.
+
+    The weights are read-only float32 arrays, named and laid out as in a PyTorch state_dict.
+    """
 
     path: Path
-    weights: dict[str, torch.Tensor]
+    weights: dict[str, NDArray[np.float32]]
     temperature: float = 1.0
     config: TrainConfig | None = None
     data: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
     environment: Environment = Environment()  # noqa: RUF009 - it is frozen
     created: str = ""
-    outliers: OutlierDetector | None = None
+    outliers: dict[str, NDArray[Any]] | None = None
 
     @property
     def trained_on(self) -> str | None:
         """The name of the data set, where it is known."""
         return str(self.config.dataset) if self.config else None
 
-    def build_model(self, compute: Compute | None = None) -> MnistCNN:
-        """The network with a copy of these weights, in evaluation mode, on the device of `compute` or the CPU."""
-        model = MnistCNN(torch.Generator())
-        model.load_state_dict(self.weights)
-        if compute is not None:
-            model.to(device=compute.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        return model.eval()
-
     def describe(self) -> dict[str, Any]:
-        """All but the tensors, in plain types."""
+        """All but the arrays, in plain types."""
         about = replace(self, weights={}, outliers=None).to_dict()
         del about["weights"], about["outliers"]
         return about
-
-
-def save_checkpoint(checkpoint: Checkpoint) -> None:
-    """Write it to its path, atomically. Raises `OutputError`."""
-    assert checkpoint.config is not None
-    about = checkpoint.describe()
-    del about["path"]
-    weights = {name: tensor.cpu().contiguous() for name, tensor in checkpoint.weights.items()}
-    outliers = {"outliers": checkpoint.outliers.to_dict()} if checkpoint.outliers else {}
-    save_archive(checkpoint.path, {"format": FORMAT, "kind": KIND, "weights": weights, **outliers, **about})
 
 
 def find_checkpoint(given: Path | str | None, observer: Observer = ignore) -> Path:
@@ -92,26 +90,65 @@ def find_checkpoint(given: Path | str | None, observer: Observer = ignore) -> Pa
 
 
 def load_checkpoint(path: str | Path) -> Checkpoint:
-    """Load one of our checkpoints, or a bare `state_dict`. Raises `CheckpointError` naming file and reason."""
+    """Load one of our checkpoints, or a `state_dict` of this network as other programs save it.
+
+    The names of a `state_dict` may begin with `module.` or `_orig_mod.`, it may lie in a dict under `state_dict`,
+    `model_state_dict` or `model`, and its tensors may have 16 or 64 bits. Raises `CheckpointError` naming file and
+    reason.
+    """
     path = Path(path)
     content = load_archive(path)
     try:
-        if "format" not in content and "weights" not in content:
-            return Checkpoint(path, check_weights(content))
-        number = content.get("format")
-        if content.get("kind") != KIND:
-            raise ValueError(f"it is not a {KIND}")
-        if type(number) is not int or number < 1:
-            raise ValueError("its format number is invalid")
-        if number > FORMAT:
-            raise ValueError(f"it has format {number}, but this mnistcnn reads formats up to {FORMAT}; upgrade it")
-        weights, temperature = check_weights(content.get("weights")), content.get("temperature")
-        if not isinstance(temperature, float) or not 0 < temperature < math.inf:
-            raise ValueError("its temperature is invalid")
-        config = check_config(content.get("config"))
-        data, metrics, about = (check_plain(content.get(key), key) for key in ("data", "metrics", "environment"))
-        environment, created = Environment.from_dict(about), str(content.get("created", ""))[:40]
-        outliers = OutlierDetector.from_dict(content["outliers"]) if "outliers" in content else None
-        return Checkpoint(path, weights, temperature, config, data, metrics, environment, created, outliers)
+        if "format" in content or "weights" in content:
+            return _read_ours(path, content)
+        return Checkpoint(path, check_weights(_find_weights(content)))
     except ValueError as error:
         raise CheckpointError(f"{path} is not a checkpoint of this network: {error}.") from error
+
+
+def _read_ours(path: Path, content: dict[str | int, Any]) -> Checkpoint:
+    number = content.get("format")
+    if content.get("kind") != KIND:
+        raise ValueError(f"it is not a {KIND}")
+    if type(number) is not int or number < 1:
+        raise ValueError("its format number is invalid")
+    if number > FORMAT:
+        raise ValueError(f"it has format {number}, but this mnistcnn reads formats up to {FORMAT}; upgrade it")
+    return Checkpoint(
+        path=path,
+        weights=check_weights(content.get("weights")),
+        temperature=check_number(content.get("temperature"), "temperature", MIN_TEMPERATURE, MAX_TEMPERATURE),
+        config=check_config(content.get("config")),
+        data=check_data(content.get("data")),
+        metrics=_check_all_metrics(content.get("metrics")),
+        environment=check_environment(content.get("environment")),
+        created=check_text(content.get("created"), "time of creation", _MOST_CREATED),
+        outliers=content.get("outliers"),
+    )
+
+
+def _check_all_metrics(value: object) -> dict[str, Any]:
+    """The metrics of each split, and the epoch that was kept."""
+    metrics = check_dict(value, "metrics", [*Split, "best_epoch"])
+    for name, found in metrics.items():
+        if name == "best_epoch":
+            check_integer(found, "best epoch", 1, MOST_EPOCHS)
+        else:
+            check_metrics(found, name)
+    return metrics
+
+
+def _find_weights(content: dict[str | int, Any]) -> dict[str | int, Any]:
+    """The tensors in a checkpoint of another program, without the prefixes of their names."""
+    for wrapper in _WRAPPERS:
+        if isinstance(content.get(wrapper), dict):
+            content = content[wrapper]
+            break
+    while content:
+        for prefix in _PREFIXES:
+            if all(isinstance(name, str) and name.startswith(prefix) for name in content):
+                content = {str(name).removeprefix(prefix): array for name, array in content.items()}
+                break
+        else:
+            break
+    return content

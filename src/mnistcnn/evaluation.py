@@ -7,15 +7,15 @@ from pathlib import Path
 import torch
 
 from mnistcnn.accuracy import DigitScore, digit_scores, wilson_interval
+from mnistcnn.calibration import calibration_error, probabilities
 from mnistcnn.checkpoint import Checkpoint, find_checkpoint, load_checkpoint
-from mnistcnn.confidence.calibration import calibration_error, probabilities
 from mnistcnn.config import DatasetName, Split, TrainConfig
 from mnistcnn.data import DataSplits, load_dataset
 from mnistcnn.device import Compute, resolve_device
 from mnistcnn.errors import UsageError
 from mnistcnn.events import Observer, ignore
 from mnistcnn.metrics import BATCH_SIZE, compute_metrics, predict_logits
-from mnistcnn.model import CLASSES
+from mnistcnn.model import CLASSES, build_model
 from mnistcnn.plots import data_title, plot_confusion, plot_mistakes
 from mnistcnn.results import Environment, Result
 
@@ -79,12 +79,12 @@ def evaluate(
 def _evaluate(
     checkpoint: Checkpoint, data: DataSplits, split: Split, compute: Compute, batch_size: int, output_dir: Path | None
 ) -> Evaluation:
-    images, model = data.split(split), checkpoint.build_model(compute)
+    images, model = data.split(split), build_model(checkpoint.weights, compute)
     started = time.perf_counter()
     logits = predict_logits(model, images.images, compute, batch_size)
     seconds = time.perf_counter() - started
     metrics, confusion = compute_metrics(logits, images.labels), confusion_matrix(logits, images.labels)
-    probability = probabilities(logits, checkpoint.temperature)
+    probability = probabilities(logits.numpy(), checkpoint.temperature)
     files = []
     if output_dir is not None:
         title = data_title(data.name, split)
@@ -101,7 +101,7 @@ def _evaluate(
         loss=metrics.loss,
         confusion_matrix=confusion,
         per_digit=digit_scores(confusion),
-        calibration_error=calibration_error(probability, images.labels),
+        calibration_error=calibration_error(probability, images.labels.cpu().numpy()),
         temperature=checkpoint.temperature,
         seconds=seconds,
         pictures_per_second=metrics.count / seconds,

@@ -16,7 +16,7 @@ from mnistcnn.data.synthetic import render_digits
 from mnistcnn.device import strict_float32
 from mnistcnn.errors import OutputError, UsageError, require
 from mnistcnn.events import Observer, ignore
-from mnistcnn.model import CLASSES, SIDE, MnistCNN, normalise
+from mnistcnn.model import CLASSES, SIDE, MnistCNN, build_model, normalise
 from mnistcnn.results import Result
 from mnistcnn.storage import check_writable, write_atomically
 
@@ -84,7 +84,7 @@ def export(
         content, difference = _onnx(loaded, about, input_type)
         result = Export(*what, len(content), str(input_type), OPSET, difference, about)
     else:
-        from safetensors.torch import save
+        from safetensors.numpy import save
 
         content = save(loaded.weights, about)
         result = Export(*what, len(content), None, None, None, about)
@@ -110,7 +110,7 @@ def _onnx(checkpoint: Checkpoint, about: dict[str, str], input_type: InputType) 
     """The ONNX file, and how far its probabilities are from those of the original at most."""
     import onnx
 
-    network = ExportModule(checkpoint.build_model(), checkpoint.temperature).eval()
+    network = ExportModule(build_model(checkpoint.weights), checkpoint.temperature).eval()
     dtype = getattr(torch, str(input_type))
     with warnings.catch_warnings(action="ignore", category=FutureWarning):  # torch 2.11 warns of itself
         program = torch.onnx.export(

@@ -1,11 +1,17 @@
 """The network: one fixed architecture, its constants and its Gaussian initialisation."""
 
+from collections.abc import Mapping
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional as F
 
 from mnistcnn.architecture import CLASSES, HIDDEN, MEAN, SIDE, STD
+from mnistcnn.device import Compute
 from mnistcnn.layers import Conv2d, Linear, convolve
+from mnistcnn.tensors import to_tensor
 
 __all__ = [
     "BIAS",
@@ -17,6 +23,7 @@ __all__ = [
     "STD",
     "WEIGHT_STD",
     "MnistCNN",
+    "build_model",
     "gaussian_init",
     "normalise",
 ]
@@ -75,6 +82,15 @@ def gaussian_init(model: nn.Module, generator: torch.Generator | None = None) ->
             nn.init.normal_(layer.weight, std=WEIGHT_STD, generator=generator)
             if layer.bias is not None:
                 nn.init.constant_(layer.bias, BIAS)
+
+
+def build_model(weights: Mapping[str, NDArray[np.float32]], compute: Compute | None = None) -> MnistCNN:
+    """The network with a copy of a checkpoint's weights, in evaluation mode, on the device of `compute` or the CPU."""
+    model = MnistCNN(torch.Generator())
+    model.load_state_dict({name: to_tensor(array) for name, array in weights.items()})
+    if compute is not None:
+        model.to(device=compute.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return model.eval()
 
 
 def normalise(images: torch.Tensor) -> torch.Tensor:

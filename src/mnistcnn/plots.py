@@ -108,12 +108,12 @@ def plot_confusion(folder: Path, confusion: Sequence[Sequence[int]], title: str)
     return _save(figure, folder / CONFUSION)
 
 
-def plot_mistakes(folder: Path, pictures: ImageDataset, probability: torch.Tensor, title: str) -> Path:
+def plot_mistakes(folder: Path, pictures: ImageDataset, probability: NDArray[np.float64], title: str) -> Path:
     """Draw up to 24 misread pictures, the most confident first: picture, truth, reading, confidence."""
-    labels = pictures.labels.cpu()
-    confidence, read = probability.max(dim=1)
-    wrong = torch.nonzero(read != labels).flatten()
-    wrong = wrong[confidence[wrong].argsort(descending=True, stable=True)][:MOST_MISTAKES]
+    labels = pictures.labels.cpu().numpy()
+    confidence, read = probability.max(axis=1), probability.argmax(axis=1)
+    wrong = np.flatnonzero(read != labels)
+    wrong = wrong[np.argsort(-confidence[wrong], kind="stable")][:MOST_MISTAKES]
     mistakes = []
     for i in wrong.tolist():
         grey = 1 - pictures.images[i, 0].cpu().numpy().astype(np.float32) / 255

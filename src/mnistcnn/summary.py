@@ -12,7 +12,7 @@ from mnistcnn.checkpoint import find_checkpoint, load_checkpoint
 from mnistcnn.config import TrainConfig
 from mnistcnn.device import derive_seed
 from mnistcnn.events import Observer, ignore
-from mnistcnn.model import BIAS, DROPOUT, SIDE, WEIGHT_STD, MnistCNN
+from mnistcnn.model import BIAS, DROPOUT, SIDE, WEIGHT_STD, MnistCNN, build_model
 from mnistcnn.plots import plot_filters
 from mnistcnn.results import Result
 
@@ -75,7 +75,7 @@ def summarise(
     """
     loaded = load_checkpoint(find_checkpoint(checkpoint, observer))
     seed = derive_seed(loaded.config.seed if loaded.config else 0, "weights")
-    began, now = MnistCNN(torch.Generator().manual_seed(seed)), loaded.build_model()
+    began, now = MnistCNN(torch.Generator().manual_seed(seed)), build_model(loaded.weights)
     layers = [
         _summarise_layer(name, getattr(began, name), getattr(now, name), output) for name, output in _trace(now).items()
     ]

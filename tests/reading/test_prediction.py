@@ -8,13 +8,14 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from mnistcnn.calibration import probabilities
 from mnistcnn.checkpoint import Checkpoint, load_checkpoint
-from mnistcnn.confidence.calibration import probabilities
 from mnistcnn.data import load_dataset
 from mnistcnn.device import Compute
 from mnistcnn.ink.decoding import Decoded
 from mnistcnn.ink.single import PreprocessedImage
 from mnistcnn.metrics import predict_logits
+from mnistcnn.model import build_model
 from mnistcnn.reading import reader as predictor
 from mnistcnn.reading.prediction import Options, predict, summarise_reading
 from mnistcnn.reading.reader import TOO_MANY, ReadDigit, Reading
@@ -40,7 +41,8 @@ def test_exported_pictures_are_read_as_evaluate_reads_them(
     monkeypatch.setattr(predictor, "_BATCH", 7)
     loaded = load_checkpoint(trained)
     test = load_dataset(TINY_CONFIG.dataset, data_dir=tiny, validation_size=100).test
-    expected = probabilities(predict_logits(loaded.build_model(compute), test.images[:30], compute), loaded.temperature)
+    logits = predict_logits(build_model(loaded.weights, compute), test.images[:30], compute)
+    expected = torch.from_numpy(probabilities(logits.numpy(), loaded.temperature))
     made = predict([pictures], trained, top_k=10, accept_doubted=True)  # which `evaluate` does not ask
     assert [p.path for p in made] == [str(pictures / f"{i:02d}.png") for i in range(30)]
     assert [p.digit for p in made] == expected.argmax(1).tolist()

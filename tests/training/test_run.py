@@ -70,7 +70,7 @@ def fingerprint(checkpoint: Path, output: Path) -> dict[str, object]:
     for record in history["epochs"]:
         del record["seconds"], record["pictures_per_second"]
     return {
-        "weights": {name: tensor.numpy().tobytes() for name, tensor in loaded.weights.items()},
+        "weights": {name: array.tobytes() for name, array in loaded.weights.items()},
         "temperature": loaded.temperature,
         "metrics": loaded.metrics,
         "history": history["epochs"],

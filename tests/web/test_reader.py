@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mnistcnn.checkpoint import PACKAGED, load_checkpoint, save_checkpoint
+from mnistcnn.checkpoint import PACKAGED, load_checkpoint
 from mnistcnn.config import Precision
 from mnistcnn.errors import PictureError
 from mnistcnn.ink.single import NOTHING, preprocess_file
 from mnistcnn.reading.prediction import predict
+from mnistcnn.tensors import save_checkpoint
 from mnistcnn.web.reader import Reader
 
 PICTURES = sorted((Path(__file__).parents[1] / "pictures").iterdir())

@@ -10,6 +10,7 @@ the logits, and how many parts and holes the ink has: a 3 with a hole is none.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Self
 
@@ -17,7 +18,6 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from mnistcnn.archive import check_tensors
 from mnistcnn.confidence.activations import Activations
 from mnistcnn.device import strict_float32
 from mnistcnn.model import CLASSES, HIDDEN, SIDE
@@ -73,10 +73,12 @@ class OutlierDetector:
     def from_dict(cls, value: object) -> Self:
         """The detector of `to_dict`; `ValueError` where names, shapes or dtypes are others or values not finite."""
         like = dict(_LIKE)
+        if isinstance(value, dict):
+            value = {name: torch.from_numpy(array.copy()) for name, array in value.items()}
         for older in (_NO_TOPOLOGY, _NO_CLASSES):
             if isinstance(value, dict) and all(getattr(value.get(x), "shape", None) == older[x].shape for x in older):
                 like |= older
-        tensors = check_tensors(value, like, "tensors of an outlier detector")
+        tensors = _check_tensors(value, like, "tensors of an outlier detector")
         weights, bias = tensors["output_weights"], tensors["output_bias"]
         tensors["unit_weights"] = F.pad(tensors["unit_weights"], (0, _INPUTS - tensors["unit_weights"].shape[1]))
         if bias.dim() == 0:  # it told digits from the rest, and not from each other
@@ -139,3 +141,24 @@ def describe_topology(images: torch.Tensor) -> torch.Tensor:
     found = [count.sum(axis=(1, 2), dtype=np.int32)[:, None] for count in counts]
     found += [counts[1].sum(axis=axis, dtype=np.int32).cumsum(axis=1)[:, _STEP::_STEP] for axis in (2, 1)]
     return torch.from_numpy(np.concatenate(found, axis=1)).clamp(-_MOST_PARTS, _MOST_PARTS).float()
+
+
+def _check_tensors(value: object, expected: Mapping[str, torch.Tensor], what: str) -> dict[str, torch.Tensor]:
+    """`value` if it has finite tensors of the names, shapes and dtypes of `expected`, contiguous; else `ValueError`."""
+    if not isinstance(value, dict):
+        raise ValueError(f"it holds no {what}")
+    if set(value) != set(expected):
+        names = sorted(str(name)[:40] for name in set(value) ^ set(expected))
+        raise ValueError(f"{what} missing or unknown: {', '.join(names[:4])}{', …' * (len(names) > 4)}")
+    checked = {}
+    for name, like in expected.items():
+        tensor = value[name]
+        if not isinstance(tensor, torch.Tensor) or tensor.layout != torch.strided or tensor.device.type != "cpu":
+            raise ValueError(f"{name} is not a plain tensor")
+        if tensor.shape != like.shape or tensor.dtype != like.dtype:
+            found, wanted = (f"{str(x.dtype).removeprefix('torch.')} {tuple(x.shape)}" for x in (tensor, like))
+            raise ValueError(f"{name} is {found}, not {wanted}")
+        if not torch.isfinite(tensor).all():
+            raise ValueError(f"{name} has values that are not finite")
+        checked[name] = tensor.detach().contiguous()
+    return checked

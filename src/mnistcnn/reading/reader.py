@@ -13,13 +13,15 @@ from typing import TypeVar
 import numpy as np
 import torch
 
+from mnistcnn.calibration import probabilities
 from mnistcnn.checkpoint import Checkpoint
 from mnistcnn.confidence.activations import predict_activations
-from mnistcnn.confidence.calibration import probabilities
+from mnistcnn.confidence.outliers import OutlierDetector
 from mnistcnn.device import resolve_device
 from mnistcnn.errors import PictureError
 from mnistcnn.ink.framing import Frame
 from mnistcnn.ink.single import PreprocessedImage, preprocess
+from mnistcnn.model import build_model
 from mnistcnn.reading.decide import doubted_digits, may_be_several, number_wins, plausible, reaches_edge
 from mnistcnn.reading.layout import Layout, PixelBox, find_layout
 from mnistcnn.reading.scores import RowReading, Scores, read_rows
@@ -76,18 +78,20 @@ class Predictor:
         """Raises `DeviceError`."""
         self.checkpoint = checkpoint
         self.compute = resolve_device(device)
-        self.model = checkpoint.build_model(self.compute)
+        self.model = build_model(checkpoint.weights, self.compute)
+        outliers = checkpoint.outliers
+        self._detector = None if outliers is None else OutlierDetector.from_dict(outliers)
 
     def score(self, frames: Sequence[Frame]) -> Scores:
         """Calibrated probabilities of the ten digits for each frame, and whether it is one digit at all."""
         if not frames:
             return Scores(np.zeros((0, 10)), np.zeros(0), np.zeros(0, dtype=bool))
         activations = predict_activations(self.model, torch.from_numpy(np.stack(frames)[:, None]))
-        shares = probabilities(activations.logits, self.checkpoint.temperature).double().numpy()
-        if self.checkpoint.outliers is None:  # an older checkpoint: how sure it is of the digit has to do
+        shares = probabilities(activations.logits.numpy(), self.checkpoint.temperature)
+        if self._detector is None:  # an older checkpoint: how sure it is of the digit has to do
             best = shares.max(axis=1).clip(1e-9, 1 - 1e-9)
             return Scores(shares, np.log(best / (1 - best)), np.zeros(len(frames), dtype=bool))
-        judged = self.checkpoint.outliers.score(activations)
+        judged = self._detector.score(activations)
         return Scores(shares, judged.log_odds.double().numpy(), judged.doubted.numpy())
 
     def read(

@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
-from mnistcnn.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from mnistcnn.confidence.calibration import fit_temperature, probabilities
+from mnistcnn.calibration import fit_temperature, probabilities
+from mnistcnn.checkpoint import Checkpoint, load_checkpoint
 from mnistcnn.config import Split
 from mnistcnn.data import DataSplits
 from mnistcnn.device import derive_seed
@@ -18,9 +19,11 @@ from mnistcnn.errors import CheckpointError, OutputError
 from mnistcnn.evaluation import confusion_matrix
 from mnistcnn.events import EpochResult, Note, Observer
 from mnistcnn.metrics import compute_metrics, predict_logits
+from mnistcnn.model import build_model
 from mnistcnn.plots import CONFUSION, CURVES, MISTAKES, data_title, plot_confusion, plot_mistakes, plot_training
 from mnistcnn.results import Environment, Metrics, Result
 from mnistcnn.storage import Files, exists, write_atomically
+from mnistcnn.tensors import save_checkpoint, to_arrays
 from mnistcnn.training.detector import fit_outlier_detector
 from mnistcnn.training.history import HISTORY, write_history
 from mnistcnn.training.optimizer import learning_rate
@@ -64,21 +67,21 @@ def finish(trainer: Trainer, data: DataSplits, files: Files, started: float, obs
     metrics = {key: result.to_dict()[key] for key in ("train", "validation", "test", "best_epoch")}
     created = datetime.now(UTC).isoformat(timespec="seconds")
     about = (result.temperature, trainer.config, result.data, metrics, result.environment, created)
-    checkpoint = Checkpoint(files.checkpoint, trainer.best_weights, *about)
-    model, seed = checkpoint.build_model(trainer.compute), derive_seed(trainer.config.seed, "outliers")
+    checkpoint = Checkpoint(files.checkpoint, to_arrays(trainer.best_weights), *about)
+    model, seed = build_model(checkpoint.weights, trainer.compute), derive_seed(trainer.config.seed, "outliers")
     images = data.train.images, data.validation.images
     outliers = fit_outlier_detector(model, *images, seed, trainer.config.epochs)
     safe = files.unfinished
     try:
         _keep_previous(files, trainer.best_weights, observer)
-        save_checkpoint(replace(checkpoint, outliers=outliers))
+        save_checkpoint(replace(checkpoint, outliers=to_arrays(outliers.to_dict())))
         safe = files.checkpoint
         steps = (i * (trainer.all_steps - 1) // 399 for i in range(400))  # of the learning rate's curve
         rates = [learning_rate(step, trainer.all_steps, trainer.config.lr) for step in steps]
         plot_training(files.output_dir, result.epochs, result.best_epoch, rates, data.name)
         title = data_title(data.name, Split.TEST)
         plot_confusion(files.output_dir, confusion_matrix(logits, data.test.labels), title)
-        plot_mistakes(files.output_dir, data.test, probabilities(logits, result.temperature), title)
+        plot_mistakes(files.output_dir, data.test, probabilities(logits.numpy(), result.temperature), title)
         result = replace(result, seconds=time.perf_counter() - started)
         write_history(files, result.to_dict())
     except OutputError as error:
@@ -92,7 +95,7 @@ def finish(trainer: Trainer, data: DataSplits, files: Files, started: float, obs
 def _test(trainer: Trainer, data: DataSplits, files: Files) -> tuple[TrainResult, torch.Tensor]:
     """The result of the run, but for its `seconds`, and the logits of the test images."""
     compute, world, history = trainer.compute, trainer.world, trainer.history
-    best, model = best_of(history), Checkpoint(files.checkpoint, trainer.best_weights).build_model(compute)
+    best, model = best_of(history), build_model(to_arrays(trainer.best_weights), compute)
     validation = predict_logits(model, data.validation.images, compute, world=world)
     test = predict_logits(model, data.test.images, compute, world=world)
     seconds = sum(epoch.train.count / epoch.pictures_per_second for epoch in history)
@@ -104,7 +107,7 @@ def _test(trainer: Trainer, data: DataSplits, files: Files) -> tuple[TrainResult
         validation=compute_metrics(validation, data.validation.labels),
         test=compute_metrics(test, data.test.labels),
         best_epoch=best.epoch,
-        temperature=fit_temperature(validation, data.validation.labels),
+        temperature=fit_temperature(validation.numpy(), data.validation.labels.cpu().numpy()),
         epochs=list(history),
         seconds=0.0,
         pictures_per_second=sum(epoch.train.count for epoch in history) / seconds,
@@ -121,7 +124,7 @@ def _keep_previous(files: Files, weights: dict[str, torch.Tensor], observer: Obs
         return
     with suppress(CheckpointError):
         previous = load_checkpoint(files.checkpoint).weights
-        if all(torch.equal(previous[name], weights[name]) for name in weights):
+        if all(np.array_equal(previous[name], array) for name, array in to_arrays(weights).items()):
             return
     write_atomically(files.previous, files.checkpoint.read_bytes())
     observer(Note(f"The previous network is kept in {files.previous}."))

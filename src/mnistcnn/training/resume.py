@@ -1,24 +1,42 @@
 """Unfinished runs: when one is resumed, with which settings, and its file beside the checkpoint to come."""
 
+import math
 from collections.abc import Iterable
-from dataclasses import asdict, astuple, dataclass, replace
-from itertools import product
+from dataclasses import asdict, astuple, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from mnistcnn.archive import check_config, check_plain, check_weights, load_archive, save_archive
+from mnistcnn.architecture import SHAPES
+from mnistcnn.archive import load_archive
 from mnistcnn.config import Split, TrainConfig, flag
 from mnistcnn.data import DataSplits
+from mnistcnn.data.sampler import HardExampleSampler
 from mnistcnn.errors import CheckpointError, OutputError, TrainingError, UsageError, first_line
 from mnistcnn.events import EpochResult, Note, Observer
-from mnistcnn.results import Metrics
+from mnistcnn.fields import (
+    MOST_IMAGES,
+    check_array,
+    check_config,
+    check_data,
+    check_dict,
+    check_integer,
+    check_metrics,
+    check_number,
+    check_weights,
+)
 from mnistcnn.storage import Files, exists
+from mnistcnn.tensors import save_archive, to_tensor
 from mnistcnn.training.trainer import RunningMetrics, Trainer, TrainerState, best_of
 
 FORMAT = 2
 KIND = "mnistcnn unfinished run"
+_MOST_SECONDS = 1e9  # 30 years
+_MOST_RATE = 1000.0  # as in `TrainConfig`
+_LEAST_SPEED = 1e-9  # images per second; it is divided by
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,33 +117,95 @@ def save_unfinished(path: Path, run: UnfinishedRun) -> None:
 
 
 def load_unfinished(path: Path) -> UnfinishedRun:
-    """Read and check it. Raises `CheckpointError` naming file and reason."""
+    """Read it, and check that its parts fit each other. Raises `CheckpointError` naming file and reason."""
     content = load_archive(path)
     try:
         if content.get("kind") != KIND or content.get("format") != FORMAT:
             raise ValueError("it has another format")
-        config, data = check_config(content.get("config")), check_plain(content.get("data"), "data")
-        return UnfinishedRun(config, data, float(content.get("seconds", 0.0)), _read_state(content.get("state")))
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        config = check_config(content.get("config"))
+        data = check_data(content.get("data"))
+        seconds = check_number(content.get("seconds"), "time", 0, _MOST_SECONDS)
+        state = _read_state(check_dict(content.get("state"), "state"), config, data)
+    except ValueError as error:
         message = f"{path} is not an unfinished run that can be resumed: {error}."
         raise CheckpointError(message, "`mnistcnn train --restart` starts again and replaces it.") from error
+    return UnfinishedRun(config, data, seconds, state)
 
 
-def _read_state(content: object) -> TrainerState:
-    if not isinstance(content, dict):
-        raise ValueError("it holds no state")
-    weights, optimizer = check_weights(content.get("weights")), content["optimizer"]
-    for (number, (name, weight)), key in product(enumerate(weights.items()), ("exp_avg", "exp_avg_sq")):
-        moment = optimizer.get(number, {}).get(key)
-        if moment is None or moment.shape != weight.shape or not torch.isfinite(moment).all():
-            raise ValueError(f"the optimizer's {key} of {name} makes no sense")
-    plain = check_plain({key: content[key] for key in ("history", "tally", "epoch", "step")}, "progress")
+def _read_state(content: dict[str, Any], config: TrainConfig, data: dict[str, Any]) -> TrainerState:
+    sizes = {split: check_integer(data.get(split), f"count of {split} pictures", 1, MOST_IMAGES) for split in Split}
+    sampler = HardExampleSampler(sizes[Split.TRAIN], config)
+    records = content.get("history")
+    if not isinstance(records, list) or len(records) > config.epochs:
+        raise ValueError("its history is invalid")
     history = [
-        EpochResult(**{**record, **{split: Metrics(**record[split]) for split in ("train", "validation")}})
-        for record in plain["history"]
+        _read_epoch(record, number, sampler.epoch_length(number), sizes[Split.VALIDATION])
+        for number, record in enumerate(records, start=1)
     ]
-    step, best_weights = int(plain["step"]), check_weights(content["best_weights"]) if history else {}
-    if plain["epoch"] != len(history) + 1 or step < 0:
+    best = best_of(history).epoch if history else 0
+    if content.get("epoch") != len(history) + 1 or content.get("best_epoch") != best:
         raise ValueError("its epochs don't add up")
-    running, sampler = RunningMetrics(*plain["tally"]), {"losses": content["losses"]}
-    return TrainerState(weights, optimizer, sampler, step, running, history, best_weights)
+    length = sampler.epoch_length(len(history) + 1) if len(history) < config.epochs else 0
+    step = check_integer(content.get("step"), "step", 0, -(-length // config.batch_size))
+    weights = check_weights(content.get("weights"))
+    best_weights = check_weights(content.get("best_weights")) if history else {}
+    losses = check_array(content.get("losses"), "losses", (3, sizes[Split.TRAIN]))
+    if losses.min() < 0:
+        raise ValueError("its losses are invalid")
+    return TrainerState(
+        weights=_to_tensors(weights),
+        optimizer=_read_optimizer(content.get("optimizer")),
+        sampler={"losses": to_tensor(losses)},
+        step=step,
+        running=_read_tally(content.get("tally"), min(step * config.batch_size, length)),
+        history=history,
+        best_weights=_to_tensors(best_weights),
+    )
+
+
+def _read_epoch(record: object, number: int, images: int, validation_images: int) -> EpochResult:
+    """A finished epoch, the `number`th, of so many images."""
+    found = check_dict(record, "epoch", [field.name for field in fields(EpochResult)])
+    train, validation = (check_metrics(found.get(split), split) for split in ("train", "validation"))
+    if found.get("epoch") != number or (train.count, validation.count) != (images, validation_images):
+        raise ValueError("its epochs don't add up")
+    return EpochResult(
+        epoch=number,
+        learning_rate=check_number(found.get("learning_rate"), "learning rate", 0, _MOST_RATE),
+        train=train,
+        validation=validation,
+        seconds=check_number(found.get("seconds"), "time", 0, _MOST_SECONDS),
+        pictures_per_second=check_number(found.get("pictures_per_second"), "speed", _LEAST_SPEED, MOST_IMAGES),
+    )
+
+
+def _read_tally(value: object, images: int) -> RunningMetrics:
+    """The sums of the epoch under way, over so many images."""
+    if not isinstance(value, list) or len(value) != len(fields(RunningMetrics)):
+        raise ValueError("its tally is invalid")
+    loss, correct, count, seconds = value
+    return RunningMetrics(
+        loss=check_number(loss, "tally", 0, math.inf),
+        correct=check_integer(correct, "tally", 0, images),
+        count=check_integer(count, "tally", images, images),
+        seconds=check_number(seconds, "tally", 0, _MOST_SECONDS),
+    )
+
+
+def _read_optimizer(value: object) -> dict[int, dict[str, torch.Tensor]]:
+    """AdamW's step and moments of each parameter."""
+    content = check_dict(value, "optimizer", range(len(SHAPES)))
+    state = {}
+    for number, (name, shape) in enumerate(SHAPES.items()):
+        part = check_dict(content.get(number), f"optimizer's state of {name}", ("step", "exp_avg", "exp_avg_sq"))
+        step = check_array(part.get("step"), f"the optimizer's step of {name}", ())
+        mean = check_array(part.get("exp_avg"), f"the optimizer's exp_avg of {name}", shape)
+        square = check_array(part.get("exp_avg_sq"), f"the optimizer's exp_avg_sq of {name}", shape)
+        if step < 0 or square.min() < 0:
+            raise ValueError(f"the optimizer's state of {name} makes no sense")
+        state[number] = {"step": to_tensor(step), "exp_avg": to_tensor(mean), "exp_avg_sq": to_tensor(square)}
+    return state
+
+
+def _to_tensors(arrays: dict[str, NDArray[np.float32]]) -> dict[str, torch.Tensor]:
+    return {name: to_tensor(array) for name, array in arrays.items()}
