@@ -8,11 +8,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import torch
 from PIL import Image
 
 from benchmarks.table import Rows
-from mnistcnn.metrics import predict_logits
 from mnistcnn.reading.prediction import Options, predict_each
 from mnistcnn.reading.reader import Predictor
 
@@ -65,8 +63,8 @@ def recipe(path: Path, predictor: Predictor) -> str:
     if not rows:
         return ""
     crops = [cv2.resize(ink[y : y + h, x : x + w], (20, 20)) for line in rows for x, y, w, h in sorted(line)]
-    frames = torch.from_numpy(np.stack([np.pad(crop, 4) for crop in crops])[:, None])
-    read_ = iter(predict_logits(predictor.model, frames, predictor.compute).argmax(1).tolist())
+    frames = np.stack([np.pad(crop, 4) for crop in crops]).astype(np.uint8)
+    read_ = iter(predictor.network.logits(frames).argmax(axis=1).tolist())
     return "\n".join("".join(str(next(read_)) for _ in line) for line in rows)
 
 

@@ -9,14 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from mnistcnn.config import DEVICE_SPELLING, DEVICES, Precision
 from mnistcnn.errors import DeviceError, UsageError, first_line
-from mnistcnn.results import Environment
+from mnistcnn.results import Environment, cpu_name
 
 KINDS = ("cuda", "mps", "xpu", "cpu")  # in the order in which `auto` takes them
 
@@ -159,10 +158,7 @@ def _device_name(device: torch.device) -> str:
         return str(getattr(torch, device.type).get_device_name(device))
     if device.type == "mps":
         return f"Apple {platform.machine()}"
-    about = Path("/proc/cpuinfo")  # of Linux
-    text = about.read_text(encoding="utf-8", errors="replace") if about.exists() else ""
-    named = re.search(r"^model name\s*:(.*)", text, re.MULTILINE)
-    return named[1].strip() if named else platform.processor() or platform.machine()
+    return cpu_name()
 
 
 def derive_seed(seed: int, purpose: str, number: int = 0) -> int:

@@ -168,7 +168,7 @@ def evaluate_pictures(
         unreadable=unreadable,
         seconds=seconds,
         pictures_per_second=count / seconds,
-        environment=predictor.compute.environment(),
+        environment=predictor.network.environment(),
         files=[str(path) for path in files],
     )
 

@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -290,3 +292,21 @@ def test_pictures_are_annotated_under_names_of_their_own(packaged: Checkpoint) -
     with Image.open("marked/00001_three_marked.png") as marked:
         assert marked.size == picture.shape[::-1]
         assert np.any(np.asarray(marked) != picture[:, :, None])
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from mnistcnn.cli.predict import predict; predict([PICTURE])",
+        "import mnistcnn; mnistcnn.predict(PICTURE)",
+        "from pathlib import Path; from mnistcnn.web.reader import Reader; Reader().read(Path(PICTURE).read_bytes())",
+    ],
+    ids=["predict", "Python", "draw"],
+)
+def test_reading_loads_nothing_that_it_can_do_without(code: str) -> None:
+    """PyTorch alone takes ten times as long to import as everything else takes together."""
+    picture = str(Path(__file__).parents[1] / "pictures" / "0_marker.png")
+    heavy = "{'torch', 'torchvision', 'matplotlib', 'scipy', 'asyncio'}"
+    code = f"import sys; PICTURE = {picture!r}; {code}; print('loaded', {heavy} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "loaded set()"

@@ -74,7 +74,7 @@ class OutlierDetector:
         """The detector of `to_dict`; `ValueError` where names, shapes or dtypes are others or values not finite."""
         like = dict(_LIKE)
         if isinstance(value, dict):
-            value = {name: torch.from_numpy(array.copy()) for name, array in value.items()}
+            value = {n: x if isinstance(x, torch.Tensor) else torch.from_numpy(x.copy()) for n, x in value.items()}
         for older in (_NO_TOPOLOGY, _NO_CLASSES):
             if isinstance(value, dict) and all(getattr(value.get(x), "shape", None) == older[x].shape for x in older):
                 like |= older

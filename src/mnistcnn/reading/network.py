@@ -1,12 +1,15 @@
 """The trained network in NumPy: frames → logits."""
 
+import os
 from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mnistcnn.architecture import CLASSES, HIDDEN, MEAN, STD
+from mnistcnn.config import Precision
 from mnistcnn.reading.convolution import convolve
+from mnistcnn.results import Environment, cpu_name
 
 _BATCH = 32  # frames at a time: their patches, 5 MB, fit a processor's cache
 
@@ -37,16 +40,36 @@ class Network:
         images = (frames[..., None].astype(np.float32) - 255 * MEAN) / (255 * STD)
         return _relu(convolve(images, self._filters1, self._biases["conv1"], stride=2))
 
+    def environment(self) -> Environment:
+        """What it is computed on and with."""
+        import platform  # noqa: PLC0415 - some milliseconds of every start
+        from importlib import metadata  # noqa: PLC0415
+
+        return Environment(
+            device="cpu",
+            device_name=cpu_name(),
+            device_reason="in NumPy",
+            precision=str(Precision.FLOAT32),
+            threads=os.cpu_count() or 1,
+            python=platform.python_version(),
+            mnistcnn=metadata.version("mnistcnn"),
+            platform=platform.platform(),
+        )
+
     def _forward(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
+        _, hidden = self.features(frames)
+        result: NDArray[np.float32] = hidden @ self._outputs + self._biases["fc2"]
+        return result
+
+    def features(self, frames: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """What pooling (by place, then filter) and fc1 give for some frames (N, 28, 28): twice (N, 1024), 0 or more."""
         x = self.first_layer(frames)
         # Padding "same" would be 2 on each side, but the pooling leaves out the ninth row and column of the result.
         x = np.pad(x, ((0, 0), (2, 1), (2, 1), (0, 0)))
         x = convolve(x, self._filters2, self._biases["conv2"])
         x = x.reshape(-1, 4, 2, 4, 2, 64).max(axis=(2, 4))
         pooled = _relu(x).reshape(-1, 4 * 4 * 64)
-        hidden = _relu(pooled @ self._hidden + self._biases["fc1"])
-        result: NDArray[np.float32] = hidden @ self._outputs + self._biases["fc2"]
-        return result
+        return pooled, _relu(pooled @ self._hidden + self._biases["fc1"])
 
 
 def _relu(x: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -8,28 +8,28 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice, pairwise
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
-import torch
 
 from mnistcnn.calibration import probabilities
 from mnistcnn.checkpoint import Checkpoint
-from mnistcnn.confidence.activations import predict_activations
-from mnistcnn.confidence.outliers import OutlierDetector
-from mnistcnn.device import resolve_device
 from mnistcnn.errors import PictureError
 from mnistcnn.ink.framing import Frame
 from mnistcnn.ink.single import PreprocessedImage, preprocess
-from mnistcnn.model import build_model
 from mnistcnn.reading.decide import doubted_digits, may_be_several, number_wins, plausible, reaches_edge
 from mnistcnn.reading.layout import Layout, PixelBox, find_layout
+from mnistcnn.reading.network import Network
+from mnistcnn.reading.outliers import OutlierScorer
 from mnistcnn.reading.scores import RowReading, Scores, read_rows
 from mnistcnn.reading.sources import Source
 
 _BATCH = os.cpu_count() or 1  # images that are looked at before the first of them is read: one for each core
 _GAP, _WIDER = 0.9, 2.2  # between words: in heights, and in usual gaps
 TOO_MANY = "too many marks; only the largest were looked at"
+
+if TYPE_CHECKING:
+    from mnistcnn.device_network import DeviceNetwork
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -75,24 +75,24 @@ class Predictor:
     """A trained network kept ready to read images; use it from one thread at a time."""
 
     def __init__(self, checkpoint: Checkpoint, device: str = "auto") -> None:
-        """Raises `DeviceError`."""
+        """`auto` is the CPU, which is ready sooner than a GPU starts. Raises `DeviceError`."""
         self.checkpoint = checkpoint
-        self.compute = resolve_device(device)
-        self.model = build_model(checkpoint.weights, self.compute)
-        outliers = checkpoint.outliers
-        self._detector = None if outliers is None else OutlierDetector.from_dict(outliers)
+        in_numpy = Network(checkpoint.weights)
+        self.network = in_numpy if device in ("auto", "cpu") else _on_device(checkpoint, device)
+        self._outliers = None if checkpoint.outliers is None else OutlierScorer(in_numpy, checkpoint.outliers)
 
     def score(self, frames: Sequence[Frame]) -> Scores:
         """Calibrated probabilities of the ten digits for each frame, and whether it is one digit at all."""
         if not frames:
             return Scores(np.zeros((0, 10)), np.zeros(0), np.zeros(0, dtype=bool))
-        activations = predict_activations(self.model, torch.from_numpy(np.stack(frames)[:, None]))
-        shares = probabilities(activations.logits.numpy(), self.checkpoint.temperature)
-        if self._detector is None:  # an older checkpoint: how sure it is of the digit has to do
+        images = np.stack(frames)
+        logits = self.network.logits(images)
+        shares = probabilities(logits, self.checkpoint.temperature)
+        if self._outliers is None:  # an older checkpoint: how sure it is of the digit has to do
             best = shares.max(axis=1).clip(1e-9, 1 - 1e-9)
             return Scores(shares, np.log(best / (1 - best)), np.zeros(len(frames), dtype=bool))
-        judged = self._detector.score(activations)
-        return Scores(shares, judged.log_odds.double().numpy(), judged.doubted.numpy())
+        log_odds = self._outliers.log_odds(images, logits).astype(np.float64)
+        return Scores(shares, log_odds, log_odds < self._outliers.threshold)
 
     def read(
         self, sources: Iterable[Source], *, invert: bool | None = None, single: bool = False
@@ -148,6 +148,12 @@ class Predictor:
         """The rows of each layout that are digits, most likely; all of them are read together."""
         found = iter(read_rows([row for layout in layouts if layout for row in layout.rows], self.score))
         return [plausible(list(islice(found, len(layout.rows) if layout else 0))) for layout in layouts]
+
+
+def _on_device(checkpoint: Checkpoint, device: str) -> DeviceNetwork:
+    from mnistcnn.device_network import DeviceNetwork  # noqa: PLC0415 - PyTorch, which reading on the CPU never loads
+
+    return DeviceNetwork(checkpoint.weights, device)
 
 
 def _layouts_again(seen: Sequence[Seen], invert: bool | None, *, inside: bool = False) -> list[Layout | None]:

@@ -5,15 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch.nn import functional as F
+from numpy.typing import NDArray
 
 from mnistcnn.checkpoint import find_checkpoint, load_checkpoint
-from mnistcnn.device import strict_float32
 from mnistcnn.errors import PictureError
 from mnistcnn.events import Observer, ignore
-from mnistcnn.ink.framing import SIDE
-from mnistcnn.model import normalise
+from mnistcnn.ink.framing import SIDE, Frame
 from mnistcnn.reading.prediction import Options, summarise_reading
 from mnistcnn.reading.reader import Predictor
 from mnistcnn.reading.results import Prediction
@@ -70,7 +67,7 @@ class Reader:
             seconds=time.perf_counter() - started,
         )
 
-    def _digits(self, prediction: Prediction, frames: list[np.ndarray]) -> list[DrawnDigit]:
+    def _digits(self, prediction: Prediction, frames: list[Frame]) -> list[DrawnDigit]:
         responses = self._responses(np.stack(frames) if frames else np.zeros((0, SIDE, SIDE), np.uint8))
         return [
             DrawnDigit(
@@ -80,14 +77,15 @@ class Reader:
                 box=digit.box,
                 doubted=digit.doubted,
                 frame=frame.tolist(),
-                responses=response.tolist(),
+                responses=response,
             )
             for digit, frame, response in zip(prediction.digits, frames, responses, strict=True)
         ]
 
-    def _responses(self, frames: np.ndarray) -> torch.Tensor:
-        """The first layer's responses (N, 25, 9, 9) uint8 to frames (N, 28, 28) uint8."""
-        with torch.inference_mode(), strict_float32():
-            inputs = normalise(torch.from_numpy(frames)[:, None].to(self._predictor.compute.device))
-            first = F.relu(self._predictor.model.conv1(inputs)).cpu()
-        return (first * (255 / first.amax((1, 2, 3), keepdim=True).clamp(min=1e-6))).round().to(torch.uint8)
+    def _responses(self, frames: NDArray[np.uint8]) -> list[list[list[list[int]]]]:
+        """The first layer's responses to frames (N, 28, 28): of each 25 filters, 9 rows of 9, 0 … 255 the strongest."""
+        first = self._predictor.network.first_layer(frames)
+        strongest = np.maximum(first.max(axis=(1, 2, 3), keepdims=True), 1e-6)
+        shown = np.rint(first * (255 / strongest)).astype(np.uint8)
+        responses: list[list[list[list[int]]]] = shown.transpose(0, 3, 1, 2).tolist()
+        return responses
