@@ -6,6 +6,7 @@ import signal
 if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
+import atexit
 import contextlib
 import os
 import sys
@@ -36,6 +37,7 @@ def main() -> None:
     with contextlib.suppress(MnistCnnError):  # it has been told
         sys.stdout.flush()
         sys.stderr.flush()
+    atexit._run_exitfuncs()  # libraries remove their temporary folders
     # All is written and closed by now; taking torch apart piece by piece would cost half a second more.
     os._exit(code)
 

@@ -98,8 +98,11 @@ def evaluate_pictures(
     Without a `checkpoint`, see `checkpoint.find_checkpoint`. Raises `MnistCnnError`s.
     """
     pictures = Path(pictures)
-    labelled = _find_labelled(pictures)
-    idx = [] if labelled else _read_idx(pictures)
+    try:
+        labelled = _find_labelled(pictures)
+        idx = [] if labelled else _read_idx(pictures)
+    except OSError as error:
+        raise DataError(f"{pictures} can't be read: {error.strerror or error}.") from error
     total = len(labelled) or sum(len(labels) for _, _, labels in idx)
     if not total:
         raise DataError(

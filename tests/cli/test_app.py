@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
 import pytest
 import torch
 import typer
@@ -176,6 +177,73 @@ def test_a_device_without_memory_is_no_bug(monkeypatch: pytest.MonkeyPatch) -> N
     assert "--device cpu" in result.stderr
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate memory"),
+        ImportError("libtorch_cpu.so: failed to map segment from shared object"),
+        cv2.error("OpenCV(4.11.0) alloc.cpp:73: error: (-4:Insufficient memory) Failed to allocate 9 bytes"),
+        RuntimeError("std::bad_alloc"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_machine_without_memory_is_no_bug(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*args: object, **kwargs: object) -> None:
+        raise error
+
+    monkeypatch.setattr("mnistcnn.summary.summarise", full)
+    result = invoke("summary")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.splitlines()[0] == "Error: There is not enough memory."
+
+
+@pytest.mark.parametrize(
+    "command", ["predict --sample", "summary", "evaluate", "draw --no-open", "export x.safetensors"]
+)
+def test_a_folder_of_networks_that_may_not_be_searched_is_told(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests may run as root, whom permissions don't stop."""
+    stat = Path.stat
+
+    def forbidden(self: Path, **options: bool) -> os.stat_result:
+        if "models" in self.parts:
+            raise PermissionError(13, "Permission denied", str(self))
+        return stat(self, **options)
+
+    monkeypatch.setattr(Path, "stat", forbidden)
+    result = invoke(*command.split(), "--quiet")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == "Error: models/mnist_cnn.pth can't be read: Permission denied.\n"
+
+
+LONG = "x" * 300
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        f"predict {LONG}",
+        f"predict --sample -c {LONG}",
+        f"predict --sample --annotate {LONG}",
+        f"summary {LONG}",
+        f"summary --plot {LONG}",
+        f"evaluate {LONG}",
+        f"evaluate --data-dir {LONG}",
+        f"evaluate --pictures {LONG}",
+        f"train --checkpoint {LONG}",
+        f"train --output-dir {LONG}",
+        f"train --data-dir {LONG}",
+        f"export {LONG}.safetensors",
+        f"draw -c {LONG}",
+    ],
+)
+def test_names_that_are_too_long_are_told(command: str) -> None:
+    result = invoke(*command.split(), "--quiet")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: ") and result.stderr.count("\n") == 1
+    assert "File name too long" in result.stderr
+
+
 def test_of_several_processes_the_first_says_what_is_wrong_and_the_others_let_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -317,6 +385,21 @@ def test_a_terminal_of_ascii_is_enough(trained: Path, picture: str) -> None:
     lines = done.stdout.decode("ascii").splitlines()
     assert "?" not in lines[0] and "#" in lines[0]
     assert all(re.match(r"\|[ '.#]{28}\|   [ '.#]{28}$", line) for line in lines[1:])
+
+
+def test_what_libraries_clean_up_at_the_end_is_cleaned_up(tmp_path: Path) -> None:
+    """Matplotlib makes a temporary folder where it can't write into the user's."""
+    (tmp_path / "temporary").mkdir()
+    places = {"MPLCONFIGDIR": "/dev/null/none", "HOME": "/dev/null", "TMPDIR": str(tmp_path / "temporary")}
+    done = subprocess.run(
+        [sys.executable, "-m", "mnistcnn", "summary", "--quiet", "--plot", "filters.png"],
+        env={**os.environ, **places},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, Path("filters.png").exists()) == (0, True), done.stderr
+    assert list((tmp_path / "temporary").glob("matplotlib*")) == []
 
 
 def test_a_second_start_loads_no_torchvision(tiny: Path, precision: Precision) -> None:

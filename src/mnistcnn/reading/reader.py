@@ -106,10 +106,12 @@ class Predictor:
             try:
                 decoded = source.decode()
                 image = preprocess(decoded, invert)
+                several = may_be_several(image)
+                layout = None if single or not (several or reaches_edge(image)) else find_layout(decoded, invert)
             except PictureError as error:
                 return error
-            several = may_be_several(image)
-            layout = None if single or not (several or reaches_edge(image)) else find_layout(decoded, invert)
+            except MemoryError:
+                return PictureError(f"{source.name} is too large for the memory that is left.")
             # Something cut off by the edge is no shadow if it is ink beside its paper, too.
             return Seen(source, image, layout if several or (layout and not layout.runs_off) else None)
 
