@@ -115,6 +115,8 @@ def form(pool: Pool, rng: Rng) -> Picture:
     if rng.random() < 0.35:
         ink, text = row(inks, text, hand, height, Spacing(), rng)
         inks = [ink]
+    else:
+        text = " ".join(text)  # a border between cells is a space
     ink, printed = framed(inks, height, rng)
     colour = np.full(3, rng.uniform(0, 0.55)) if rng.random() < 0.6 else pale(rng)
     return (*encoded(painted(ink, PENS[rng.integers(3)], painted(printed, tuple(colour), WHITE))), text)

@@ -33,7 +33,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.reading import SURE, distance
-from benchmarks.samples import Sample, is_checked, real, rendered, rendered_kinds
+from benchmarks.samples import RENDERED, Sample, is_checked, real, rendered
 from mnistcnn import load_checkpoint, load_dataset
 from mnistcnn.checkpoint import find_checkpoint
 from mnistcnn.config import Split
@@ -44,8 +44,8 @@ from mnistcnn.reading.results import Prediction
 from mnistcnn.reading.sources import Source
 
 BASELINE = Path(__file__).with_name("gate.json")
-QUICK_COUNT, QUICK_SEEDS = 8, (1,)
-FULL_COUNT, FULL_SEEDS = 20, (1, 2, 3)
+QUICK_COUNT, QUICK_SEEDS = 6, (1,)
+FULL_COUNT, FULL_SEEDS = 10, (1, 2, 3)
 MAIN = {"missed": "right", "text": "text right"}  # shown as the share of pictures without the fault
 PART_LIMIT, KIND_LIMIT = 2.0, 2.6  # standard errors; convention, see above
 _BATCH = 32  # pictures
@@ -337,7 +337,7 @@ def wilson(share: float, count: int, z: float = 1.96) -> tuple[float, float]:
 
 def table(rows: Sequence[Row], all_kinds: bool) -> list[str]:
     """The parts' figures, then the main figure of the kinds: those that changed, or all of them."""
-    header = f"{'':<42} {'figure':<12} {'pictures':>8} {'before':>7} {'now':>7}  {'95 % interval':<15}"
+    header = f"{'':<46} {'figure':<12} {'pictures':>8} {'before':>7} {'now':>7}  {'95 % interval':<15}"
     lines = [f"{header} {'better':>6} {'worse':>5} {'σ':>5}"]
     for row in rows:
         shown = all_kinds or row.better or row.worse or row.fell or row.rose
@@ -347,12 +347,13 @@ def table(rows: Sequence[Row], all_kinds: bool) -> list[str]:
         if row.figure in MAIN:
             share, low, high = 1 - share, 1 - high, 1 - low
             before = None if before is None else 1 - before
+        change = f"{row.better:>6} {row.worse:>5} {0 - row.deviation:>+5.1f}"
         verdict = "fell" if row.fell else "rose" if row.rose else ""
-        name = f"  {row.part.split()[-1]}: {row.kind}" if row.kind else row.part
+        name = f"  {row.part}: {row.kind}" if row.kind else row.part
         earlier = "" if before is None else f"{100 * before:.1f}"
         lines.append(
-            f"{name:<42} {MAIN.get(row.figure, row.figure):<12} {row.pictures:>8} {earlier:>7} {100 * share:>7.1f}  "
-            f"{100 * low:5.1f} to {100 * high:5.1f}  {row.better:>6} {row.worse:>5} {-row.deviation:>+5.1f} {verdict}"
+            f"{name:<46} {MAIN.get(row.figure, row.figure):<12} {row.pictures:>8} {earlier:>7} {100 * share:>7.1f}  "
+            f"{100 * low:5.1f} to {100 * high:5.1f}  {change} {verdict}"
         )
     return lines
 
@@ -479,7 +480,7 @@ def rendered_samples(options: argparse.Namespace) -> Iterator[Sample]:
     """The rendered pictures of each wanted kind and seed."""
     kinds = [
         (part, kind)
-        for part, kinds_ in rendered_kinds().items()
+        for part, kinds_ in RENDERED.items()
         for kind in kinds_
         if (not options.parts or part in options.parts) and (not options.kinds or kind in options.kinds)
     ]

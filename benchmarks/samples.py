@@ -6,15 +6,15 @@ import csv
 import io
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from benchmarks import compose, no_digits, wild
-from benchmarks.hands import Labelled
+from benchmarks import compose, everyday, no_digits, wild
+from benchmarks.compose import Kind, Picture, Pool
 
 FRAMES = "28×28 of MNIST"
 CHECKED_HANDS_SHARE = 5  # convention: one hand in five is kept to check what was fitted to the others
@@ -25,7 +25,7 @@ SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
 class Sample:
     """One picture, and what is on it."""
 
-    part: str  # such as "rendered numbers" or "real singles"
+    part: str  # such as "rendered numbers" or "real singles"; its last word says what is to be read
     kind: str
     seed: int  # 0 for real pictures
     index: int  # in its part, kind and seed
@@ -45,35 +45,47 @@ def generator(seed: int, kind: str, index: int) -> np.random.Generator:
     return np.random.default_rng([seed, zlib.crc32(kind.encode()), index])
 
 
-def rendered_kinds() -> dict[str, list[str]]:
-    """The kinds of each part."""
-    return {
-        "rendered singles": [FRAMES, *wild.KINDS],
-        "rendered numbers": list(compose.KINDS),
-        "rendered none": list(no_digits.KINDS),
-    }
-
-
-def rendered(part: str, kind: str, seed: int, index: int, pool: Sequence[Labelled]) -> Sample:
-    """One rendered picture, made of the digits in `pool`."""
-    rng = generator(seed, kind, index)
-    if part == "rendered numbers":
-        content, suffix, text = compose.KINDS[kind](pool, rng)
-    elif part == "rendered none":
-        content, suffix = no_digits.KINDS[kind](rng, pool)
-        text = ""
-    else:
-        digit, label = pool[int(rng.integers(len(pool)))]
-        content, suffix = (_frame(digit), ".png") if kind == FRAMES else wild.KINDS[kind](digit, rng)
-        text = str(label)
-    name = f"{kind}_{seed}_{index:03d}{suffix}"
-    return Sample(part=part, kind=kind, seed=seed, index=index, name=name, content=content, text=text)
-
-
-def _frame(digit: wild.Digit) -> bytes:
+def _frame_of(digit: wild.Digit, rng: wild.Rng) -> tuple[bytes, str]:
+    """MNIST's own image as a file."""
     buffer = io.BytesIO()
     Image.fromarray(digit).save(buffer, format="PNG")
-    return buffer.getvalue()
+    return buffer.getvalue(), ".png"
+
+
+def _single(kind: wild.Kind) -> Kind:
+    """A kind of `wild` that takes its digit from the pool."""
+
+    def picture(pool: Pool, rng: wild.Rng) -> Picture:
+        digit, label = pool[int(rng.integers(len(pool)))]
+        return (*kind(digit, rng), str(label))
+
+    return picture
+
+
+def _without_digit(kind: no_digits.Kind) -> Kind:
+    """A kind of `no_digits`, with nothing written on it."""
+
+    def picture(pool: Pool, rng: wild.Rng) -> Picture:
+        return (*kind(rng, pool), "")
+
+    return picture
+
+
+RENDERED: dict[str, dict[str, Kind]] = {
+    "rendered singles": {name: _single(kind) for name, kind in ({FRAMES: _frame_of} | wild.KINDS).items()},
+    "everyday singles": everyday.SINGLES,
+    "rendered numbers": compose.KINDS,
+    "everyday numbers": everyday.NUMBERS,
+    "marked numbers": everyday.MARKED,
+    "rendered none": {name: _without_digit(kind) for name, kind in no_digits.KINDS.items()},
+}
+
+
+def rendered(part: str, kind: str, seed: int, index: int, pool: Pool) -> Sample:
+    """One rendered picture, made of the digits in `pool`."""
+    content, suffix, text = RENDERED[part][kind](pool, generator(seed, kind, index))
+    name = f"{kind}_{seed}_{index:03d}{suffix}"
+    return Sample(part=part, kind=kind, seed=seed, index=index, name=name, content=content, text=text)
 
 
 def real(folder: Path) -> Iterator[Sample]:
