@@ -16,6 +16,13 @@ class Note(Result):
 
 
 @dataclass(frozen=True, slots=True)
+class Stage(Result):
+    """What is being done now, without a measure of how far it is."""
+
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
 class Transfer(Result):
     """Bytes that have come (or images that have been drawn) so far; `total` is 0 when it isn't known."""
 
@@ -62,7 +69,7 @@ class EpochResult(Result):
     pictures_per_second: float  # in training alone, without validation
 
 
-Event = Note | Transfer | TrainStart | StepResult | EpochResult
+Event = Note | Stage | Transfer | TrainStart | StepResult | EpochResult
 Observer = Callable[[Event], None]
 
 

@@ -50,6 +50,7 @@ def plot_training(
 ) -> Path:
     """Draw loss and accuracy per epoch; `rates` are learning rates, evenly spaced over the whole run."""
     figure = _figure(9, 4.2)
+    figure.subplots_adjust(left=0.07, right=0.98, bottom=0.2, top=0.85, wspace=0.18)
     epochs = [result.epoch for result in history]
     figure.suptitle(f"{data_title(dataset, 'train')} and validation split", fontsize=11)
     left, right = figure.subplots(1, 2)
@@ -74,7 +75,7 @@ def plot_training(
         axes.patch.set_visible(False)
     left.set_ylim(bottom=0)
     handles, _ = left.get_legend_handles_labels()
-    figure.legend(handles=[*handles, shade], loc="outside lower center", ncols=4)
+    figure.legend(handles=[*handles, shade], loc="lower center", ncols=4)
     return _save(figure, folder / CURVES)
 
 
@@ -89,7 +90,7 @@ def plot_confusion(folder: Path, confusion: Sequence[Sequence[int]], title: str)
     mistakes = np.ma.masked_array(counts, np.eye(counts.shape[0], counts.shape[1], dtype=bool))
     most = max(1, int(mistakes.max()))
     figure = _figure(6.2, 5.6)
-    axes = figure.subplots()
+    axes = figure.add_axes((0.09, 0.09, 0.75, 0.84))
     axes.set_facecolor("0.9")  # of the diagonal
     image = axes.imshow(mistakes, cmap="Oranges", vmin=0, vmax=most)
     for row, column in np.ndindex(counts.shape):
@@ -103,7 +104,8 @@ def plot_confusion(folder: Path, confusion: Sequence[Sequence[int]], title: str)
              ylabel="true digit", xticks=columns, yticks=range(10))  # fmt: skip
     axes.set_xticklabels([*"0123456789?"][: len(columns)])
     axes.spines[:].set_visible(False)
-    bar = figure.colorbar(image, label="mistakes", ticks=MaxNLocator(integer=True))
+    beside = figure.add_axes((0.87, 0.09, 0.035, 0.84))
+    bar = figure.colorbar(image, cax=beside, label="mistakes", ticks=MaxNLocator(integer=True))
     bar.outline.set_visible(False)
     return _save(figure, folder / CONFUSION)
 
@@ -125,12 +127,13 @@ def plot_mistakes(folder: Path, pictures: ImageDataset, probability: NDArray[np.
 def draw_mistakes(folder: Path, mistakes: Sequence[MistakePicture], title: str) -> Path:
     """Draw pictures with their captions, eight in a row."""
     rows = max(1, -(-len(mistakes) // 8))
-    figure = _figure(9.2, 1.55 * rows + 0.4)
+    inches = 1.55 * rows + 0.4
+    figure = _figure(9.2, inches)
     what = f"{len(mistakes) or 'no'} mistake{'s' * (len(mistakes) != 1)}"
     if len(mistakes) == MOST_MISTAKES:
         what = f"the {MOST_MISTAKES} most confident mistakes"
     figure.suptitle(f"{title}: {what}", fontsize=11)
-    axes = figure.subplots()  # one for all: laying out many takes a second
+    axes = figure.add_axes((0.0, 0.0, 1.0, 1 - 0.35 / inches))  # one for all: many take a second
     for place, mistake in enumerate(mistakes):
         x, y = 1.15 * (place % 8), 1.5 * (place // 8)
         height, width, _ = mistake.image.shape
@@ -150,6 +153,7 @@ def plot_filters(path: Path, weights: torch.Tensor) -> Path:
     filters = weights.detach().cpu()[:, 0].numpy()
     limit = float(np.abs(filters).max()) or 1.0
     figure = _figure(6.4, 5.6)
+    figure.set_layout_engine("constrained")
     figure.suptitle("The 25 filters of conv1 (12×12)", fontsize=11)
     grid = figure.subplots(5, 5)
     for axes, kernel in zip(grid.flat, filters, strict=True):
@@ -165,11 +169,11 @@ def _figure(width: float, height: float) -> Figure:
     from matplotlib.figure import Figure  # noqa: PLC0415
 
     mpl.rcParams.update(_STYLE)
-    return Figure(figsize=(width, height), dpi=130, layout="constrained")
+    return Figure(figsize=(width, height), dpi=130)
 
 
 def _save(figure: Figure, path: Path) -> Path:
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
+    figure.savefig(buffer, format="png", metadata={"Software": None}, pil_kwargs={"compress_level": 1})
     write_atomically(path, buffer.getvalue())
     return path

@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import cv2
@@ -12,11 +13,13 @@ import torch
 import typer
 from PIL import Image
 
+import mnistcnn
 from mnistcnn.cli import app
 from mnistcnn.cli.app import PATIENCE
 from mnistcnn.config import Precision, TrainConfig
 from mnistcnn.data import load_dataset
-from mnistcnn.errors import ExitCode, Interrupted
+from mnistcnn.errors import ExitCode, Interrupted, UsageError
+from mnistcnn.events import Event, Stage
 from tests.conftest import TINY_CONFIG, invoke
 
 COMMANDS = ("train", "evaluate", "predict", "summary", "draw", "export")
@@ -52,6 +55,21 @@ def test_train_evaluate_predict_summary_one_after_the_other(tiny: Path, picture:
     assert explained.exit_code == 0
     assert "1,103,539" in explained.stdout
     assert "4,590,416" in explained.stdout
+
+
+def test_something_is_on_the_screen_before_pytorch_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[Event] = []
+    before: list[list[Event]] = []
+
+    def load(*_: object, **__: object) -> None:
+        """What stands for `mnistcnn.train`, which loads PyTorch where it is first asked for."""
+        before.append(list(told))
+        raise UsageError("That is enough.")
+
+    monkeypatch.setattr(mnistcnn, "progress_bar", lambda quiet: nullcontext(told.append))
+    monkeypatch.setattr(mnistcnn, "train", load, raising=False)
+    assert invoke("train").exit_code == ExitCode.USAGE
+    assert before == [[Stage("Loading PyTorch")]]
 
 
 KEYS = {

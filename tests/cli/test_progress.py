@@ -6,7 +6,7 @@ from rich.console import Console
 
 from mnistcnn.cli import progress
 from mnistcnn.cli.progress import Bars, Lines, progress_bar
-from mnistcnn.events import EpochResult, Event, Note, StepResult, TrainStart, Transfer
+from mnistcnn.events import EpochResult, Event, Note, Stage, StepResult, TrainStart, Transfer
 from mnistcnn.results import Environment, Metrics
 
 ENVIRONMENT = Environment(device="cpu", device_name="X", precision="float32", threads=2, device_reason="auto")
@@ -28,7 +28,7 @@ EPOCH = "epoch 1/2  train loss 1.2500 accuracy 50.00 %  validation loss 0.5000 a
 def test_elsewhere_it_is_plain_lines() -> None:
     stream = io.StringIO()
     lines = Lines(Console(file=stream, width=80, highlight=False, markup=False))
-    for event in EVENTS:
+    for event in (Stage("Loading PyTorch"), *EVENTS, Stage("Testing")):
         lines(event)
     written = stream.getvalue().splitlines()
     assert written[0] == "Fetching MNIST"
@@ -115,6 +115,24 @@ def test_what_has_come_is_taken_off_the_screen() -> None:
     assert len(bars.progress.tasks) == 0
     bars(Transfer("unknown length", 5, 0))
     assert bars.progress.tasks[0].total is None
+
+
+def test_a_stage_takes_the_place_of_all_bars_and_they_its() -> None:
+    bars = Bars(Console(file=io.StringIO(), force_terminal=True))
+
+    def shown() -> list[str]:
+        return [task.description for task in bars.progress.tasks]
+
+    bars(Stage("Loading PyTorch"))
+    assert shown() == ["Loading PyTorch"]
+    assert bars.progress.tasks[0].total is None
+    for event in EVENTS[4:6]:
+        bars(event)
+    assert shown() == ["training", "epoch"]
+    bars(Stage("Testing"))
+    assert shown() == ["Testing"]
+    bars(Stage("Drawing plots"))
+    assert shown() == ["Drawing plots"]
 
 
 def test_quiet_is_quiet(capsys: pytest.CaptureFixture[str]) -> None:

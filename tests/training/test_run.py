@@ -14,7 +14,7 @@ from mnistcnn.confidence.outliers import OutlierDetector
 from mnistcnn.config import Split, TrainConfig
 from mnistcnn.errors import Interrupted, OutputError, TrainingError, UsageError
 from mnistcnn.evaluation import evaluate
-from mnistcnn.events import EpochResult, Event, Note, StepResult, TrainStart
+from mnistcnn.events import EpochResult, Event, Note, Stage, StepResult, TrainStart
 from mnistcnn.plots import CONFUSION, CURVES, MISTAKES
 from mnistcnn.signals import Stop
 from mnistcnn.storage import Files
@@ -105,6 +105,7 @@ def test_the_observer_is_told_the_course(files: Files, config: TrainConfig) -> N
     assert isinstance(told[0], TrainStart)
     assert (told[0].epochs, told[0].steps, told[0].first_step) == (2, 20 + 15, 0)
     assert [e for e in told if isinstance(e, EpochResult)] == result.epochs
+    assert told[told.index(result.epochs[-1]) + 1 :] == [Stage("Testing"), Stage("Drawing plots")]
     assert isinstance(result, TrainResult)
     assert result.seconds > 0
     assert result.pictures_per_second > 0

@@ -8,7 +8,7 @@ from rich.constrain import Constrain
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from mnistcnn.cli.output import percent, print_line, show_note, stderr
-from mnistcnn.events import EpochResult, Event, Note, Observer, StepResult, TrainStart, Transfer, ignore
+from mnistcnn.events import EpochResult, Event, Note, Observer, Stage, StepResult, TrainStart, Transfer, ignore
 
 
 @contextmanager
@@ -57,7 +57,7 @@ class _Progress(Progress):
 
 
 class Bars(Lines):
-    """The same lines above a bar for the whole run and one for the epoch, or one for what is being fetched."""
+    """The same lines above bars for the run and the epoch, or one for a stage or what is being fetched."""
 
     def __init__(self, console: Console) -> None:
         super().__init__(console)
@@ -76,10 +76,13 @@ class Bars(Lines):
     def __call__(self, event: Event) -> None:
         """Move the bars, and print what is worth a line."""
         super().__call__(event)
+        if isinstance(event, Stage | TrainStart):
+            for name in list(self._tasks):
+                self._remove(name)
         match event:
+            case Stage():
+                self._update(event.what, 0, None, "")
             case TrainStart():
-                for name in list(self._tasks):
-                    self._remove(name)
                 self._update("training", event.done_steps, event.steps, "")
             case StepResult():
                 self._update("training", event.done_steps, event.all_steps, f"epoch {event.epoch}/{self._epochs}")

@@ -12,7 +12,7 @@ from mnistcnn.cli import shared_options as o
 from mnistcnn.cli.conventions import between
 from mnistcnn.cli.output import data_name, new_table, percent, show_json, show_pairs, stdout, written
 from mnistcnn.config import DEFAULT_CHECKPOINT, DEFAULT_OUTPUT_DIR, TrainConfig
-from mnistcnn.events import Event, Observer, ignore
+from mnistcnn.events import Event, Observer, Stage, ignore
 from mnistcnn.world import World
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ def train(
             bars(event)
             board(event)
 
+        observer(Stage("Loading PyTorch"))  # which `mnistcnn.train` does
         result = mnistcnn.train(
             config,
             mnistcnn.Files(checkpoint, output_dir, data_dir, mirror),

@@ -17,7 +17,7 @@ from mnistcnn.data import DataSplits
 from mnistcnn.device import derive_seed
 from mnistcnn.errors import CheckpointError, OutputError
 from mnistcnn.evaluation import confusion_matrix
-from mnistcnn.events import EpochResult, Note, Observer
+from mnistcnn.events import EpochResult, Note, Observer, Stage
 from mnistcnn.metrics import compute_metrics, predict_logits
 from mnistcnn.model import build_model
 from mnistcnn.plots import CONFUSION, CURVES, MISTAKES, data_title, plot_confusion, plot_mistakes, plot_training
@@ -61,6 +61,7 @@ def finish(trainer: Trainer, data: DataSplits, files: Files, started: float, obs
     The network of another run that the checkpoint replaces is kept beside it. `started` is the `time.perf_counter`
     of the run's beginning. Raises `OutputError`; where it was a plot that failed, the checkpoint has been written.
     """
+    observer(Stage("Testing"))
     result, logits = _test(trainer, data, files)
     if not trainer.world.is_main:
         return result
@@ -76,6 +77,7 @@ def finish(trainer: Trainer, data: DataSplits, files: Files, started: float, obs
         _keep_previous(files, trainer.best_weights, observer)
         save_checkpoint(replace(checkpoint, outliers=to_arrays(outliers.to_dict())))
         safe = files.checkpoint
+        observer(Stage("Drawing plots"))
         steps = (i * (trainer.all_steps - 1) // 399 for i in range(400))  # of the learning rate's curve
         rates = [learning_rate(step, trainer.all_steps, trainer.config.lr) for step in steps]
         plot_training(files.output_dir, result.epochs, result.best_epoch, rates, data.name)
