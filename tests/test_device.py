@@ -10,6 +10,7 @@ from mnistcnn.device import (
     Compute,
     _native_bfloat16,
     available_devices,
+    cpu_threads,
     derive_seed,
     resolve_device,
     strict_float32,
@@ -29,6 +30,23 @@ def test_auto_takes_the_best_device_there_is(monkeypatch: pytest.MonkeyPatch) ->
         monkeypatch.setattr("mnistcnn.device.available_devices", lambda best=best: [*best, "cpu"])
         assert resolve_device("auto").device.type == kind
     assert [device.type for device in tried] == list(KINDS)
+
+
+def test_a_container_bounds_the_threads_that_nobody_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mnistcnn.device.cpu_count", lambda: 2)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        with cpu_threads(0) as threads:
+            assert threads == torch.get_num_threads() == 2
+        with cpu_threads(4) as threads:
+            assert threads == torch.get_num_threads() == 4
+        assert torch.get_num_threads() == 3
+        torch.set_num_threads(1)
+        with cpu_threads(0) as threads:
+            assert threads == 1
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_the_list_of_devices_ends_with_the_cpu() -> None:

@@ -11,6 +11,7 @@ import contextlib
 import os
 import sys
 
+from mnistcnn.container import cpu_count
 from mnistcnn.errors import ExitCode, Interrupted, MnistCnnError
 from mnistcnn.signals import listening
 from mnistcnn.streams import prepare_streams
@@ -22,6 +23,9 @@ def main() -> None:
     # next to nothing on an idle machine and saves much on a busy one; see `python -m benchmarks.busy`.
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+    # Libraries count the machine's CPUs, and not those that a container may use.
+    if (count := cpu_count()) < (os.cpu_count() or 1):
+        os.environ.setdefault("OMP_NUM_THREADS", str(count))
     try:
         with listening():
             prepare_streams()

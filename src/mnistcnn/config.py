@@ -82,7 +82,7 @@ class TrainConfig(Result):
     device: Annotated[str, Setting(f"{DEVICES}; auto takes the best available.", panel=MACHINE)] = "auto"
     precision: Annotated[Precision, Setting("auto, float32 or bfloat16.", panel=MACHINE)] = Precision.AUTO
     # Resolved when a run begins, and kept with it: the bits of the weights depend on it.
-    threads: Annotated[int, Setting("CPU threads; 0 lets PyTorch choose.", 0, 1024, MACHINE)] = 0
+    threads: Annotated[int, Setting("CPU threads; 0 lets PyTorch choose, within the quota.", 0, 1024, MACHINE)] = 0
     dataset: Annotated[DatasetName, Setting("mnist, or synthetic: drawn here.", panel=DATA)] = DatasetName.MNIST
 
     @classmethod

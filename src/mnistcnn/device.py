@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from mnistcnn.config import DEVICE_SPELLING, DEVICES, Precision
+from mnistcnn.container import cpu_count
 from mnistcnn.errors import DeviceError, UsageError, first_line
 from mnistcnn.results import Environment, cpu_name
 
@@ -51,9 +52,12 @@ class Compute:
 
 @contextmanager
 def cpu_threads(count: int) -> Iterator[int]:
-    """Compute with `count` threads on the CPU inside, 0 leaving it as it is; yields how many there are."""
+    """Compute with `count` threads on the CPU inside, 0 for as many as PyTorch has chosen and the CPU quota allows.
+
+    Yields how many there are.
+    """
     before = torch.get_num_threads()
-    torch.set_num_threads(count or before)
+    torch.set_num_threads(count or min(before, cpu_count()))
     try:
         yield torch.get_num_threads()
     finally:

@@ -72,6 +72,30 @@ def test_something_is_on_the_screen_before_pytorch_is_loaded(monkeypatch: pytest
     assert before == [[Stage("Loading PyTorch")]]
 
 
+def test_too_little_memory_is_told_before_pytorch_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mnistcnn.container.memory_limit", lambda: 100 << 20)
+    monkeypatch.setattr(mnistcnn, "train", None, raising=False)
+    result = invoke("train")
+    error, hint = result.stderr.splitlines()
+    assert result.exit_code == ExitCode.FAILURE
+    assert re.fullmatch(r"Error: Training needs \d+ MB of memory, and this container has 100 MB\.", error)
+    assert hint.startswith("Hint: ")
+
+
+def test_a_container_bounds_the_threads_of_every_library() -> None:
+    code = (
+        "import os, sys; from mnistcnn import __main__; "
+        "__main__.cpu_count = lambda: 1; os.cpu_count = lambda: 2; os._exit = sys.exit; sys.argv = ['m', '--version']\n"
+        "try: __main__.main()\nfinally: print(os.environ.get('OMP_NUM_THREADS'))"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+    for given, expected in (({}, "1"), ({"OMP_NUM_THREADS": "7"}, "7")):
+        done = subprocess.run(
+            [sys.executable, "-c", code], env={**environment, **given}, capture_output=True, text=True, check=False
+        )
+        assert done.stdout.splitlines()[-1] == expected, done.stderr
+
+
 KEYS = {
     "train": "schema checkpoint output_dir files train validation test best_epoch temperature epochs seconds "
     "pictures_per_second config environment data",

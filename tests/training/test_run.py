@@ -99,6 +99,15 @@ def test_evaluate_gives_exactly_what_train_reported(trained: Path, tiny: Path) -
         assert (measured.accuracy, measured.loss) == (reported[split]["accuracy"], reported[split]["loss"])
 
 
+def test_too_little_memory_is_found_before_anything_is_done(
+    files: Files, config: TrainConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mnistcnn.container.memory_limit", lambda: 100 << 20)
+    with pytest.raises(TrainingError, match="this container has 100 MB"):
+        train(config, files)
+    assert not files.checkpoint.parent.exists()
+
+
 def test_the_observer_is_told_the_course(files: Files, config: TrainConfig) -> None:
     told: list[Event] = []
     result = train(config, files, observer=told.append)

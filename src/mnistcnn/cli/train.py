@@ -12,6 +12,7 @@ from mnistcnn.cli import shared_options as o
 from mnistcnn.cli.conventions import between
 from mnistcnn.cli.output import data_name, new_table, percent, show_json, show_pairs, stdout, written
 from mnistcnn.config import DEFAULT_CHECKPOINT, DEFAULT_OUTPUT_DIR, TrainConfig
+from mnistcnn.container import check_memory
 from mnistcnn.events import Event, Observer, Stage, ignore
 from mnistcnn.world import World
 
@@ -68,6 +69,7 @@ def train(
             bars(event)
             board(event)
 
+        check_memory(config.batch_size)  # before PyTorch takes its share
         observer(Stage("Loading PyTorch"))  # which `mnistcnn.train` does
         result = mnistcnn.train(
             config,

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 from mnistcnn.config import TrainConfig
+from mnistcnn.container import check_memory
 from mnistcnn.data import DataSplits, load_dataset
 from mnistcnn.device import cpu_threads, resolve_device
 from mnistcnn.distributed import barrier, broadcast, local_device, process_group
@@ -45,6 +46,7 @@ def train(
     world = World.from_environment()
     if config.batch_size < world.size:
         raise UsageError(f"--batch-size {config.batch_size} is smaller than the number of processes, {world.size}.")
+    check_memory(config.batch_size)
     with ExitStack() as stack:
         if world.is_main:
             stack.enter_context(held(files.checkpoint, "--checkpoint"))
