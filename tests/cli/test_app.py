@@ -483,8 +483,8 @@ def test_threads_that_wait_give_their_core_away_unless_the_user_has_said_how_to_
     given: dict[str, str], expected: str
 ) -> None:
     code = (
-        "import os, mnistcnn.__main__ as command\n"
-        "command.app = lambda prog_name: print(os.environ.get('GOMP_SPINCOUNT'))\n"
+        "import os, mnistcnn.cli, mnistcnn.__main__ as command\n"
+        "mnistcnn.cli.app = lambda prog_name: print(os.environ.get('GOMP_SPINCOUNT'))\n"
         "command.main()"
     )
     environment = {k: v for k, v in os.environ.items() if k not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")} | given
