@@ -269,6 +269,9 @@ def test_absurd_sizes_are_refused_before_they_are_unpacked(monkeypatch: pytest.M
     save(Image.new("1", (9_000, 9_000)), "large.png")
     with pytest.raises(PictureError, match="9,000 × 9,000 pixels"):
         decode(Path("large.png"))
+    save(Image.new("1", (1, 70_000)), "tall.png")
+    with pytest.raises(PictureError, match="1 × 70,000 pixels; 65,535 is the most on a side"):
+        decode(Path("tall.png"))
     monkeypatch.setattr(decoding, "MOST_BYTES", 10)
     with pytest.raises(PictureError, match="bytes"):
         decode(save(ramp()))

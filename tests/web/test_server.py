@@ -8,14 +8,14 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
 import pytest
 import uvicorn
 
-from mnistcnn.errors import ServerError
+from mnistcnn.errors import PictureError, ServerError
 from mnistcnn.web import server
 from mnistcnn.web.reader import Reader
 from tests.browser import served
@@ -28,8 +28,7 @@ DIGIT = (Path(__file__).parents[1] / "pictures" / "3_brush.png").read_bytes()
 def port(trained: Path) -> Iterator[int]:
     """A server in this process, so that its limits can be changed."""
     listener = server._listen("127.0.0.1", 0)
-    config = uvicorn.Config(server.build_app(Reader(trained)), log_level="critical", lifespan="off", ws="none")
-    running = uvicorn.Server(config)
+    running = uvicorn.Server(server.configure(server.build_app(Reader(trained))))
     thread = threading.Thread(target=lambda: asyncio.run(running.serve([listener])))
     thread.start()
     yield listener.getsockname()[1]
@@ -174,16 +173,24 @@ def test_a_hundred_hostile_bodies_leave_the_served_page_standing() -> None:
         assert (status, drawing["text"]) == (200, "3") and time.perf_counter() - started < 10
 
 
-def test_connections_refused_for_their_number_are_not_reported_one_by_one() -> None:
-    with served() as address, ExitStack() as waiting:
-        port = int(address.rstrip("/").rpartition(":")[2])
-        for _ in range(server.MOST_CONNECTIONS):
-            waiting.enter_context(socket.create_connection(("127.0.0.1", port)))
-        for _ in range(3):
-            connection = waiting.enter_context(closing(http.client.HTTPConnection("127.0.0.1", port, timeout=20)))
-            connection.request("GET", "/")
-            assert connection.getresponse().status == 503
-    # `served` has looked at what the server wrote
+def test_pictures_beyond_a_short_queue_are_refused(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def wait(self: Reader, content: bytes) -> None:
+        begun.set()
+        go_on.wait(20)
+        raise PictureError("The file can't be read.")
+
+    monkeypatch.setattr(Reader, "read", wait)
+    monkeypatch.setattr(server, "MOST_WAITING_PER_ADDRESS", 2)
+    with ThreadPoolExecutor() as pool:
+        first = [pool.submit(ask, port, "POST", "/read", DIGIT, Content_Type="image/png") for _ in range(3)]
+        assert begun.wait(20)
+        status, _ = next(as_completed(first)).result()
+        assert status == 503
+        assert ask(port, "GET", "/")[0] == 200
+        go_on.set()
+        assert sorted(each.result()[0] for each in first) == [422, 422, 503]
 
 
 def test_a_page_for_other_machines_has_an_address_that_they_can_use() -> None:
@@ -192,6 +199,14 @@ def test_a_page_for_other_machines_has_an_address_that_they_can_use() -> None:
         port = int(address.rstrip("/").rpartition(":")[2])
         assert ask(port, "GET", "/", Host="192.0.2.7")[0] == 200
         assert ask(port, "GET", "/", Host="evil.example")[0] == 403
+
+
+@pytest.mark.parametrize(
+    ("host", "public"),
+    [("127.0.0.1", False), ("localhost", False), ("::1", False), ("0.0.0.0", True), ("::", True), ("box", True)],
+)
+def test_which_hosts_other_machines_reach(host: str, public: bool) -> None:
+    assert server.is_public(host) == public
 
 
 def test_answers_leave_at_once() -> None:

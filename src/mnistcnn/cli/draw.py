@@ -25,7 +25,7 @@ def draw(
     """Open a page to draw on, and read digits as they are drawn. Needs the extra draw."""
     require("`mnistcnn draw`", "draw", "starlette", "uvicorn")
     from mnistcnn.web.reader import Reader
-    from mnistcnn.web.server import open_browser, serve
+    from mnistcnn.web.server import is_public, open_browser, serve
 
     with mnistcnn.progress_bar(quiet=quiet) as observer:
         reader = Reader(checkpoint, device=device, observer=observer)
@@ -33,6 +33,8 @@ def draw(
     def ready(address: str) -> None:
         sys.stdout.write(address + "\n")
         sys.stdout.flush()  # at once, also into a pipe
+        if not quiet and is_public(host):
+            show_note("Anyone who can reach this machine can use the page.", warning=True)
         if not quiet:
             show_note("Press Ctrl-C to stop.")
         if open_page:

@@ -37,6 +37,7 @@ _TIFF_KIND_TAG, _TIFF_PREVIEW_OR_MASK = 254, 0b101  # NewSubfileType, TIFF 6.0
 MAX_PAGES = 100  # of one file; a convention
 MOST_BYTES = 128 << 20
 MOST_PIXELS = 64_000_000
+MOST_SIDE = 65_535  # JPEG's limit; of 60 million rows of a pixel, a PNG takes a quarter of a minute to decode
 WORKING_SIDE = 640  # pixels; larger images are reduced to this
 
 
@@ -179,6 +180,8 @@ def _check_pixels(image: Image.Image, name: str) -> None:
     width, height = image.size
     if width * height > MOST_PIXELS:
         raise PictureError(f"{name} has {width:,} × {height:,} pixels; {MOST_PIXELS:,} is the most.")
+    if max(width, height) > MOST_SIDE:
+        raise PictureError(f"{name} has {width:,} × {height:,} pixels; {MOST_SIDE:,} is the most on a side.")
 
 
 def _unknown_format(content: bytes, name: str) -> PictureError:

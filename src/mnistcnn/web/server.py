@@ -3,16 +3,15 @@
 import asyncio
 import ipaddress
 import os
-import signal
 import socket
 import sys
 import webbrowser
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
-from types import FrameType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -28,6 +27,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from mnistcnn.errors import ExitCode, Interrupted, PictureError, ServerError
 from mnistcnn.results import Result
 from mnistcnn.signals import SIGNALS
+from mnistcnn.web.connections import BACKLOG, Connection, Server
 from mnistcnn.web.reader import Reader
 
 PAGE = Path(__file__).parent / "page"
@@ -35,7 +35,8 @@ FILES = {"/": "index.html", "/draw.css": "draw.css", "/draw.js": "draw.js"}
 TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
 MOST_BYTES = 20 << 20  # of a picture; photographs of phones have up to ten megabytes
 MOST_SECONDS = 30.0  # for a picture to arrive
-MOST_CONNECTIONS = 64
+MOST_WAITING = 16  # pictures that wait for the network
+MOST_WAITING_PER_ADDRESS = 8  # a page sends one after the other, but several may share an address
 HEADERS = {
     # Nothing from elsewhere, nothing inline; pictures that the page itself has made.
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
@@ -79,16 +80,29 @@ def is_own_name(host: str, *, public: bool) -> bool:
     return False
 
 
+def is_public(host: str) -> bool:
+    """Whether other machines can reach a server on `host`, a name or an address to listen on."""
+    return not is_own_name(f"[{host}]" if ":" in host else host, public=False)
+
+
 def build_app(reader: Reader, *, public: bool = False) -> ASGIApp:
     """The web application: the page, and `POST /read`, which takes a picture file and answers a `Drawing` as JSON."""
     worker = ThreadPoolExecutor(1)  # one thread for the network: it uses all cores by itself
 
+    waiting: Counter[str] = Counter()  # pictures by address
+
     async def read(request: Request) -> Response:
         content = await _body(request)
+        address = request.client.host if request.client else ""
+        if waiting.total() >= MOST_WAITING or waiting[address] >= MOST_WAITING_PER_ADDRESS:
+            return _failure(503, "Too many pictures are waiting; try again in a moment.")
+        waiting[address] += 1
         try:
             drawing = await asyncio.get_running_loop().run_in_executor(worker, reader.read, content)
         except PictureError as error:
             return _failure(422, error.message)
+        finally:
+            waiting[address] -= 1
         return JSONResponse({**_fields(drawing), "digits": [_fields(digit) for digit in drawing.digits]})
 
     async def show(request: Request) -> Response:
@@ -142,19 +156,8 @@ def serve(
     listener = _listen(host, port)
     reached = _outward_address() if host in ("0.0.0.0", "::") else host  # noqa: S104 - the user said so
     shown = f"[{reached}]" if ":" in reached else reached
-    public = not is_own_name(shown, public=False) or reached != host
-    config = uvicorn.Config(
-        build_app(reader, public=public),
-        log_level="error",  # a warning for each connection refused or malformed helps nobody
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        lifespan="off",
-        ws="none",
-        limit_concurrency=MOST_CONNECTIONS,
-        timeout_graceful_shutdown=1,
-    )
-    server = _Server(config, lambda: ready(f"http://{shown}:{listener.getsockname()[1]}/"))
+    config = configure(build_app(reader, public=is_public(host)))
+    server = Server(config, lambda: ready(f"http://{shown}:{listener.getsockname()[1]}/"))
     with listener:
         server.run(sockets=[listener])
     code = SIGNALS[server.signal] if server.signal is not None else ExitCode.INTERRUPTED
@@ -162,37 +165,20 @@ def serve(
         raise Interrupted("Interrupted.", exit_code=code)
 
 
-class _Server(uvicorn.Server):
-    """Ends at any of `SIGNALS`: its parent knows two of them, and raises them once more when it has ended."""
-
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
-        super().__init__(config)
-        self.signal: int | None = None
-        self._ready = ready
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Receive the signals that aren't ignored while the server runs."""
-        before = {number: signal.getsignal(number) for number in SIGNALS}
-        heard = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
-        try:
-            for number in heard:
-                signal.signal(number, self.handle_exit)
-            yield
-        finally:
-            for number in heard:
-                signal.signal(number, before[number])
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """The signal handler: the second one ends the server without waiting for anything."""
-        self.signal = sig
-        self.force_exit = self.should_exit
-        self.should_exit = True
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, and say so."""
-        await super().startup(sockets)
-        self._ready()
+def configure(app: ASGIApp) -> uvicorn.Config:
+    """How `app` is served."""
+    return uvicorn.Config(
+        app,
+        http=Connection,
+        log_level="error",  # a warning for each connection refused or malformed helps nobody
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        lifespan="off",
+        ws="none",
+        backlog=BACKLOG,
+        timeout_graceful_shutdown=1,
+    )
 
 
 def open_browser(address: str) -> None:
@@ -215,9 +201,12 @@ def _listen(host: str, port: int) -> socket.socket:
         # Only sockets that are named as TCP get TCP_NODELAY from asyncio: without it each answer waits 40 ms.
         listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         try:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if sys.platform == "win32":  # where SO_REUSEADDR would let two servers share the port
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+            else:
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(address)
-            listener.listen()
+            listener.listen(BACKLOG)
         except OSError:
             listener.close()
             raise
