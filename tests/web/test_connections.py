@@ -58,9 +58,9 @@ def is_closed(connection: socket.socket) -> bool:
 @pytest.mark.parametrize(
     "sent", [b"", b"GET / HTT", b"GET / HTTP/1.1\r\nHost: x\r\n", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"]
 )
-def test_a_connection_without_a_request_is_closed_after_a_while(port: int, sent: str) -> None:
+def test_a_connection_without_a_request_is_closed_after_a_while(port: int, sent: bytes) -> None:
     with socket.create_connection(("127.0.0.1", port)) as connection:
-        connection.sendall(sent.encode())
+        connection.sendall(sent)
         assert is_closed(connection)
 
 
