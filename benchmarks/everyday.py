@@ -15,7 +15,7 @@ import numpy as np
 
 from benchmarks.compose import Kind, Picture, Pool
 from benchmarks.drawings import through
-from benchmarks.hands import Hand, Spacing, any_hand, cropped, glyph, glyphs, written
+from benchmarks.hands import Hand, Spacing, any_hand, cropped, glyph, glyphs, legible, row, written
 from benchmarks.papers import PENS, any_height, clouds, lines, lit, margins, noise, pale, placed_on, plain
 from benchmarks.signs import KEPT, bowed, sign, strokes
 from benchmarks.wild import BLACK, WHITE, Colours, Ink, Rng, encoded, enlarge, painted
@@ -433,9 +433,8 @@ def closed_four(pool: Pool, rng: Rng) -> Picture:
     return (*_single(ink, height, rng), "4")
 
 
-def footed_one(pool: Pool, rng: Rng) -> Picture:
+def drawn_one(hand: Hand, height: float, rng: Rng) -> Ink:
     """A 1 with a foot, and mostly a flag."""
-    height, hand = any_height(rng, 40, 160), replace(any_hand(rng), own=False)
     reach, angle = rng.uniform(0.15, 0.4), np.radians(rng.uniform(25, 55))
     foot = rng.uniform(0.12, 0.35)
     shape = [
@@ -445,13 +444,33 @@ def footed_one(pool: Pool, rng: Rng) -> Picture:
     if rng.random() < 0.8:
         shape.append(bowed((0.5, 0), (0.5 - reach * np.sin(angle), reach * np.cos(angle)), rng, 0.05))
     ink, _ = strokes(shape, hand, height, rng)
-    return (*_single(ink, height, rng), "1")
+    return ink
+
+
+def footed_one(pool: Pool, rng: Rng) -> Picture:
+    """A 1 with a foot, and mostly a flag."""
+    height, hand = any_height(rng, 40, 160), replace(any_hand(rng), own=False)
+    return (*_single(drawn_one(hand, height, rng), height, rng), "1")
+
+
+def footed_ones(pool: Pool, rng: Rng) -> Picture:
+    """A number whose ones have a foot, and mostly a flag; two in five of its digits are ones."""
+    height, hand = any_height(rng, 40, 160), replace(any_hand(rng), own=False)
+    labels = [1 if rng.random() < 0.4 else int(rng.integers(10)) for _ in range(rng.integers(2, 8))]
+    inks = [drawn_one(hand, height, rng) if x == 1 else digit(x, pool, hand, height, rng) for x in labels]
+    ink, text = row(inks, "".join(map(str, labels)), hand, height, Spacing(words=False), rng)
+    return (*pictured(plain(margins(ink, height, rng), rng), rng), text)
 
 
 def cropped_digit(pool: Pool, rng: Rng) -> Picture:
-    """Cropped to the ink, 24 to 240 pixels high."""
+    """Cropped to the ink, 24 to 240 pixels high, half of them with a broad pen: more ink than paper."""
     image, label = pool[int(rng.integers(len(pool)))]
     ink = cropped(enlarge(image, 240))
+    if rng.random() < 0.5:
+        side = 2 * int(rng.integers(2, 9)) + 1
+        broad = cv2.dilate(np.pad(ink, side), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
+        if legible(np.asarray(broad, np.float32), label):
+            ink = cropped(np.asarray(broad, np.float32))
     scale = any_height(rng, 24, 240) / len(ink)
     size = max(4, round(ink.shape[1] * scale)), max(4, round(len(ink) * scale))
     return (*_tight(np.asarray(cv2.resize(ink, size, interpolation=cv2.INTER_AREA), np.float32), rng), str(label))
@@ -521,6 +540,7 @@ NUMBERS: dict[str, Kind] = {
     "small form cells": small_cells,
     "at the edge": at_the_edge,
     "cropped to the ink": cropped_number,
+    "ones with a foot": footed_ones,
 }
 SINGLES: dict[str, Kind] = {
     "slashed 0": slashed_zero,

@@ -51,7 +51,7 @@ def _pieces(mask: NDArray[np.bool_], connectivity: int = 8) -> int:
     return int((stats[1:, cv2.CC_STAT_AREA] >= 0.0008 * mask.size).sum())
 
 
-def _legible(ink: Ink, label: int) -> bool:
+def legible(ink: Ink, label: int) -> bool:
     """Whether the loops are there that a reader looks for, and no other: none may be filled by a broad pen."""
     holes = _pieces(np.pad(ink <= 0.5, 1, constant_values=True), 4) - 1
     return holes in {0: {1}, 2: {0, 1}, 4: {0, 1}, 6: {1}, 8: {2}, 9: {1}}.get(label, {0})
@@ -121,7 +121,7 @@ def glyph(digit: Digit, label: int, hand: Hand, height: float, rng: Rng) -> Ink 
     if hand.flags and label == 1:
         lines = with_flag(lines, rng)
     ink = stroke(lines, scale, max(1.3, hand.pen * height), rng)
-    if not _legible(ink, label):
+    if not legible(ink, label):
         return None
     return cropped(ink)
 
