@@ -140,7 +140,7 @@ def test_every_cut_is_refused() -> None:
         (b"\x80\x02X\xff\xff\xff\xffx.", "cut off"),
         (b"\x80\x02X\x01\x00\x00\x00\xff.", "invalid"),
         (b"\x80\x02\x8a\xff" + b"\x7f" * 255 + b".", "64 bits"),
-        (b"\x80\x02c" + b"x" * 300, "invalid|cut off|not found"),
+        (b"\x80\x02c" + b"x" * 300, "cut off"),
         (b"\x80\x02]q\x00h\x00a.", "nested too deeply"),
         (b"\x80\x02" + b"]" * 100 + b"a" * 99 + b".", "nested too deeply"),
     ],

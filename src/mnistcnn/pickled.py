@@ -219,7 +219,7 @@ class _Machine:
     def _name(self) -> _Name:
         parts = []
         for _ in range(2):
-            end = self._program.index(b"\n", self._position)
+            end = self._program.find(b"\n", self._position)
             parts.append(self._take(end - self._position).decode("ascii", "replace"))
             self._position += 1
         name = ".".join(parts)
