@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from mnistcnn.checkpoint import load_checkpoint
+from mnistcnn.checkpoint import PACKAGED, load_checkpoint
+from mnistcnn.data import load_dataset
+from mnistcnn.device import resolve_device
 from mnistcnn.errors import CheckpointError
-from tests.conftest import invoke
+from mnistcnn.pickled import read_pickle
+from mnistcnn.training.resume import UnfinishedRun, load_unfinished, save_unfinished
+from mnistcnn.training.trainer import Trainer
+from tests.conftest import TINY_CONFIG, invoke
 
 FUZZ = settings(max_examples=60, deadline=20_000, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -33,24 +42,77 @@ def mutated(draw: st.DrawFn, content: bytes) -> bytes:
     return bytes(changed)
 
 
+def refused_or_loaded(path: Path, content: bytes, load: Callable[[Path], object]) -> None:
+    """One short line, or something that was checked."""
+    path.write_bytes(content)
+    try:
+        load(path)
+    except CheckpointError as error:
+        assert str(path) in error.message
+        assert "\n" not in error.message
+        assert len(error.message) < len(str(path)) + 300
+
+
+def repacked(content: bytes, changes: dict[str, bytes]) -> bytes:
+    """An archive with some of its files changed, and the right checksums; the names are without their folder."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(buffer, "w") as new:
+        for name in old.namelist():
+            new.writestr(name, changes.get(name.partition("/")[2], old.read(name)))
+    return buffer.getvalue()
+
+
 def test_damaged_checkpoints(trained: Path, tmp_path: Path) -> None:
     content = trained.read_bytes()
     head, tail = content[:3000], content[-3000:]  # the pickle, and the zip's directory
-    path = tmp_path / "net.pth"
 
     @FUZZ
     @given(mutated(head) | st.just(head), mutated(tail) | st.just(tail))
     def check(new_head: bytes, new_tail: bytes) -> None:
-        path.write_bytes(new_head + content[3000:-3000] + new_tail)
-        try:
-            loaded = load_checkpoint(path)
-        except CheckpointError as error:
-            assert str(path) in error.message
-            assert "\n" not in error.message
-        else:
-            assert loaded.weights["fc2.bias"].shape == (10,)
+        refused_or_loaded(tmp_path / "net.pth", new_head + content[3000:-3000] + new_tail, load_checkpoint)
 
     check()
+
+
+@pytest.fixture(scope="module")
+def unfinished(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The file of a run that was stopped in its second epoch."""
+    data = load_dataset(TINY_CONFIG.dataset, data_dir=tiny, validation_size=TINY_CONFIG.validation_size)
+    trainer = Trainer(TINY_CONFIG, resolve_device("cpu"), data.train, data.validation)
+    for _ in zip(range(3), trainer.run(), strict=False):
+        pass
+    path = tmp_path_factory.mktemp("unfinished") / "net.pth.unfinished"
+    save_unfinished(path, UnfinishedRun(TINY_CONFIG, data.describe(), 1.0, trainer.state_dict()))
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("load", [load_checkpoint, load_unfinished])
+def test_damage_with_the_right_checksums(load: Callable[[Path], object], unfinished: bytes, tmp_path: Path) -> None:
+    """The pickle and the values of a tensor are changed, and the zip around them is made for that."""
+    content = unfinished if load is load_unfinished else PACKAGED.read_bytes()
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        files = {name.partition("/")[2]: archive.read(name) for name in archive.namelist()}
+    program = files["data.pkl"]
+    values = files["data/1"]
+
+    @settings(FUZZ, max_examples=25)
+    @given(mutated(program) | st.just(program), mutated(values) | st.just(values))
+    def check(new_program: bytes, new_values: bytes) -> None:
+        changed = repacked(content, {"data.pkl": new_program, "data/1": new_values})
+        refused_or_loaded(tmp_path / "file", changed, load)
+
+    check()
+
+
+CODES = b"}])(.0N2Kabdsuteqrhj\x85\x86\x87\x88"
+INSTRUCTIONS = st.sampled_from([bytes([code]) for code in CODES]) | st.binary(max_size=2)
+
+
+@settings(FUZZ, max_examples=300)
+@given(st.lists(INSTRUCTIONS, max_size=60))
+def test_any_pickle_ends(instructions: list[bytes]) -> None:
+    with suppress(ValueError):
+        read_pickle(b"\x80\x02" + b"".join(instructions) + b".", {"0": memoryview(bytes(40))})
 
 
 WORDS = st.sampled_from(

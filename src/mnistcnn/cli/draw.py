@@ -19,7 +19,7 @@ def draw(
         int, o.page(metavar="N", callback=between(0, 65535), help="Port to serve on; 0 takes a free one.")
     ] = 8028,
     open_page: Annotated[bool, o.page("--open/--no-open", help="Open the page in the browser.")] = True,
-    device: o.DeviceOption = "auto",
+    device: o.ReadingDeviceOption = "auto",
     quiet: o.QuietOption = False,
 ) -> None:
     """Open a page to draw on, and read digits as they are drawn. Needs the extra draw."""

@@ -42,7 +42,7 @@ AnnotateOption = Annotated[Path | None, o.output(metavar="DIR", help="Write the 
 def predict(
     images: ImagesArgument = None,
     checkpoint: o.CheckpointOption = None,
-    device: o.DeviceOption = "auto",
+    device: o.ReadingDeviceOption = "auto",
     top_k: TopKOption = 2,
     invert: InvertOption = None,
     min_confidence: MinConfidenceOption = 0.0,

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from mnistcnn.config import DATA, DEFAULT_CHECKPOINT, DEVICE_SPELLING, MACHINE, TrainConfig, check_mirror
+from mnistcnn.config import DATA, DEFAULT_CHECKPOINT, DEVICE_SPELLING, DEVICES, MACHINE, TrainConfig, check_mirror
 from mnistcnn.errors import UsageError
 
 # Options of one panel: `reading(help="…")`.
@@ -32,15 +32,14 @@ def _check_device(value: str) -> str:
     return value
 
 
-DeviceOption = Annotated[
-    str,
-    machine(
-        metavar="DEVICE",
-        callback=_check_device,
-        autocompletion=lambda: ["auto", "cpu", "cuda", "mps", "xpu"],
-        help=TrainConfig.settings()["device"][1].help,
-    ),
-]
+_device = partial(
+    machine,
+    metavar="DEVICE",
+    callback=_check_device,
+    autocompletion=lambda: ["auto", "cpu", "cuda", "mps", "xpu"],
+)
+DeviceOption = Annotated[str, _device(help=TrainConfig.settings()["device"][1].help)]
+ReadingDeviceOption = Annotated[str, _device(help=f"{DEVICES}; auto is the CPU, which needs no PyTorch.")]
 DataDirOption = Annotated[
     Path | None,
     data(
