@@ -32,7 +32,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.reading import SURE, distance
+from benchmarks.reading import SURE, digits_of, distance
 from benchmarks.samples import RENDERED, Sample, is_checked, real, rendered
 from mnistcnn import load_checkpoint, load_dataset
 from mnistcnn.checkpoint import find_checkpoint
@@ -112,8 +112,7 @@ def faults(sample: Sample, reading: Reading) -> dict[str, int]:
         return {"sure": reading.sure, "read": bool(reading.text)}
     if sample.part.endswith("numbers"):
         # The marks of real pictures aren't known: a sign that is read as one that can't be told counts as an error.
-        of_text = "".join(character for character in reading.text if character.isdigit() or character == "?")
-        got = of_text if sample.hand else reading.digits if reading.text else ""
+        got = digits_of(reading.text) if sample.hand else reading.digits if reading.text else ""
         missed = got != sample.digits
         found = {
             "missed": missed,

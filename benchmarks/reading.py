@@ -79,8 +79,8 @@ def distance(read_: str, written_: str) -> int:
 
 
 def digits_of(text: str) -> str:
-    """Without spaces and the ends of rows."""
-    return "".join(text.split())
+    """Without spaces, the ends of rows and marks; a question mark stands for a digit that is left open."""
+    return "".join(character for character in text if character.isdigit() or character == "?")
 
 
 def error_rate(read_: Sequence[str], written_: Sequence[str]) -> float:
