@@ -196,6 +196,14 @@ def test_a_folder_that_may_not_be_searched_is_said_by_name(monkeypatch: pytest.M
             load_checkpoint(find_checkpoint(None))
 
 
+def test_the_network_in_the_package_has_a_name(trained: Path) -> None:
+    assert load_checkpoint("packaged").path == PACKAGED
+    assert load_checkpoint(find_checkpoint(Path("packaged"))).path == PACKAGED
+    Path("folder").mkdir()
+    Path("folder/packaged").write_bytes(trained.read_bytes())
+    assert load_checkpoint("folder/packaged").path == Path("folder/packaged")
+
+
 def test_the_network_in_the_package_is_sound_and_small_enough() -> None:
     packaged = load_checkpoint(PACKAGED)
     assert PACKAGED.stat().st_size <= 5_500_000

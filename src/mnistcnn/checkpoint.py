@@ -44,6 +44,7 @@ from mnistcnn.storage import exists
 FORMAT = 1
 KIND = "mnistcnn checkpoint"
 PACKAGED = Path(__file__).parent / "weights" / "mnist_cnn.pth"  # written by `python -m benchmarks.packaged`
+PACKAGED_NAME = "packaged"  # which stands for it wherever a checkpoint is read
 _MOST_CREATED = 40  # characters of a time
 _WRAPPERS = ("state_dict", "model_state_dict", "model")  # what other programs call the weights in their checkpoints
 _PREFIXES = ("module.", "_orig_mod.")  # of DataParallel, and of torch.compile
@@ -94,9 +95,9 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
 
     The names of a `state_dict` may begin with `module.` or `_orig_mod.`, it may lie in a dict under `state_dict`,
     `model_state_dict` or `model`, and its tensors may have 16 or 64 bits. Raises `CheckpointError` naming file and
-    reason.
+    reason. The path `packaged` stands for the network in the package.
     """
-    path = Path(path)
+    path = PACKAGED if str(path) == PACKAGED_NAME else Path(path)
     content = load_archive(path)
     try:
         if "format" in content or "weights" in content:

@@ -62,7 +62,7 @@ CheckpointOption = Annotated[
         metavar="FILE",
         envvar=_CHECKPOINT_VARIABLE,
         show_default=f"{DEFAULT_CHECKPOINT}, or the one in the package",
-        help="The trained network.",
+        help="The trained network; packaged is the one in the package.",
     ),
 ]
 CheckpointArgument = Annotated[
@@ -70,6 +70,6 @@ CheckpointArgument = Annotated[
     typer.Argument(
         metavar="CHECKPOINT",
         show_default=False,
-        help="A checkpoint of `mnistcnn train`, or a bare state_dict of this network; the same as --checkpoint.",
+        help="A checkpoint of `train`, a bare state_dict of this network, or packaged; the same as --checkpoint.",
     ),
 ]
