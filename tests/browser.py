@@ -113,6 +113,7 @@ def answered(text: str, confidence: float, warning: str | None = None) -> dict[s
             if sign != " "
         ],
         "warning": warning,
+        "note": None,
         "seconds": 0.01,
     }
 

@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from mnistcnn.ink.decoding import open_decoded
-from mnistcnn.reading.annotate import annotated
+from mnistcnn.reading.annotate import Box, annotated, place_labels
 from mnistcnn.reading.results import Candidate, PredictedDigit, Prediction
 
 WHITE = Image.new("L", (300, 200), 255)
@@ -48,3 +48,48 @@ def test_large_pictures_are_reduced_and_boxes_with_them() -> None:
     coloured = (pixels != 255).any(axis=2)
     assert not coloured[405:795, 805:1195].any()
     assert coloured[398, 900] and coloured[600, 798]
+
+
+def overlap(one: Box, other: Box) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+
+
+def test_labels_never_collide() -> None:
+    generator = np.random.default_rng(3)
+    for spacing in (8, 20, 45, 80):
+        digits, frames = [], []
+        for row in range(4):
+            for column in range(8):
+                left = 10 + spacing * column + generator.uniform(0, 4)
+                top = 10 + 1.2 * spacing * row
+                frame = (left, top, left + spacing * generator.uniform(0.3, 1.0), top + 1.1 * spacing)
+                frames.append(frame)
+                confidence = float(generator.uniform(0.5, 1.0))
+                digits.append(PredictedDigit(8, confidence, [Candidate(8, confidence)], (0, 0, 0, 0), row))
+        size = (8 * spacing + 30, 5 * spacing + 30)
+        labels = [label for label in place_labels(digits, frames, size) if label is not None]
+        assert len(labels) > (0 if spacing == 8 else 20)
+        for i, label in enumerate(labels):
+            left, top, right, bottom = label.box
+            assert min(left, top) >= 0 and right <= size[0] and bottom <= size[1]
+            assert not any(overlap(label.box, other.box) for other in labels[:i]), spacing
+
+
+@pytest.mark.parametrize(
+    ("confidence", "text"), [(1.0, "7"), (0.99, "7"), (0.9899, "7 98%"), (0.5, "7 50%"), (0.0, "7 0%")]
+)
+def test_a_confidence_is_written_only_where_it_is_low(confidence: float, text: str) -> None:
+    made = PredictedDigit(7, confidence, [Candidate(7, confidence)], (100, 80, 150, 160), 0)
+    (label,) = place_labels([made], [(100, 80, 150, 160)], (300, 200))
+    assert label is not None
+    assert label.text == text
+    assert label.box[3] < 80  # above
+
+
+def test_a_label_makes_way_for_its_neighbours() -> None:
+    """Three digits in a row, close together, of which each would like to say how sure it is."""
+    frames: list[Box] = [(100 + 30 * i, 100, 128 + 30 * i, 160) for i in range(3)]
+    digits = [PredictedDigit(7, 0.8, [Candidate(7, 0.8)], (0, 0, 0, 0), 0) for _ in frames]
+    labels = place_labels(digits, frames, (300, 300))
+    assert [label.text if label else None for label in labels] == ["7 80%"] * 3
+    assert not any(overlap(label.box, frame) for label in labels if label for frame in frames)

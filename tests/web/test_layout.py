@@ -108,6 +108,61 @@ def test_paper_answer_and_probabilities_are_visible_without_scrolling(
             assert box["x"] + box["width"] <= width and box["y"] + box["height"] <= height, part
 
 
+@pytest.mark.parametrize(("width", "height"), [(320, 568), (390, 664), (390, 844), (820, 1180)])
+def test_on_a_phone_the_paper_comes_first_and_is_as_large_as_the_screen_allows(
+    chromium: Browser, address: str, width: int, height: int
+) -> None:
+    with phone(chromium, address, width, height) as page:
+        places = [page.locator(part).bounding_box() for part in ("#paper", "#clear", "#headline", "#bars")]
+        tops = [place["y"] for place in places if place is not None]
+        assert len(tops) == 4 and tops == sorted(tops)
+        paper, bars = places[0], places[3]
+        assert paper is not None and bars is not None
+        assert paper["x"] <= 16 and paper["y"] <= 16 and paper["width"] >= width - 32
+        left = height - (bars["y"] + bars["height"])
+        assert left < 16 or paper["height"] == pytest.approx(1.15 * width, abs=1)  # taller than that is for one digit
+
+
+def test_a_paper_keeps_its_shape_once_something_is_drawn(chromium: Browser, address: str) -> None:
+    with phone(chromium, address, 390, 844) as page:
+
+        def shape() -> float:
+            box = page.locator("#paper").bounding_box()
+            assert box is not None
+            assert page.evaluate("paper.height / paper.width") == pytest.approx(box["height"] / box["width"], abs=0.01)
+            return box["height"] / box["width"]
+
+        upright = shape()
+        assert upright > 1
+        page.set_viewport_size({"width": 844, "height": 390})
+        expect(page.locator("#paper")).to_have_attribute("height", "320")
+        assert shape() == pytest.approx(0.5, abs=0.01)
+        page.set_viewport_size({"width": 390, "height": 844})
+        expect(page.locator("#paper")).not_to_have_attribute("height", "320")
+        Finger(page).touch("touchStart", (300, 50))
+        page.set_viewport_size({"width": 844, "height": 390})
+        assert shape() == pytest.approx(upright, abs=0.01)
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (1440, 900), (1920, 1080)])
+def test_on_a_desktop_nothing_scrolls_and_the_left_is_used(
+    chromium: Browser, address: str, width: int, height: int
+) -> None:
+    context = chromium.new_context(viewport={"width": width, "height": height})
+    page = context.new_page()
+    page.goto(address)
+    draw_strokes(page, WAYS[3][0])
+    expect_digit(page, 3)
+    assert page.evaluate("[document.documentElement.scrollWidth, document.documentElement.scrollHeight]") == [
+        width,
+        height,
+    ]
+    paper, seen = (page.locator(part).bounding_box() for part in ("#paper", "#frame"))
+    assert paper is not None and seen is not None
+    assert seen["x"] == paper["x"] and seen["y"] > paper["y"] + paper["height"]
+    context.close()
+
+
 @pytest.mark.parametrize(("width", "height"), [(320, 568), (844, 390), (1280, 800)])
 @pytest.mark.parametrize("text", ["8", "0123456789", "12 34\n5?\n678"])
 def test_all_of_a_number_fits_its_place(chromium: Browser, address: str, width: int, height: int, text: str) -> None:

@@ -207,9 +207,9 @@ def test_a_digit_is_chosen_in_the_number_by_mouse_and_keyboard(number: Page) -> 
     expect_chosen(number, 1)
     number.keyboard.press("ArrowLeft")  # round to the last
     expect(number.get_by_role("radio", name="Probably not a digit")).to_be_checked()
+    number.keyboard.press("Shift+Tab")  # the paper and its tools come first
+    expect(number.get_by_label("Open a picture")).to_be_focused()
     number.keyboard.press("Tab")
-    expect(number.locator("#paper")).to_be_focused()
-    number.keyboard.press("Shift+Tab")
     expect(number.get_by_role("radio", name="Probably not a digit")).to_be_focused()
 
 
@@ -287,3 +287,21 @@ def test_a_file_that_is_no_picture_is_told(page: Page, tmp_path: Path) -> None:
     page.locator("#file").set_input_files(tmp_path / "text.png")
     expect(page.locator("#verdict")).to_have_text("– The file is not a picture that can be read.")
     expect(page.locator("#bars .best")).to_have_count(0)
+
+
+@pytest.mark.parametrize(
+    ("text", "warning", "note", "said"),
+    [
+        ("12?", "too many marks", None, "Where there is a ?, there is probably no digit. Careful: too many marks."),
+        ("1", None, "only the first page of the file was read", "More than 99% sure. Careful: only the first page"),
+        ("12?", "some of it may be no digits", None, "Where there is a ?, there is probably no digit."),
+        ("", "too many marks", None, "Careful: too many marks."),
+        ("", "nothing but background", None, "Write with a finger, pen or mouse, or open a picture."),
+    ],
+)
+def test_what_was_left_out_is_told(page: Page, text: str, warning: str, note: str | None, said: str) -> None:
+    page.route("**/read", lambda route: route.fulfill(json={**answered(text, 0.999, warning), "note": note}))
+    draw_strokes(page, WAYS[3][0])
+    expect(page.locator("#remark")).to_contain_text(said)
+    if warning in ("some of it may be no digits", "nothing but background"):
+        expect(page.locator("#remark")).not_to_contain_text("Careful")

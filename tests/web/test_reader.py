@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from mnistcnn.checkpoint import PACKAGED, load_checkpoint
 from mnistcnn.config import Precision
@@ -12,7 +13,7 @@ from mnistcnn.errors import PictureError
 from mnistcnn.ink.single import NOTHING, preprocess_file
 from mnistcnn.reading.prediction import predict
 from mnistcnn.tensors import save_checkpoint
-from mnistcnn.web.reader import Reader
+from mnistcnn.web.reader import FIRST_PAGE, Reader
 
 PICTURES = sorted((Path(__file__).parents[1] / "pictures").iterdir())
 
@@ -35,6 +36,13 @@ def test_a_picture_is_read_exactly_as_predict_reads_it(reader: Reader, path: Pat
     assert digit.frame == preprocess_file(path).frame.tolist()
     assert len(digit.responses) == 25 and {len(row) for tile in digit.responses for row in tile} == {9}
     assert max(value for tile in digit.responses for row in tile for value in row) == 255
+
+
+def test_of_several_pages_the_first_is_read_and_it_is_said(reader: Reader, tmp_path: Path) -> None:
+    pages = [Image.new("L", (60, 60), level) for level in (255, 250)]
+    pages[0].save(tmp_path / "scan.tif", save_all=True, append_images=pages[1:])
+    assert reader.read((tmp_path / "scan.tif").read_bytes()).note == FIRST_PAGE
+    assert reader.read(blank()).note is None
 
 
 def blank() -> bytes:

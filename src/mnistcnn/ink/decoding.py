@@ -126,6 +126,15 @@ def read_pages(stream: BinaryIO, name: str) -> Iterator[Image.Image | PictureErr
             yield PictureError(f"{name} has more than {MAX_PAGES} pages; the rest were not read.")
 
 
+def has_more_pages(content: bytes) -> bool:
+    """Whether an image file has more than the one page or frame that `decode` reads."""
+    try:
+        with _failures_named(""), _open(io.BytesIO(content)) as image:
+            return len(_page_frames(image)) > 1
+    except PictureError:
+        return False
+
+
 def _page_frames(image: Image.Image) -> Sequence[int]:
     """Which frames of an open file are pages: up to `MAX_PAGES` and one, perhaps more than the file has.
 

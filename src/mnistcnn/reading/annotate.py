@@ -2,33 +2,102 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from PIL import Image, ImageDraw, ImageFont
 
 from mnistcnn.ink.decoding import Decoded
-from mnistcnn.reading.results import Prediction
+from mnistcnn.reading.results import PredictedDigit, Prediction
 
 _SURE, _UNSURE = (0, 140, 60), (210, 60, 0)
 _SIDE = 1600  # pixels; larger images are reduced to this
+_SHOWN_BELOW = 0.99  # a confidence of at least this is not written
+_SIZES_HEIGHTS = (0.3, 0.22, 0.16, 0.12)  # of a label's letters, in heights of its box; the first that fits
+_LEAST_SIZE_PIXELS = 9  # that can be read
+_GAP_PIXELS = 2  # between a label and what is beside it
+
+Box = tuple[float, float, float, float]  # left, top, right and bottom edge in pixels
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What stands beside a digit's box: its text, the size of its letters in pixels, and its place."""
+
+    text: str
+    size: int
+    box: Box
 
 
 def annotated(decoded: Decoded, prediction: Prediction) -> Image.Image:
-    """The image, RGB, at most 1,600 pixels either way, with each digit's box, and digit and confidence above it."""
+    """The image, RGB, at most 1,600 pixels either way, with each digit's box, and the digit beside it.
+
+    A confidence below 99 % follows the digit. Labels never overlap; one for which there is no place is left out.
+    """
     colours = decoded.colours(_SIDE)
     image = Image.fromarray((colours * 255).round().astype("uint8"))
     scale = image.width / decoded.size[0]
-    draw = ImageDraw.Draw(image)
     line = max(1, round(max(image.size) / 500))
+    frames = []
     for digit in prediction.digits:
         left, top, right, bottom = (scale * edge for edge in digit.box)
+        frames.append((left - line, top - line, right + line, bottom + line))
+    draw = ImageDraw.Draw(image)
+    labels = place_labels(prediction.digits, frames, image.size)
+    for digit, frame, label in zip(prediction.digits, frames, labels, strict=True):
         colour = _UNSURE if digit.digit is None else _SURE
-        draw.rectangle((left - line, top - line, right + line, bottom + line), outline=colour, width=line)
-        name = str(digit.top[0].digit) if digit.digit is not None else f"{digit.top[0].digit}?"
-        size = max(9, round(0.3 * (bottom - top)))
-        font = ImageFont.load_default(size)
-        small = ImageFont.load_default(size=max(8, round(0.18 * (bottom - top))))
-        baseline = max(top - 2 * line, size)
-        draw.text((left, baseline), name, colour, font, anchor="ls")
-        draw.text(
-            (left + draw.textlength(f"{name} ", font), baseline), f"{digit.confidence:.0%}", colour, small, anchor="ls"
-        )
+        draw.rectangle(frame, outline=colour, width=line)
+        if label is not None:
+            draw.text(label.box[:2], label.text, colour, ImageFont.load_default(label.size), anchor="lt")
     return image
+
+
+def place_labels(digits: Sequence[PredictedDigit], frames: Sequence[Box], size: tuple[int, int]) -> list[Label | None]:
+    """A label for each digit, within an image of this width and height, that overlaps no other label.
+
+    It is as large as possible, above its frame if it can be, and outside of all frames; else on one of them. Where
+    it has no place with its confidence, it has only the digit; None where there is no place at all.
+    """
+    labels: list[Label | None] = []
+    for digit, frame in zip(digits, frames, strict=True):
+        others = [label.box for label in labels if label is not None]
+        found = None
+        for taken in ([*others, *frames], others):
+            for text in _texts(digit):
+                found = found or _place(text, frame, taken, size)
+        labels.append(found)
+    return labels
+
+
+def _texts(digit: PredictedDigit) -> list[str]:
+    name = str(digit.top[0].digit) + ("?" if digit.digit is None else "")
+    if digit.confidence >= _SHOWN_BELOW:
+        return [name]
+    return [f"{name} {int(100 * digit.confidence)}%", name]
+
+
+def _place(text: str, frame: Box, taken: Sequence[Box], size: tuple[int, int]) -> Label | None:
+    """The largest label that fits above, below, to the right or to the left of a frame, or into its corner."""
+    left, top, right, bottom = frame
+    letters = {max(_LEAST_SIZE_PIXELS, round(heights * (bottom - top))) for heights in _SIZES_HEIGHTS}
+    for pixels in sorted(letters, reverse=True):
+        _, _, width, height = ImageFont.load_default(pixels).getbbox(text, anchor="lt")
+        centre = (left + right - width) / 2
+        for wanted_x, wanted_y in (
+            (left, top - _GAP_PIXELS - height),
+            (centre, top - _GAP_PIXELS - height),
+            (left, bottom + _GAP_PIXELS),
+            (right + _GAP_PIXELS, top),
+            (left - _GAP_PIXELS - width, top),
+            (left + _GAP_PIXELS, top + _GAP_PIXELS),
+        ):
+            x = min(max(wanted_x, 0), size[0] - width)
+            y = min(max(wanted_y, 0), size[1] - height)
+            box = (x, y, x + width, y + height)
+            if x >= 0 and y >= 0 and not any(_overlap(box, other) for other in taken):
+                return Label(text, pixels, box)
+    return None
+
+
+def _overlap(one: Box, other: Box) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]

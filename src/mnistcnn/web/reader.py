@@ -10,12 +10,15 @@ from numpy.typing import NDArray
 from mnistcnn.checkpoint import find_checkpoint, load_checkpoint
 from mnistcnn.errors import PictureError
 from mnistcnn.events import Observer, ignore
+from mnistcnn.ink.decoding import has_more_pages
 from mnistcnn.ink.framing import SIDE, Frame
 from mnistcnn.reading.prediction import Options, summarise_reading
 from mnistcnn.reading.reader import Predictor
 from mnistcnn.reading.results import Prediction
 from mnistcnn.reading.sources import Source
 from mnistcnn.results import Result
+
+FIRST_PAGE = "only the first page of the file was read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,7 @@ class Drawing(Result):
     confidence: float | None  # that all of it is right
     digits: list[DrawnDigit]
     warning: str | None
+    note: str | None  # what of the file was not read
     seconds: float
 
 
@@ -64,6 +68,7 @@ class Reader:
             confidence=prediction.confidence,
             digits=self._digits(prediction, [digit.frame for digit in reading.digits]),
             warning=prediction.warning,
+            note=FIRST_PAGE if has_more_pages(content) else None,
             seconds=time.perf_counter() - started,
         )
 

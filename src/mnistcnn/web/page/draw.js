@@ -1,11 +1,12 @@
 "use strict";
 
-// The drawing: a picture below, perhaps, and strokes on it, each a list of points on a paper of 640×320.
-const WIDTH = 640, HEIGHT = 320, STEP = 4, FAR = 16, TAP = 10, AIR = 5, SURE = 0.9;
+// The drawing: a picture below, perhaps, and strokes on it, each a list of points on a paper 640 units wide.
+const WIDTH = 640, STEP = 4, FAR = 16, TAP = 10, AIR = 5, SURE = 0.9;
 const find = (id) => document.getElementById(id);
 const [paper, boxes, cursor, pen, number] = ["paper", "boxes", "cursor", "pen", "number"].map(find);
 const ink = paper.getContext("2d", { willReadFrequently: true });
 let strokes = [], picture = null, drawn = null;
+let HEIGHT = 320; // as the screen allows, while the paper is empty
 const keyboard = { x: WIDTH / 8, y: HEIGHT / 2, stroke: null };
 
 const BAR = '<span class="track" aria-hidden="true"><span class="bar"></span></span><span class="share"></span>';
@@ -15,6 +16,19 @@ find("bars").innerHTML = Array.from("0123456789", (digit) => `<li><span class="d
 function fit({ width, height }) {
   const scale = Math.min(WIDTH / width, HEIGHT / height);
   return { scale, left: (WIDTH - width * scale) / 2, top: (HEIGHT - height * scale) / 2 };
+}
+
+// An empty paper takes the shape that the style sheet gives it on this screen, and keeps it.
+function shape() {
+  if (strokes.length || picture) return;
+  const sheet = find("sheet");
+  sheet.removeAttribute("style");
+  const { width, height } = sheet.getBoundingClientRect();
+  HEIGHT = Math.round((WIDTH * height) / width);
+  paper.height = HEIGHT;
+  keyboard.y = Math.min(keyboard.y, HEIGHT);
+  sheet.style.setProperty("--height", HEIGHT);
+  redraw();
 }
 
 function redraw() {
@@ -90,8 +104,21 @@ let chosen; // the digit there
 
 function show(answer) {
   if (answer.error) return display("–", answer.error);
-  if (!answer.digits.length) return display("–", strokes.length > 1 || picture ? "No digit found here." : INVITATION);
-  display(answer.text ?? answer.digits.map(() => "?").join(""), judge(answer), answer);
+  const nothing = strokes.length > 1 || picture ? "No digit found here." : INVITATION;
+  const remark = answer.digits.length ? judge(answer) : nothing;
+  const remarks = [remark, ...leftOut(answer)].filter(Boolean).join(" ");
+  if (!answer.digits.length) return display("–", remarks);
+  display(answer.text ?? answer.digits.map(() => "?").join(""), remarks, answer);
+}
+
+// What is odd, or was not read, as careful remarks; not what is said anyway.
+const SAID = ["nothing but background", "probably not a digit", "some of it may be no digits"];
+
+function leftOut({ warning, note }) {
+  const odd = [];
+  if (warning && !SAID.includes(warning)) odd.push(`Careful: ${warning.startsWith("several") ? "this looks like " : ""}${warning}.`);
+  if (note) odd.push(`Careful: ${note}.`);
+  return odd;
 }
 
 function judge({ digits, confidence, warning }) {
@@ -99,7 +126,7 @@ function judge({ digits, confidence, warning }) {
   if (doubted && digits.length > 1) return "Where there is a ?, there is probably no digit.";
   const named = (digit) => `${digit === 8 ? "an" : "a"} ${digit}`;
   if (doubted) return `Probably not a digit; it would be read as ${named(best(doubted))}.`;
-  if (warning) return `Careful: ${warning.startsWith("several") ? "this looks like " : ""}${warning}.`;
+  if (warning) return null; // it is said instead
   if (confidence >= 0.99) return "More than 99% sure.";
   const sure = `${Math.round(100 * confidence)}% sure.`;
   if (confidence >= SURE) return sure;
@@ -325,4 +352,6 @@ for (const name of ["dragover", "dragleave", "drop"]) {
   });
 }
 
+addEventListener("resize", shape);
+shape();
 changed();
