@@ -1,6 +1,6 @@
 import pytest
 
-from mnistcnn.accuracy import digit_scores, wilson_interval
+from mnistcnn.accuracy import digit_scores, may_be_chance, wilson_interval
 
 
 def test_scores_per_digit() -> None:
@@ -26,3 +26,11 @@ def test_wilsons_interval() -> None:
     assert high == pytest.approx(0.99645, abs=2e-5)
     assert wilson_interval(1.0, 10)[1] == pytest.approx(1.0)
     assert wilson_interval(0.0, 10)[0] == pytest.approx(0.0)
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "count", "expected"),
+    [(0.1, 5000, True), (0.1135, 5000, True), (0.13, 5000, False), (0.13, 100, True), (0.22, 100, False), (0, 9, True)],
+)
+def test_chance(accuracy: float, count: int, expected: bool) -> None:
+    assert may_be_chance(accuracy, count) is expected

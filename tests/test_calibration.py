@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from mnistcnn.calibration import MAX_TEMPERATURE, MIN_TEMPERATURE, calibration_error, fit_temperature, probabilities
+from mnistcnn.calibration import (
+    MAX_TEMPERATURE,
+    MIN_TEMPERATURE,
+    calibration_error,
+    fit_temperature,
+    is_at_bound,
+    probabilities,
+)
 
 
 @pytest.mark.parametrize("truth", [0.4, 1.0, 3.0])
@@ -38,3 +45,13 @@ def test_calibration_error() -> None:
 def test_no_logits_are_too_large_for_probabilities() -> None:
     logits = np.array([[3e38, -3e38, 0.0]], np.float32)
     assert probabilities(logits, MIN_TEMPERATURE).tolist() == [[1.0, 0.0, 0.0]]
+
+
+def test_a_temperature_that_would_go_on_is_at_its_bound() -> None:
+    labels = np.arange(10)
+    right, wrong = np.eye(10), 1 - np.eye(10)
+    for logits, bound in ((right, 0.05), (wrong, 20.0)):
+        temperature = fit_temperature(logits, labels)
+        assert temperature == pytest.approx(bound)
+        assert is_at_bound(temperature)
+    assert not is_at_bound(1.0)

@@ -11,11 +11,12 @@ import torch
 
 from mnistcnn.archive import load_archive
 from mnistcnn.checkpoint import PACKAGED, find_checkpoint, load_checkpoint
-from mnistcnn.config import TrainConfig
+from mnistcnn.config import DEFAULT_CHECKPOINT, TrainConfig
 from mnistcnn.device import Compute
 from mnistcnn.errors import CheckpointError
+from mnistcnn.events import Note
 from mnistcnn.model import MnistCNN, build_model
-from mnistcnn.tensors import save_archive
+from mnistcnn.tensors import save_archive, save_checkpoint
 
 
 def test_a_checkpoint_says_all_about_itself(trained: Path, config: TrainConfig) -> None:
@@ -213,3 +214,18 @@ def test_the_network_in_the_package_is_sound_and_small_enough() -> None:
     )
     assert packaged.metrics["test"]["accuracy"] > 0.994
     assert not packaged.environment.platform
+
+
+def test_a_network_at_chance_is_used_only_if_it_is_named(trained: Path) -> None:
+    told: list[Note] = []
+    loaded = load_checkpoint(trained)
+    DEFAULT_CHECKPOINT.parent.mkdir()
+    poor = {**loaded.metrics, "validation": {"accuracy": 0.1, "loss": 2.3, "count": 5000}}
+    save_checkpoint(replace(loaded, path=DEFAULT_CHECKPOINT, metrics=poor))
+    assert find_checkpoint(None, told.append) == PACKAGED  # type: ignore[arg-type]
+    assert told[0].warning and "reads no better than chance" in told[0].message
+    assert find_checkpoint(DEFAULT_CHECKPOINT) == DEFAULT_CHECKPOINT
+    save_checkpoint(replace(loaded, path=DEFAULT_CHECKPOINT))
+    assert find_checkpoint(None) == DEFAULT_CHECKPOINT
+    DEFAULT_CHECKPOINT.write_bytes(b"broken")
+    assert find_checkpoint(None) == DEFAULT_CHECKPOINT  # loading it says so

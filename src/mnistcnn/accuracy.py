@@ -1,10 +1,12 @@
-"""How well digits are read: the interval of an accuracy, and scores of each digit from a confusion matrix."""
+"""How well digits are read: the interval of an accuracy, chance, and scores of each digit from a confusion matrix."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mnistcnn.results import Result
+
+COMMONEST_SHARE = 0.1135  # of MNIST's test digits that are a 1: the accuracy of a network that always says 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +40,8 @@ def wilson_interval(accuracy: float, count: int) -> tuple[float, float]:
     spread = z * math.sqrt(accuracy * (1 - accuracy) / count + z * z / (4 * count * count))
     scale = 1 + z * z / count
     return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
+
+
+def may_be_chance(accuracy: float, count: int) -> bool:
+    """Whether an accuracy on `count` images is, by its 95 % interval, no better than always giving one digit."""
+    return wilson_interval(accuracy, count)[0] <= COMMONEST_SHARE

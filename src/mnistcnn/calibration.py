@@ -36,6 +36,11 @@ def fit_temperature(logits: NDArray[np.floating], labels: NDArray[np.integer]) -
     return middle
 
 
+def is_at_bound(temperature: float) -> bool:
+    """Whether a fitted temperature is the least or the greatest there is: it would go on, and calibrates nothing."""
+    return not MIN_TEMPERATURE * (1 + 1e-6) < temperature < MAX_TEMPERATURE * (1 - 1e-6)
+
+
 def calibration_error(probability: NDArray[np.float64], labels: NDArray[np.integer]) -> float:
     """Expected calibration error of probabilities (N, 10): mean gap of confidence and accuracy, 15 equal bins."""
     confidence = probability.max(axis=1)

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mnistcnn.accuracy import may_be_chance
 from mnistcnn.archive import load_archive
 from mnistcnn.calibration import MAX_TEMPERATURE, MIN_TEMPERATURE
 from mnistcnn.config import DEFAULT_CHECKPOINT, Split, TrainConfig
@@ -68,6 +69,14 @@ class Checkpoint(Result):
     outliers: dict[str, NDArray[Any]] | None = None
 
     @property
+    def may_be_chance(self) -> bool:
+        """Whether the accuracy on the validation images, where it is known, is no better than chance."""
+        validation = self.metrics.get("validation")
+        if not isinstance(validation, dict) or not {"accuracy", "count"} <= set(validation):
+            return False
+        return may_be_chance(float(validation["accuracy"]), int(validation["count"]))
+
+    @property
     def trained_on(self) -> str | None:
         """The name of the data set, where it is known."""
         return str(self.config.dataset) if self.config else None
@@ -80,14 +89,27 @@ class Checkpoint(Result):
 
 
 def find_checkpoint(given: Path | str | None, observer: Observer = ignore) -> Path:
-    """`given`; else, told to the observer, `models/mnist_cnn.pth` where there is one, or the one in the package."""
+    """`given`; else, told to the observer, `models/mnist_cnn.pth` where there is one, or the one in the package.
+
+    A network that reads no better than chance is used only if it is given.
+    """
     if given is not None:
         return Path(given)
     if exists(DEFAULT_CHECKPOINT):
-        observer(Note(f"Network: {DEFAULT_CHECKPOINT}"))
-        return DEFAULT_CHECKPOINT
+        if not _is_chance(DEFAULT_CHECKPOINT):
+            observer(Note(f"Network: {DEFAULT_CHECKPOINT}"))
+            return DEFAULT_CHECKPOINT
+        told = f"{DEFAULT_CHECKPOINT} reads no better than chance, and is used only if you name it with --checkpoint."
+        observer(Note(told, warning=True))
     observer(Note("Network: the one in the package; `mnistcnn train` makes your own."))
     return PACKAGED
+
+
+def _is_chance(path: Path) -> bool:
+    try:
+        return load_checkpoint(path).may_be_chance
+    except CheckpointError:
+        return False  # loading it says why
 
 
 def load_checkpoint(path: str | Path) -> Checkpoint:

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from mnistcnn.accuracy import DigitScore, digit_scores, wilson_interval
-from mnistcnn.calibration import calibration_error, probabilities
+from mnistcnn.calibration import calibration_error, is_at_bound, probabilities
 from mnistcnn.checkpoint import Checkpoint, find_checkpoint, load_checkpoint
 from mnistcnn.config import DatasetName, Split, TrainConfig
 from mnistcnn.data import DataSplits, load_dataset
@@ -36,6 +36,7 @@ class Evaluation(Result):
     per_digit: list[DigitScore]
     calibration_error: float  # expected calibration error, 15 equal bins, after the temperature
     temperature: float
+    calibrated: bool  # false if the temperature is at a bound of those that are fitted
     seconds: float
     pictures_per_second: float
     environment: Environment
@@ -103,6 +104,7 @@ def _evaluate(
         per_digit=digit_scores(confusion),
         calibration_error=calibration_error(probability, images.labels.cpu().numpy()),
         temperature=checkpoint.temperature,
+        calibrated=not is_at_bound(checkpoint.temperature),
         seconds=seconds,
         pictures_per_second=metrics.count / seconds,
         environment=compute.environment(),

@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -12,7 +13,8 @@ ENVIRONMENT = Environment(device="cpu", device_name="X", precision="float32", th
 EVALUATION = Evaluation(
     checkpoint="net.pth", dataset="mnist", trained_on=None, split="train", count=67420, accuracy=0.9712,
     accuracy_interval=(0.97, 0.98), loss=0.1, confusion_matrix=CONFUSION, per_digit=digit_scores(CONFUSION),
-    calibration_error=0.01, temperature=1.0, seconds=1.0, pictures_per_second=67420.0, environment=ENVIRONMENT,
+    calibration_error=0.01, temperature=1.0, calibrated=True,
+    seconds=1.0, pictures_per_second=67420.0, environment=ENVIRONMENT,
     files=["a.png"],
 )  # fmt: skip
 
@@ -36,3 +38,10 @@ def test_the_accuracy_is_the_last_line(capsys: pytest.CaptureFixture[str]) -> No
     names = ["Confusion", "Per digit", "checkpoint", "trained on", "measured on", "written", "speed", "calibration"]
     found = [line for line in lines if line[:1].isalpha()]
     assert all(line.startswith(name) for line, name in zip(found, [*names, "loss", "accuracy"], strict=True))
+
+
+def test_a_temperature_at_its_bound_means_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    show_evaluation(replace(EVALUATION, temperature=20.0, calibrated=False))
+    assert (
+        "(temperature 20.000); the temperature is at its bound, so that this means nothing" in capsys.readouterr().out
+    )

@@ -335,3 +335,18 @@ def _no_leftovers() -> Iterator[None]:
     yield
     left = [p for p in Path.cwd().rglob("*") if p.name.startswith(".") or p.name.endswith(".lock")]
     assert not left
+
+
+@pytest.mark.parametrize(
+    ("temperature", "lr", "said"),
+    [(20.0, 0.006, "The temperature is at its bound, 20"), (1.0, 1e-9, "no better than chance. It is saved, but")],
+)
+def test_a_network_of_no_use_is_saved_with_a_warning(
+    temperature: float, lr: float, said: str, files: Files, config: TrainConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(finish_module, "fit_temperature", lambda logits, labels: temperature)
+    told: list[Event] = []
+    train(replace(config, lr=lr), files, observer=told.append)
+    assert files.checkpoint.exists()
+    warnings = [event.message for event in told if isinstance(event, Note) and event.warning]
+    assert [warning for warning in warnings if said in warning]

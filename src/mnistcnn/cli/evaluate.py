@@ -110,6 +110,8 @@ def show_evaluation(result: "Evaluation") -> None:
     stdout().print(_confusion_table(result.confusion_matrix))
     stdout().print(_score_table(result.per_digit))
     calibration = f"expected error {percent(result.calibration_error)} (temperature {result.temperature:.3f})"
+    if not result.calibrated:
+        calibration += "; the temperature is at its bound, so that this means nothing"
     show_pairs(
         [
             ("checkpoint", result.checkpoint),

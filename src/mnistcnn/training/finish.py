@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from mnistcnn.calibration import fit_temperature, probabilities
+from mnistcnn.accuracy import may_be_chance
+from mnistcnn.calibration import fit_temperature, is_at_bound, probabilities
 from mnistcnn.checkpoint import Checkpoint, load_checkpoint
 from mnistcnn.config import Split
 from mnistcnn.data import DataSplits
@@ -65,6 +66,7 @@ def finish(trainer: Trainer, data: DataSplits, files: Files, started: float, obs
     result, logits = _test(trainer, data, files)
     if not trainer.world.is_main:
         return result
+    _warn(result, observer)
     metrics = {key: result.to_dict()[key] for key in ("train", "validation", "test", "best_epoch")}
     created = datetime.now(UTC).isoformat(timespec="seconds")
     about = (result.temperature, trainer.config, result.data, metrics, result.environment, created)
@@ -92,6 +94,23 @@ def finish(trainer: Trainer, data: DataSplits, files: Files, started: float, obs
         raise OutputError(message, hint) from error
     files.unfinished.unlink(missing_ok=True)
     return result
+
+
+def _warn(result: TrainResult, observer: Observer) -> None:
+    """Say that a network is of no use, or that its confidence isn't."""
+    validation = result.validation
+    if may_be_chance(validation.accuracy, validation.count):
+        told = (
+            f"The network reads {100 * validation.accuracy:.2f} % of the validation pictures, no better than chance. "
+        )
+        told += "It is saved, "
+        told += "but other commands use it only if you name it. Try a smaller --lr or more --epochs."
+        observer(Note(told, warning=True))
+    elif is_at_bound(result.temperature):
+        told = (
+            f"The temperature is at its bound, {result.temperature:g}: the calibration of the confidence means nothing."
+        )
+        observer(Note(told, warning=True))
 
 
 def _test(trainer: Trainer, data: DataSplits, files: Files) -> tuple[TrainResult, torch.Tensor]:
