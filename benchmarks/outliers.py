@@ -2,7 +2,7 @@
 
     python -m benchmarks.outliers --count 200
 
-The kinds are other than those that the detector is fitted with (`training/counterexamples`): letters in printed
+The kinds are other than those that the detector was trained with (`recipes/counterexamples`): letters in printed
 fonts, digits halved by a straight line, two test digits in one frame, mirrored digits, drawings, textures. The
 baselines are the temperature-scaled probability and the energy of the logits (W. Liu et al., "Energy-based
 out-of-distribution detection", 2020), each with a threshold that doubts as many validation images as the detector.
@@ -15,7 +15,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import torch
 from matplotlib.font_manager import FontProperties, findfont
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
@@ -24,14 +23,11 @@ from benchmarks.wild import KINDS as WILD
 from mnistcnn import load_checkpoint, load_dataset
 from mnistcnn.calibration import probabilities
 from mnistcnn.checkpoint import PACKAGED
-from mnistcnn.confidence.activations import predict_activations
-from mnistcnn.confidence.outliers import OutlierDetector
 from mnistcnn.config import DatasetName, Split, TrainConfig
-from mnistcnn.device import resolve_device
 from mnistcnn.ink.framing import center_digit
 from mnistcnn.ink.single import preprocess_bytes, preprocess_file, preprocess_image
-from mnistcnn.model import build_model
-from mnistcnn.training.detector import DOUBTED
+from mnistcnn.reading.detector import load_detector
+from mnistcnn.reading.network import Network
 
 Frame = NDArray[np.uint8]
 Digits = NDArray[np.uint8]  # (N, 28, 28)
@@ -227,24 +223,25 @@ def main() -> None:
     parser.add_argument("--checkpoint", type=Path, default=PACKAGED)
     arguments = parser.parse_args()
     checkpoint = load_checkpoint(arguments.checkpoint)
-    assert checkpoint.outliers is not None, "this checkpoint has no outlier detector"
-    model, config = build_model(checkpoint.weights, resolve_device("cpu")), checkpoint.config or TrainConfig()
-    detector = OutlierDetector.from_dict(checkpoint.outliers)
+    network, detector, config = Network(checkpoint.weights), load_detector(), checkpoint.config or TrainConfig()
     splits = (Split.VALIDATION, Split.TEST)
     data = load_dataset(DatasetName.MNIST, splits=splits, seed=config.seed, validation_size=config.validation_size)
 
-    def scores(frames: Digits) -> torch.Tensor:
-        activations = predict_activations(model, torch.from_numpy(frames)[:, None])
-        sure = torch.from_numpy(probabilities(activations.logits.numpy(), checkpoint.temperature)).amax(1)
-        energy = activations.logits.logsumexp(1)
-        return torch.stack([detector.score(activations).log_odds, sure.float(), energy])
+    def scores(frames: Digits) -> NDArray[np.float64]:
+        logits = network.logits(frames)
+        sure = probabilities(logits, checkpoint.temperature).max(axis=1)
+        energy = np.logaddexp.reduce(logits, axis=1)
+        return np.stack([detector.log_odds(frames), sure, energy])
 
-    thresholds = scores(data.validation.images[:, 0].numpy()).quantile(DOUBTED, dim=1, keepdim=True)
+    validation = scores(data.validation.images[:, 0].numpy())
+    share = float((validation[0] < detector.threshold).mean())
+    thresholds = np.quantile(validation, share, axis=1, keepdims=True)
+    thresholds[0] = detector.threshold
     test, labels = data.test.images[:, 0].numpy(), data.test.labels.numpy()
     for heading, kinds in frames_by_kind(test, labels, arguments.count, arguments.seed).items():
         print(f"\n{heading + ', doubted':<28} {'detector':>9} {'probability':>12} {'energy':>7}")
-        rows = {name: (scores(frames) < thresholds).double().mean(1) for name, frames in kinds.items()}
-        rows |= {"all kinds": torch.stack(list(rows.values())).mean(0)}
+        rows = {name: (scores(frames) < thresholds).mean(axis=1) for name, frames in kinds.items()}
+        rows |= {"all kinds": np.mean(list(rows.values()), axis=0)}
         for name, (ours, sure, energy) in rows.items():
             print(f"{name:<28} {ours:>9.1%} {sure:>12.1%} {energy:>7.1%}", flush=True)
 

@@ -5,7 +5,6 @@ A checkpoint file is a `torch.save` archive of one dict:
     format        1
     kind          "mnistcnn checkpoint"
     weights       state_dict of `MnistCNN`, float32
-    outliers      tensors of the `OutlierDetector`, if there is one
     temperature   float; probabilities are softmax(logits / temperature)
     config        the settings it was trained with, as `TrainConfig.to_dict`
     data          what it was trained on, as `DataSplits.describe`
@@ -44,7 +43,7 @@ from mnistcnn.storage import exists
 
 FORMAT = 1
 KIND = "mnistcnn checkpoint"
-PACKAGED = Path(__file__).parent / "weights" / "mnist_cnn.pth"  # written by `python -m benchmarks.packaged`
+PACKAGED = Path(__file__).parent / "weights" / "mnist_cnn.pth"  # written by `python -m recipes.network`
 PACKAGED_NAME = "packaged"  # which stands for it wherever a checkpoint is read
 _MOST_CREATED = 40  # characters of a time
 _WRAPPERS = ("state_dict", "model_state_dict", "model")  # what other programs call the weights in their checkpoints
@@ -66,7 +65,6 @@ class Checkpoint(Result):
     metrics: dict[str, Any] = field(default_factory=dict)
     environment: Environment = Environment()  # noqa: RUF009 - it is frozen
     created: str = ""
-    outliers: dict[str, NDArray[Any]] | None = None
 
     @property
     def may_be_chance(self) -> bool:
@@ -83,8 +81,8 @@ class Checkpoint(Result):
 
     def describe(self) -> dict[str, Any]:
         """All but the arrays, in plain types."""
-        about = replace(self, weights={}, outliers=None).to_dict()
-        del about["weights"], about["outliers"]
+        about = replace(self, weights={}).to_dict()
+        del about["weights"]
         return about
 
 
@@ -146,7 +144,6 @@ def _read_ours(path: Path, content: dict[str | int, Any]) -> Checkpoint:
         metrics=_check_all_metrics(content.get("metrics")),
         environment=check_environment(content.get("environment")),
         created=check_text(content.get("created"), "time of creation", _MOST_CREATED),
-        outliers=content.get("outliers"),
     )
 
 

@@ -35,8 +35,7 @@ def save_checkpoint(checkpoint: Checkpoint) -> None:
     assert checkpoint.config is not None
     about = checkpoint.describe()
     del about["path"]
-    outliers = {"outliers": checkpoint.outliers} if checkpoint.outliers else {}
-    content = {"format": FORMAT, "kind": KIND, "weights": checkpoint.weights, **outliers, **about}
+    content = {"format": FORMAT, "kind": KIND, "weights": checkpoint.weights, **about}
     save_archive(checkpoint.path, content)
 
 

@@ -1,7 +1,5 @@
 """The packaged network, and pictures that it doubts."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -13,12 +11,6 @@ from tests.writing import Picture
 def packaged() -> Checkpoint:
     """The network in the package."""
     return load_checkpoint(PACKAGED)
-
-
-@pytest.fixture(scope="session")
-def older(packaged: Checkpoint) -> Checkpoint:
-    """The same as it was before there were detectors."""
-    return replace(packaged, outliers=None)
 
 
 @pytest.fixture(scope="session")

@@ -4,13 +4,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 import torch
 
 from mnistcnn.checkpoint import load_checkpoint
-from mnistcnn.confidence.outliers import OutlierDetector
 from mnistcnn.config import Split, TrainConfig
 from mnistcnn.errors import Interrupted, OutputError, TrainingError, UsageError
 from mnistcnn.evaluation import evaluate
@@ -18,9 +16,7 @@ from mnistcnn.events import EpochResult, Event, Note, Stage, StepResult, TrainSt
 from mnistcnn.plots import CONFUSION, CURVES, MISTAKES
 from mnistcnn.signals import Stop
 from mnistcnn.storage import Files
-from mnistcnn.training import finish as finish_module
 from mnistcnn.training import run as run_module
-from mnistcnn.training.detector import fit_outlier_detector
 from mnistcnn.training.finish import TrainResult
 from mnistcnn.training.history import HISTORY
 from mnistcnn.training.resume import load_unfinished, merge_settings
@@ -132,20 +128,6 @@ def test_a_resumed_run_ends_as_an_uninterrupted_one(
     assert len(result.epochs) == 2
     assert fingerprint(files.checkpoint, files.output_dir) == fingerprint(trained, trained.parent / "output")
     assert not files.unfinished.exists()
-
-
-def test_the_detector_is_fitted_for_the_epochs_of_the_run(
-    files: Files, config: TrainConfig, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked = []
-
-    def fitted(*arguments: Any) -> OutlierDetector:
-        asked.append(arguments[4])
-        return fit_outlier_detector(*arguments)
-
-    monkeypatch.setattr(finish_module, "fit_outlier_detector", fitted)
-    train(replace(config, epochs=2), files)
-    assert asked == [2]
 
 
 def test_an_unfinished_run_is_never_destroyed_unasked(files: Files, config: TrainConfig) -> None:

@@ -18,9 +18,9 @@ from mnistcnn.errors import PictureError
 from mnistcnn.ink.framing import Frame
 from mnistcnn.ink.single import PreprocessedImage, preprocess
 from mnistcnn.reading.decide import doubted_digits, may_be_several, number_wins, plausible, reaches_edge
+from mnistcnn.reading.detector import load_detector
 from mnistcnn.reading.layout import Layout, PixelBox, find_layout
 from mnistcnn.reading.network import Network
-from mnistcnn.reading.outliers import OutlierScorer
 from mnistcnn.reading.scores import RowReading, Scores, read_rows
 from mnistcnn.reading.sources import Source
 
@@ -77,9 +77,9 @@ class Predictor:
     def __init__(self, checkpoint: Checkpoint, device: str = "auto") -> None:
         """`auto` is the CPU, which is ready sooner than a GPU starts. Raises `DeviceError`."""
         self.checkpoint = checkpoint
-        in_numpy = Network(checkpoint.weights)
-        self.network = in_numpy if device in ("auto", "cpu") else _on_device(checkpoint, device)
-        self._outliers = None if checkpoint.outliers is None else OutlierScorer(in_numpy, checkpoint.outliers)
+        in_numpy = device in ("auto", "cpu")
+        self.network = Network(checkpoint.weights) if in_numpy else _on_device(checkpoint, device)
+        self.detector = load_detector()
 
     def score(self, frames: Sequence[Frame]) -> Scores:
         """Calibrated probabilities of the ten digits for each frame, and whether it is one digit at all."""
@@ -88,11 +88,8 @@ class Predictor:
         images = np.stack(frames)
         logits = self.network.logits(images)
         shares = probabilities(logits, self.checkpoint.temperature)
-        if self._outliers is None:  # an older checkpoint: how sure it is of the digit has to do
-            best = shares.max(axis=1).clip(1e-9, 1 - 1e-9)
-            return Scores(shares, np.log(best / (1 - best)), np.zeros(len(frames), dtype=bool))
-        log_odds = self._outliers.log_odds(images, logits).astype(np.float64)
-        return Scores(shares, log_odds, log_odds < self._outliers.threshold)
+        log_odds = self.detector.log_odds(images).astype(np.float64)
+        return Scores(shares, log_odds, log_odds < self.detector.threshold)
 
     def read(
         self, sources: Iterable[Source], *, invert: bool | None = None, single: bool = False

@@ -15,7 +15,6 @@ from mnistcnn.calibration import fit_temperature, is_at_bound, probabilities
 from mnistcnn.checkpoint import Checkpoint, load_checkpoint
 from mnistcnn.config import Split
 from mnistcnn.data import DataSplits
-from mnistcnn.device import derive_seed
 from mnistcnn.errors import CheckpointError, OutputError
 from mnistcnn.evaluation import confusion_matrix
 from mnistcnn.events import EpochResult, Note, Observer, Stage
@@ -25,7 +24,6 @@ from mnistcnn.plots import CONFUSION, CURVES, MISTAKES, data_title, plot_confusi
 from mnistcnn.results import Environment, Metrics, Result
 from mnistcnn.storage import Files, exists, write_atomically
 from mnistcnn.tensors import save_checkpoint, to_arrays
-from mnistcnn.training.detector import fit_outlier_detector
 from mnistcnn.training.history import HISTORY, write_history
 from mnistcnn.training.optimizer import learning_rate
 from mnistcnn.training.trainer import Trainer, best_of
@@ -71,13 +69,10 @@ def finish(trainer: Trainer, data: DataSplits, files: Files, started: float, obs
     created = datetime.now(UTC).isoformat(timespec="seconds")
     about = (result.temperature, trainer.config, result.data, metrics, result.environment, created)
     checkpoint = Checkpoint(files.checkpoint, to_arrays(trainer.best_weights), *about)
-    model, seed = build_model(checkpoint.weights, trainer.compute), derive_seed(trainer.config.seed, "outliers")
-    images = data.train.images, data.validation.images
-    outliers = fit_outlier_detector(model, *images, seed, trainer.config.epochs)
     safe = files.unfinished
     try:
         _keep_previous(files, trainer.best_weights, observer)
-        save_checkpoint(replace(checkpoint, outliers=to_arrays(outliers.to_dict())))
+        save_checkpoint(checkpoint)
         safe = files.checkpoint
         observer(Stage("Drawing plots"))
         steps = (i * (trainer.all_steps - 1) // 399 for i in range(400))  # of the learning rate's curve

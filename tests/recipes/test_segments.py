@@ -1,8 +1,8 @@
 import numpy as np
 
-from mnistcnn.confidence.outliers import NONE
 from mnistcnn.data.synthetic import render_digits
-from mnistcnn.training.counterexamples.segments import draw_segments
+from mnistcnn.reading.detector import NONE
+from recipes.counterexamples.segments import draw_segments
 
 DIGITS, LABELS = render_digits(40, 1)
 

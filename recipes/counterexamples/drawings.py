@@ -1,4 +1,4 @@
-"""Drawings that are not one digit, of strokes alone: letters and signs, figures, patterns, textures. No torch."""
+"""Drawings that are not one digit, of strokes alone: letters and signs, figures, patterns, textures."""
 
 from __future__ import annotations
 
@@ -9,35 +9,37 @@ import cv2
 import numpy as np
 
 from mnistcnn.ink.framing import Ink
-from mnistcnn.training.counterexamples.ink import CANVAS, Rng, blank, draw_stroke, join, smooth_path, warp
+from recipes.ink import CANVAS, Rng, blank, crop, draw_stroke, join, parse_strokes, smooth_path, warp, write
 
-# A letter or sign a line: its strokes, each the points that it goes through, x 0 … 6 right and y 0 … 9 down.
 _LETTERS = [
-    [np.array([list(point) for point in stroke.split()], dtype=np.float64) for stroke in line.split(",")]
+    parse_strokes(line)
     for line in resources.files(__package__).joinpath("letters.txt").read_text(encoding="ascii").splitlines()
 ]
 
 
 def letter(rng: Rng) -> Ink:
     """A letter or a sign, now and then two, by hand."""
-    inks = []
-    for _ in range(2 if rng.random() < 0.1 else 1):
-        ink, pen = blank(), int(rng.integers(3, 9))
-        jitter, soft = rng.uniform(0, 0.45), int(rng.integers(1, 10))
-        for stroke in _LETTERS[rng.integers(len(_LETTERS))]:
-            draw_stroke(ink, smooth_path((stroke + rng.normal(0, jitter, stroke.shape)) * 4.5 + [18.5, 14], soft), pen)
-        inks.append(warp(ink, rng, turn=0.15, stretch=0.3, side=CANVAS))
-    return inks[0] if len(inks) == 1 else join(inks, rng.uniform(-0.2, 0.2), rng)
+    inks = [write(_LETTERS[rng.integers(len(_LETTERS))], rng) for _ in range(2 if rng.random() < 0.1 else 1)]
+    return inks[0] if len(inks) == 1 else join([crop(ink) for ink in inks], rng.uniform(-0.1, 0.3), rng)
+
+
+def word(rng: Rng) -> Ink:
+    """Three to eight letters in a row, in one or two lines."""
+    lines = []
+    for _ in range(2 if rng.random() < 0.3 else 1):
+        letters = [crop(write(_LETTERS[rng.integers(len(_LETTERS))], rng)) for _ in range(rng.integers(3, 9))]
+        lines.append(np.ascontiguousarray(crop(join(letters, rng.uniform(-0.1, 0.2), rng)).T))
+    return lines[0].T if len(lines) == 1 else join(lines, rng.uniform(0, 0.1), rng).T
 
 
 def drawing(rng: Rng) -> Ink:
     """Strokes and figures anyhow, or inside the outline of another: curls, lines, arcs, ellipses, polygons, stars."""
     ink, pen, outlined = blank(), int(rng.integers(2, 7)), rng.random() < 0.5
-    spread, most = (8, 9) if outlined else (rng.uniform(3, 14), 22)
-    for i in range(rng.integers(2, 7)):
+    spread, least, most = (6, 4, 9) if outlined else (rng.uniform(3, 14), 1, 22)  # an empty outline may be a 0
+    for i in range(rng.integers(3 if outlined else 2, 7)):
         outer = outlined and i == 0
         middle = rng.normal(CANVAS / 2, 1 if outer else spread, 2)
-        reach = rng.uniform(15, 26, 2) if outer else rng.uniform(1, most, 2)
+        reach = rng.uniform(15, 26, 2) if outer else rng.uniform(least, most, 2)
         which = rng.integers(3, 6) if outer else rng.integers(6)
         if which < 2:  # a curl or zigzag, a straight line
             ends = middle + rng.uniform(-2, 2, (int(rng.integers(3, 9)) if which == 0 else 2, 2)) * reach
@@ -70,10 +72,11 @@ def pattern(rng: Rng) -> Ink:
 
 
 def outline(rng: Rng) -> Ink:
-    """A figure with corners, such as a triangle, a square or a star, by hand."""
-    ink, corners = blank(), int(rng.choice([3, 4, 4, 4, 5, 6, 8, 10]))
+    """A triangle or a star, by hand; outlines of other figures may be a 0."""
+    ink, corners = blank(), int(rng.choice([3, 8, 10]))
     angles = rng.uniform(0, 2 * np.pi) + np.linspace(0, 2 * np.pi, corners + 1) + rng.normal(0, 0.12, corners + 1)
-    reach = rng.uniform(12, 26, 2) * (1 - rng.uniform(0.3, 0.6) * (np.arange(corners + 1) % 2) * (corners > 5))[:, None]
+    inward = rng.uniform(0.3, 0.6) * (np.arange(corners + 1) % 2) * (corners > 3)
+    reach = rng.uniform(12, 26, 2) * (1 - inward)[:, None]
     points = CANVAS / 2 + reach * np.stack([np.cos(angles), np.sin(angles)], axis=1)
     points[-1] = points[0] + rng.normal(0, 1.5, 2)  # not quite closed
     sides = np.concatenate([np.linspace(start, end, 8) for start, end in pairwise(points)])

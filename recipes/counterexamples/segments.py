@@ -8,13 +8,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mnistcnn.confidence.outliers import NONE
 from mnistcnn.ink.framing import Frame, Ink, ink_box
 from mnistcnn.reading.cuts import COARSE
+from mnistcnn.reading.detector import NONE
 from mnistcnn.reading.lattice import Segment, build_lattice
 from mnistcnn.reading.marks import find_marks
 from mnistcnn.reading.rows import Row
-from mnistcnn.training.counterexamples.ink import Rng
+from recipes.ink import Rng
 
 _HEIGHT = 40  # pixels of a digit
 _SLACK = 15  # pixels above and below

@@ -1,8 +1,6 @@
 """Make the trained network that comes in the package: trained longer than by default, the best of a few seeds.
 
-    python -m benchmarks.packaged --first-seed 1 --seeds 3
-
-    python -m benchmarks.packaged --outliers  # the outlier detector alone, anew, for the network that is there
+    python -m recipes.network --first-seed 1 --seeds 3
 
 Chosen without the test set: by how well the pictures held out from training are read, as they are and rendered
 into the wild, and those drawn by hand in `tests/pictures`. Takes some minutes a seed; needs MNIST in the cache.
@@ -19,16 +17,12 @@ from pathlib import Path
 
 from benchmarks.pictures import measure
 from benchmarks.wild import KINDS
-from mnistcnn import Files, TrainConfig, load_checkpoint, load_dataset, predict, train
+from mnistcnn import Files, TrainConfig, load_checkpoint, predict, train
 from mnistcnn.checkpoint import PACKAGED
-from mnistcnn.config import DatasetName, Split
-from mnistcnn.device import derive_seed, resolve_device
-from mnistcnn.model import build_model
-from mnistcnn.tensors import save_checkpoint, to_arrays
-from mnistcnn.training.detector import fit_outlier_detector
+from mnistcnn.config import Split
+from mnistcnn.tensors import save_checkpoint
 
-# Three times as long as by default, so that its detector learns from more, too; it is to read touching digits and
-# ones with a flag.
+# Three times as long as by default; it is to read touching digits and ones with a flag.
 RECIPE = TrainConfig(epochs=15, neighbours=0.4, flags=0.7)
 COUNT = 25  # pictures of each kind
 DRAWN = sorted((Path(__file__).parents[1] / "tests" / "pictures").iterdir())  # their names begin with the digit
@@ -41,29 +35,12 @@ def score(checkpoint: Path, validation: float) -> float:
     return statistics.mean((validation, statistics.mean(wild), statistics.mean(hand)))
 
 
-def refit_outliers() -> None:
-    """Fit the outlier detector of the packaged network as the end of a training does; nothing else changes."""
-    packaged = load_checkpoint(PACKAGED)
-    assert packaged.config is not None
-    seed, model = packaged.config.seed, build_model(packaged.weights, resolve_device("cpu"))
-    size, splits = packaged.config.validation_size, (Split.TRAIN, Split.VALIDATION)
-    data = load_dataset(DatasetName.MNIST, seed=seed, validation_size=size, splits=splits)
-    images = data.train.images, data.validation.images
-    detector = fit_outlier_detector(model, *images, derive_seed(seed, "outliers"), packaged.config.epochs)
-    save_checkpoint(replace(packaged, outliers=to_arrays(detector.to_dict())))
-    print(f"{PACKAGED.name}: a new outlier detector, {PACKAGED.stat().st_size:,} bytes")
-
-
 def main() -> None:
     """Train, choose, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=3, help="how many networks to choose from")
     parser.add_argument("--first-seed", type=int, default=0, help="the others follow it")
-    parser.add_argument("--outliers", action="store_true", help="keep the network, fit its outlier detector anew")
     arguments = parser.parse_args()
-    if arguments.outliers:
-        refit_outliers()
-        return
     scores: dict[Path, float] = {}
     with tempfile.TemporaryDirectory() as name:
         for seed in range(arguments.first_seed, arguments.first_seed + arguments.seeds):

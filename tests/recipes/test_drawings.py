@@ -1,7 +1,7 @@
 import cv2
 import numpy as np
 
-from mnistcnn.training.counterexamples import drawings
+from recipes.counterexamples import drawings
 
 
 def test_an_outline_is_one_line_around_paper() -> None:

@@ -1,1 +1,0 @@
-"""How far to trust an answer: calibrated probabilities, and whether an image shows a digit at all."""
