@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -50,6 +51,7 @@ for _number in SIGNALS:
 settings.register_profile("steady", deadline=None, database=None, derandomize="CI" in os.environ)
 settings.load_profile("steady")
 
+posix = pytest.mark.skipif(sys.platform == "win32", reason="needs signals, pipes with a name, or a shell")
 REAL_MNIST = Path(__file__).resolve().parents[2] / "shared" / "mnist"
 TINY_CONFIG = TrainConfig(epochs=2, batch_size=10, validation_size=100, dataset=DatasetName.SYNTHETIC)
 

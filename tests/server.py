@@ -36,6 +36,25 @@ def serving(files: Mapping[str, bytes], fault: str = "") -> Iterator[tuple[str, 
                     self.head({"Content-Length": str(len(content))})
                     while not closing.wait(0.05):
                         self.wfile.write(b"x")
+                case "continue":
+                    while not closing.wait(0.05):
+                        self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+                case "header":
+                    self.wfile.write(b"HTTP/1.1 200 OK\r\nX: ")
+                    while not closing.wait(0.05):
+                        self.wfile.write(b"x")
+                case "headers":
+                    self.wfile.write(b"HTTP/1.1 200 OK\r\n")
+                    while not closing.is_set():
+                        self.wfile.write(b"X: x\r\n")
+                case "chunk":
+                    self.wfile.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+                    while not closing.wait(0.05):
+                        self.wfile.write(b"0")
+                case "trailers":
+                    self.wfile.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n")
+                    while not closing.wait(0.05):
+                        self.wfile.write(b"X: x\r\n")
                 case "endless":
                     self.head({})
                     while not closing.is_set():

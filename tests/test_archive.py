@@ -13,6 +13,7 @@ from mnistcnn import archive
 from mnistcnn.archive import load_archive
 from mnistcnn.errors import CheckpointError
 from mnistcnn.tensors import save_archive
+from tests.conftest import posix
 
 
 def test_tensors_and_plain_types_come_back(tmp_path: Path) -> None:
@@ -84,6 +85,7 @@ def test_size_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         load_archive(tmp_path / "file")
 
 
+@posix
 def test_folders_devices_pipes_and_nothing_are_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path, why in [

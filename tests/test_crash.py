@@ -12,7 +12,9 @@ from mnistcnn.checkpoint import load_checkpoint
 from mnistcnn.config import Precision
 from mnistcnn.signals import SIGNALS
 from mnistcnn.training.resume import load_unfinished
-from tests.conftest import invoke
+from tests.conftest import invoke, posix
+
+pytestmark = posix  # elsewhere a signal that is sent ends a process without asking it
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import zipfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -184,7 +185,7 @@ def test_any_command_line_ends_with_a_documented_code(words: list[str]) -> None:
     if any(word.startswith(("--i", "--s", "--m")) for word in words):
         return  # --install-completion would write into the home folder, and its abbreviations
     before = set(Path.cwd().parent.parent.iterdir())
-    off_the_network = ["--data-dir", "/dev/null"] if words[:1] in (["train"], ["evaluate"]) else []
+    off_the_network = ["--data-dir", os.devnull] if words[:1] in (["train"], ["evaluate"]) else []
     result = invoke(*words, *off_the_network)
     assert result.exit_code in (0, 1, 2, 3)
     assert "Traceback" not in result.output

@@ -9,7 +9,9 @@ import pytest
 
 from mnistcnn.errors import ExitCode, Interrupted
 from mnistcnn.signals import SIGNALS, Stop, listening
-from tests.conftest import invoke
+from tests.conftest import invoke, posix
+
+pytestmark = posix  # elsewhere a signal that is sent ends a process without asking it
 
 
 @pytest.mark.parametrize("number", SIGNALS)

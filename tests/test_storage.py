@@ -9,6 +9,7 @@ import pytest
 from mnistcnn import storage
 from mnistcnn.errors import OutputError
 from mnistcnn.storage import check_writable, exists, held, remove_leftovers, write_atomically
+from tests.conftest import posix
 
 
 def names(folder: Path) -> list[str]:
@@ -74,6 +75,7 @@ def test_what_is_in_the_way_is_found_out(tmp_path: Path) -> None:
         check_writable(tmp_path / ("x" * 300))
 
 
+@posix
 def test_names_as_long_as_the_system_allows(tmp_path: Path) -> None:
     folder = tmp_path / "out"
     for name in ("x" * 255, "ä" * 127):
@@ -82,7 +84,7 @@ def test_names_as_long_as_the_system_allows(tmp_path: Path) -> None:
     assert len(names(folder)) == 2
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs a pipe with a name")
+@posix
 def test_a_pipe_in_the_place_of_the_file_does_not_hang(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(OutputError, match="neither a file nor a folder"):
@@ -103,6 +105,7 @@ def test_the_names_of_temporary_files_can_not_be_foreseen(tmp_path: Path, monkey
     assert len(set(seen)) == 2
 
 
+@posix
 @pytest.mark.parametrize("planted", ["link", "pipe"])
 def test_what_is_planted_at_the_temporary_name_is_not_followed(
     planted: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -119,6 +122,7 @@ def test_what_is_planted_at_the_temporary_name_is_not_followed(
     assert victim.read_bytes() == b"mine"
 
 
+@posix
 def test_a_link_stays_one_and_its_target_is_replaced(tmp_path: Path) -> None:
     disk, folder = tmp_path / "disk", tmp_path / "models"
     disk.mkdir()
@@ -132,6 +136,7 @@ def test_a_link_stays_one_and_its_target_is_replaced(tmp_path: Path) -> None:
     assert names(folder) == names(disk) == ["net.pth"]
 
 
+@posix
 def test_permissions_are_kept(tmp_path: Path) -> None:
     path = tmp_path / "file"
     umask = os.umask(0o022)
@@ -231,7 +236,7 @@ def test_what_a_killed_writer_left_is_removed(tmp_path: Path) -> None:
     remove_leftovers(tmp_path / "none" / "file")
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a process to kill")
+@posix
 def test_a_writer_that_is_killed_leaves_what_is_removed(tmp_path: Path) -> None:
     target = tmp_path / "out" / "file"
     code = (

@@ -144,6 +144,14 @@ def remove_leftovers(path: Path) -> None:
                 found.unlink()
 
 
+def explain(error: OSError, path: Path) -> str:
+    """Why `path` can't be written, as the system says, or which file is where a folder of it should be."""
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        blocking = next((place for place in (path, *path.parents) if exists(place)), path)
+        return f"{blocking} is not a folder"
+    return str(error.strerror or error)
+
+
 @contextmanager
 def _writing(path: Path) -> Iterator[None]:
     """What the system says against writing `path` as an `OutputError`."""
@@ -152,15 +160,12 @@ def _writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason, hint = f"{error.strerror or error}.", None
-        if isinstance(error, FileExistsError | NotADirectoryError):
-            blocking = next((folder for folder in path.parents if exists(folder)), path.parent)
-            reason = f"{blocking} is not a folder."
-        elif error.errno in (errno.ENOSPC, errno.EDQUOT):
+        reason, hint = explain(error, path), None
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
             hint = "Free some space."
         elif _WINDOWS and len(str(path.absolute())) >= _WINDOWS_LENGTH:
             hint = f"Windows allows {_WINDOWS_LENGTH} characters with all folders, unless long paths are allowed."
-        raise OutputError(f"{path} can't be written: {reason}", hint) from error
+        raise OutputError(f"{path} can't be written: {reason}.", hint) from error
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from mnistcnn.config import Precision, TrainConfig
 from mnistcnn.data import load_dataset
 from mnistcnn.errors import ExitCode, Interrupted, UsageError
 from mnistcnn.events import Event, Stage
-from tests.conftest import TINY_CONFIG, invoke
+from tests.conftest import TINY_CONFIG, invoke, posix
 
 COMMANDS = ("train", "evaluate", "predict", "summary", "draw", "export")
 
@@ -429,6 +429,7 @@ def test_a_terminal_of_ascii_is_enough(trained: Path, picture: str) -> None:
     assert all(re.match(r"\|[ '.#]{28}\|   [ '.#]{28}$", line) for line in lines[1:])
 
 
+@posix
 def test_what_libraries_clean_up_at_the_end_is_cleaned_up(tmp_path: Path) -> None:
     """Matplotlib makes a temporary folder where it can't write into the user's."""
     (tmp_path / "temporary").mkdir()

@@ -9,7 +9,7 @@ from PIL import Image
 
 from mnistcnn.cli.predict import show_prediction
 from mnistcnn.reading.results import Candidate, Prediction
-from tests.conftest import invoke
+from tests.conftest import invoke, posix
 from tests.writing import write
 
 
@@ -84,6 +84,7 @@ def test_json_lines_are_one_for_each_picture_and_page() -> None:
     assert (both.exit_code, both.stderr) == (2, "Error: --json and --jsonl cannot be used together.\n")
 
 
+@posix
 @pytest.mark.parametrize("how", [["--jsonl"], []], ids=["json lines", "text"])
 def test_a_line_is_there_as_soon_as_its_picture_is_read(how: list[str]) -> None:
     """The second picture comes only when the first one's line has been seen."""
@@ -99,6 +100,7 @@ def test_a_line_is_there_as_soon_as_its_picture_is_read(how: list[str]) -> None:
     assert process.returncode == 0
 
 
+@posix
 def test_the_bash_ways_of_giving_a_stream_work() -> None:
     Image.new("L", (50, 50), 255).save("blank.png")
     line = f"cat blank.png | {sys.executable} -m mnistcnn predict -q /dev/stdin <(cat blank.png)"

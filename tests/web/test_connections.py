@@ -20,6 +20,7 @@ from starlette.types import Receive, Scope, Send
 from mnistcnn.signals import SIGNALS
 from mnistcnn.web import connections, server
 from tests.browser import served
+from tests.conftest import posix
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
@@ -139,6 +140,7 @@ def test_more_connections_than_file_descriptors_are_not_reported(start: Start) -
     assert (process.returncode, errors) == (0, "")
 
 
+@posix
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_ends_the_server_with_its_code(number: signal.Signals, start: Start) -> None:
     process, _ = start("--quiet")
@@ -162,6 +164,7 @@ def test_ctrl_c_with_work_under_way_leaves_no_traceback() -> None:
     # `served` has looked at what the server wrote
 
 
+@posix
 def test_that_anyone_can_use_the_page_is_told(start: Start) -> None:
     process, _ = start("--host", "0.0.0.0")
     process.send_signal(signal.SIGINT)

