@@ -12,29 +12,30 @@ MOST_BYTES = 128 << 20  # of a file; ours have 4.4 and 18 MB
 _OLD = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # how files of PyTorch before version 1.6 begin
 
 
-def load_archive(path: Path) -> dict[str | int, Any]:
+def load_archive(path: Path, what: str = "a checkpoint", hint: str | None = None) -> dict[str | int, Any]:
     """Read a dict of plain types and tensors, which become read-only arrays; bfloat16 becomes float32.
 
     Raises `CheckpointError` naming file and reason for anything that isn't an uncompressed `torch.save` archive of
-    tensors and plain types in a dict, at most 128 MB.
+    tensors and plain types in a dict, at most 128 MB. The message says that it is not `what`; the `hint` is that of a
+    file that is damaged or something else.
     """
     content = _read_file(path)
     if not content:
-        raise CheckpointError(f"{path} is empty.")
+        raise CheckpointError(f"{path} is empty.", hint)
     if content.startswith(_OLD):
         raise CheckpointError(f"{path} has the format of PyTorch before version 1.6.", "Save it with a newer PyTorch.")
     if not content.startswith(b"PK\3\4"):
-        raise CheckpointError(f"{path} is not a checkpoint.")
+        raise CheckpointError(f"{path} is not {what}.", hint)
     try:
         files = read_stored_zip(content)
         loaded = _read_files(files)
     except UnknownNameError as error:
         told = f"{path} holds more than tensors and plain types ({error}); it was not opened."
-        raise CheckpointError(told, "Save only the `state_dict()` of a network.") from error
+        raise CheckpointError(told, hint or "Save only the `state_dict()` of a network.") from error
     except ValueError as error:
-        raise CheckpointError(f"{path} is not a checkpoint, or is damaged: {error}.") from error
+        raise CheckpointError(f"{path} is not {what}, or is damaged: {error}.", hint) from error
     if not isinstance(loaded, dict):
-        raise CheckpointError(f"{path} is not a checkpoint: it holds a {type(loaded).__name__}.")
+        raise CheckpointError(f"{path} is not {what}: it holds a {type(loaded).__name__}.", hint)
     return loaded
 
 

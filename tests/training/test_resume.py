@@ -146,3 +146,11 @@ def test_a_full_disk_is_told_with_what_is_there_to_continue(
     with pytest.raises(OutputError, match=r"What was saved before is in .*net\.pth\.unfinished\.$") as caught:
         save_unfinished(saved, run)
     assert caught.value.hint == "Free some space. `mnistcnn train --resume` continues."
+
+
+@pytest.mark.parametrize("length", [0, 10, 1_000, -1])
+def test_a_file_that_was_cut_off_is_refused_with_a_way_out(length: int, path: Path, tmp_path: Path) -> None:
+    (tmp_path / "bad").write_bytes(path.read_bytes()[:length])
+    with pytest.raises(CheckpointError, match=r"is empty|is not an unfinished run") as caught:
+        load_unfinished(tmp_path / "bad")
+    assert "--restart" in (caught.value.hint or "")

@@ -118,7 +118,8 @@ def save_unfinished(path: Path, run: UnfinishedRun) -> None:
 
 def load_unfinished(path: Path) -> UnfinishedRun:
     """Read it, and check that its parts fit each other. Raises `CheckpointError` naming file and reason."""
-    content = load_archive(path)
+    hint = "`mnistcnn train --restart` starts again and replaces it."
+    content = load_archive(path, "an unfinished run", hint)
     try:
         if content.get("kind") != KIND or content.get("format") != FORMAT:
             raise ValueError("it has another format")
@@ -128,7 +129,7 @@ def load_unfinished(path: Path) -> UnfinishedRun:
         state = _read_state(check_dict(content.get("state"), "state"), config, data)
     except ValueError as error:
         message = f"{path} is not an unfinished run that can be resumed: {error}."
-        raise CheckpointError(message, "`mnistcnn train --restart` starts again and replaces it.") from error
+        raise CheckpointError(message, hint) from error
     return UnfinishedRun(config, data, seconds, state)
 
 
