@@ -43,7 +43,7 @@ def test_logits_are_those_of_pytorch(model: MnistCNN, network: Network, frames: 
 
 
 def test_how_many_come_together_makes_no_difference(network: Network, frames: NDArray[np.uint8]) -> None:
-    together = network.logits(frames)
+    together = network.logits(frames)  # in four parts, by threads
     alone = np.concatenate([network.logits(frame[None]) for frame in frames])
     np.testing.assert_allclose(together, alone, rtol=1e-4, atol=1e-4)
     assert network.logits(frames[:0]).shape == (0, CLASSES)

@@ -24,6 +24,7 @@ def draw(
 ) -> None:
     """Open a page to draw on, and read digits as they are drawn. Needs the extra draw."""
     require("`mnistcnn draw`", "draw", "starlette", "uvicorn")
+    o.keep_numpy_to_one_thread()
     from mnistcnn.web.reader import Reader
     from mnistcnn.web.server import is_public, open_browser, serve
 

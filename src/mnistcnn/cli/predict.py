@@ -62,6 +62,7 @@ def predict(
         raise UsageError("Give either IMAGE... or --sample.", "For example: mnistcnn predict photo.jpg")
     if json and jsonl:
         raise UsageError("--json and --jsonl cannot be used together.")
+    o.keep_numpy_to_one_thread()
     from mnistcnn.checkpoint import find_checkpoint, load_checkpoint
     from mnistcnn.cli.progress import progress_bar
     from mnistcnn.reading.prediction import Options, predict_each

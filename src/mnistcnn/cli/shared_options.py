@@ -25,6 +25,15 @@ def either_checkpoint(argument: Path | None, option: Path | None) -> Path | None
     return argument or option
 
 
+def keep_numpy_to_one_thread() -> None:
+    """Call it before NumPy is imported.
+
+    `reading.network` shares its work out to threads by itself. Those of NumPy's own would spin while they wait for each
+    other: next to other programs a single frame takes a hundred times as long.
+    """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
 def _check_device(value: str) -> str:
     """Refuse what can't be the name of a device, before torch is loaded."""
     if not re.fullmatch(DEVICE_SPELLING, value):

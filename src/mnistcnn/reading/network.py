@@ -1,13 +1,14 @@
 """The trained network in NumPy: frames → logits."""
 
-import os
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mnistcnn.architecture import CLASSES, HIDDEN, MEAN, STD
 from mnistcnn.config import Precision
+from mnistcnn.container import cpu_count
 from mnistcnn.reading.convolution import convolve
 from mnistcnn.results import Environment, cpu_name
 
@@ -29,11 +30,11 @@ class Network:
 
     def logits(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
         """The logits (N, 10) of frames (N, 28, 28), 0 paper … 255 ink; memory does not grow with N."""
-        result = np.empty((len(frames), CLASSES), np.float32)
-        for start in range(0, len(frames), _BATCH):
-            part = slice(start, start + _BATCH)
-            result[part] = self._forward(frames[part])
-        return result
+        parts = [frames[start : start + _BATCH] for start in range(0, len(frames), _BATCH)]
+        if len(parts) < 2:
+            return self._forward(frames) if parts else np.empty((0, CLASSES), np.float32)
+        with ThreadPoolExecutor(min(cpu_count(), len(parts))) as pool:
+            return np.concatenate(list(pool.map(self._forward, parts)))
 
     def first_layer(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
         """What the 25 filters of the first layer give, (N, 9, 9, 25), for frames (N, 28, 28): 0 or more."""
@@ -50,7 +51,7 @@ class Network:
             device_name=cpu_name(),
             device_reason="in NumPy",
             precision=str(Precision.FLOAT32),
-            threads=os.cpu_count() or 1,
+            threads=cpu_count(),
             python=platform.python_version(),
             mnistcnn=metadata.version("mnistcnn"),
             platform=platform.platform(),
