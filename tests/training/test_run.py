@@ -16,6 +16,7 @@ from mnistcnn.events import EpochResult, Event, Note, Stage, StepResult, TrainSt
 from mnistcnn.plots import CONFUSION, CURVES, MISTAKES
 from mnistcnn.signals import Stop
 from mnistcnn.storage import Files
+from mnistcnn.training import finish as finish_module
 from mnistcnn.training import run as run_module
 from mnistcnn.training.finish import TrainResult
 from mnistcnn.training.history import HISTORY

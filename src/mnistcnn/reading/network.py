@@ -58,19 +58,15 @@ class Network:
         )
 
     def _forward(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
-        _, hidden = self.features(frames)
-        result: NDArray[np.float32] = hidden @ self._outputs + self._biases["fc2"]
-        return result
-
-    def features(self, frames: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """What pooling (by place, then filter) and fc1 give for some frames (N, 28, 28): twice (N, 1024), 0 or more."""
         x = self.first_layer(frames)
         # Padding "same" would be 2 on each side, but the pooling leaves out the ninth row and column of the result.
         x = np.pad(x, ((0, 0), (2, 1), (2, 1), (0, 0)))
         x = convolve(x, self._filters2, self._biases["conv2"])
         x = x.reshape(-1, 4, 2, 4, 2, 64).max(axis=(2, 4))
         pooled = _relu(x).reshape(-1, 4 * 4 * 64)
-        return pooled, _relu(pooled @ self._hidden + self._biases["fc1"])
+        hidden = _relu(pooled @ self._hidden + self._biases["fc1"])
+        result: NDArray[np.float32] = hidden @ self._outputs + self._biases["fc2"]
+        return result
 
 
 def _relu(x: NDArray[np.float32]) -> NDArray[np.float32]:
