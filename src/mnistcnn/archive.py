@@ -8,7 +8,7 @@ from mnistcnn.errors import CheckpointError
 from mnistcnn.pickled import UnknownNameError, read_pickle
 from mnistcnn.stored_zip import read_stored_zip
 
-MOST_BYTES = 128 << 20  # of a file; ours have 4.4 and 18 MB
+MOST_BYTES = 64 << 20  # of a file; ours have 4.4 and 18 MB, twice that in float64
 _OLD = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # how files of PyTorch before version 1.6 begin
 
 
@@ -16,7 +16,7 @@ def load_archive(path: Path, what: str = "a checkpoint", hint: str | None = None
     """Read a dict of plain types and tensors, which become read-only arrays; bfloat16 becomes float32.
 
     Raises `CheckpointError` naming file and reason for anything that isn't an uncompressed `torch.save` archive of
-    tensors and plain types in a dict, at most 128 MB. The message says that it is not `what`; the `hint` is that of a
+    tensors and plain types in a dict, at most 64 MB. The message says that it is not `what`; the `hint` is that of a
     file that is damaged or something else.
     """
     content = _read_file(path)

@@ -241,7 +241,9 @@ class _Machine:
                 raise ValueError("a tensor's values are missing or cut off")
             values = np.frombuffer(content, dtype)
             if name == "torch.BFloat16Storage":
-                values = (values.astype(np.uint32) << 16).view(np.float32)
+                wide = values.astype(np.uint32)
+                wide <<= 16
+                values = wide.view(np.float32)
                 values.flags.writeable = False
             self._arrays[name, key] = values
         return _Storage(self._arrays[name, key])
