@@ -71,6 +71,14 @@ def test_what_fails_after_a_signal_was_dropped_is_the_interrupt() -> None:
         stop.receive(signal.SIGINT)
 
 
+def test_only_an_installed_handler_sends_the_signal_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mnistcnn.signals._AGAIN_SECONDS", 0.02)
+    stop = Stop()
+    with pytest.raises(Interrupted):
+        stop.receive(signal.SIGINT)
+    time.sleep(0.2)
+
+
 def test_a_bug_is_not_taken_for_an_interrupt() -> None:
     with pytest.raises(ZeroDivisionError), listening():
         raise ZeroDivisionError

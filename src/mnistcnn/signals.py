@@ -27,7 +27,7 @@ class Stop:
     def __init__(self) -> None:
         self.signal: int | None = None
         self.raised = False  # by `receive`
-        self.over = False
+        self.installed = False  # as the signals' handler
         self._deferred = False
 
     def __call__(self) -> bool:
@@ -62,7 +62,7 @@ class Stop:
     def _repeat(self, number: int, main_thread: int) -> None:
         """C code, destructors and the import system drop exceptions; then the signal comes once more."""
         time.sleep(_AGAIN_SECONDS)
-        if self.over:
+        if not self.installed:
             return
         if sys.platform == "win32":
             signal.raise_signal(number)
@@ -85,6 +85,7 @@ def listening() -> Iterator[Stop]:
 
     try:
         sys.unraisablehook = report_others
+        stop.installed = True
         for number, handler in before.items():
             if handler is not signal.SIG_IGN:
                 signal.signal(number, stop.receive)
@@ -94,7 +95,7 @@ def listening() -> Iterator[Stop]:
             raise stop.interrupted() from error
         raise
     finally:
-        stop.over = True
+        stop.installed = False
         for number, handler in before.items():
             signal.signal(number, handler or signal.SIG_DFL)  # None: it was not set by Python
         sys.unraisablehook = report
