@@ -77,6 +77,7 @@ def test_idx_files_of_any_count_are_measured(dots: bool, monkeypatch: pytest.Mon
     monkeypatch.setattr(picture_evaluation, "_IDX_BATCH", 20)
     images, labels = render_digits(50, 1)
     labels[7] = (labels[7] + 1) % 10
+    images[11] = np.random.default_rng(0).integers(0, 256, (28, 28))  # no digit
     Path("idx").mkdir()
     for kind, array in (("images-idx3", images), ("labels-idx1", labels)):
         name = f"my-{kind}-ubyte".replace("-idx", ".idx" if dots else "-idx")
@@ -86,7 +87,7 @@ def test_idx_files_of_any_count_are_measured(dots: bool, monkeypatch: pytest.Mon
     assert result.accuracy > 0.5
     assert sum(result.confusion_matrix[d][d] for d in range(10)) == round(50 * result.accuracy)
     assert any(mistake.path.endswith(".gz[7]") for mistake in result.mistakes)
-    assert result.doubted == sum(row[NO_ANSWER] for row in result.confusion_matrix)
+    assert result.doubted == sum(row[NO_ANSWER] for row in result.confusion_matrix) >= 1
 
 
 def test_emnist_is_turned() -> None:

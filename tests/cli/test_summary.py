@@ -1,9 +1,12 @@
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from mnistcnn.checkpoint import load_checkpoint
+from mnistcnn.tensors import save_checkpoint
 from tests.conftest import invoke
 
 
@@ -53,3 +56,9 @@ def test_the_network_is_an_argument_or_an_option(
     monkeypatch.setenv("MNISTCNN_CHECKPOINT", "other.pth")
     assert shown(trained) == str(trained)
     assert invoke(command).exit_code == 1
+
+
+def test_a_temperature_at_its_bound_means_nothing(trained: Path) -> None:
+    assert "at its bound" not in invoke("summary", trained).stdout
+    save_checkpoint(replace(load_checkpoint(trained), path=Path("bound.pth"), temperature=20.0))
+    assert "20.000; it is at its bound, so that the calibration means nothing" in invoke("summary", "bound.pth").stdout

@@ -16,7 +16,6 @@ from mnistcnn.events import EpochResult, Event, Note, Stage, StepResult, TrainSt
 from mnistcnn.plots import CONFUSION, CURVES, MISTAKES
 from mnistcnn.signals import Stop
 from mnistcnn.storage import Files
-from mnistcnn.training import finish as finish_module
 from mnistcnn.training import run as run_module
 from mnistcnn.training.finish import TrainResult
 from mnistcnn.training.history import HISTORY
@@ -327,7 +326,7 @@ def _no_leftovers() -> Iterator[None]:
 def test_a_network_of_no_use_is_saved_with_a_warning(
     temperature: float, lr: float, said: str, files: Files, config: TrainConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(finish_module, "fit_temperature", lambda logits, labels: temperature)
+    monkeypatch.setattr("mnistcnn.training.finish.fit_temperature", lambda logits, labels: temperature)
     told: list[Event] = []
     train(replace(config, lr=lr), files, observer=told.append)
     assert files.checkpoint.exists()
