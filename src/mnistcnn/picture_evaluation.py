@@ -171,7 +171,7 @@ def evaluate_pictures(
         unreadable=unreadable,
         seconds=seconds,
         pictures_per_second=count / seconds,
-        environment=predictor.network.environment(),
+        environment=predictor.scorer.network.environment(),
         files=[str(path) for path in files],
     )
 
@@ -257,7 +257,7 @@ def _score_idx(predictor: Predictor, pairs: list[tuple[str, NDArray[np.uint8], N
     for name, images, labels in pairs:
         for start in range(0, len(images), _IDX_BATCH):
             frames = images[start : start + _IDX_BATCH]
-            scores = predictor.score(list(frames))
+            scores = predictor.scorer.score(list(frames))
             for i, frame in enumerate(frames):
                 best = int(scores.probabilities[i].argmax())
                 doubted = bool(scores.doubted[i])

@@ -94,7 +94,7 @@ def predict(
                 width = min(40, max(width, len(printable(shown.path))))  # names of pages are longer
                 show_prediction(shown, width, quiet=quiet)
                 if show and reading is not None:
-                    show_frames(reading.frames, reading.image.original)
+                    show_frames(reading.frames, reading.original)
     if json:
         show_json({"checkpoint": str(loaded.path), "trained_on": loaded.trained_on, "predictions": records})
     if failed:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mnistcnn.ink.framing import SIDE, Ink, ink_box
+from mnistcnn.ink.framing import ink_box
 
 Mask = NDArray[np.bool_]
 Box = tuple[slice, slice]  # rows and columns
@@ -97,25 +97,3 @@ def are_several(parts: Components, chosen: Mask) -> bool:
     left, right = parts.left[tall], np.maximum.accumulate((parts.left + parts.widths)[tall])
     apart = (left[1:] - right[:-1] >= 0.12 * height).any()
     return bool(apart and right[-1] - left[0] >= 0.9 * height)
-
-
-def remove_rules(ink: Ink) -> Ink:
-    """Take out ruled lines: thin, straight, from one edge of the image to the other, across or down."""
-    for _ in ("across", "down"):
-        mask, margin = ink > 0.35, ink.shape[1] // 20 + 1
-        ruled = (mask.mean(axis=1) > 0.8) & mask[:, :margin].any(axis=1) & mask[:, -margin:].any(axis=1)
-        ruled &= ink.shape[1] >= 2 * SIDE and ruled.mean() <= 0.25
-        ruled |= np.roll(ruled, 1) | np.roll(ruled, -1)
-        if ruled.any():
-            ink = np.where(ruled[:, None] & ~_crossed(ink > 0.5, ruled), np.float32(0), ink)
-        ink = ink.T
-    return np.ascontiguousarray(ink)
-
-
-def _crossed(mask: Mask, ruled: Mask) -> Mask:
-    """Where a stroke crosses a ruled row: ink both in the next free row above and in the next one below."""
-    height = len(mask)
-    above = np.maximum.accumulate(np.where(ruled, -1, np.arange(height)))
-    below = np.minimum.accumulate(np.where(ruled, height, np.arange(height))[::-1])[::-1]
-    padded = np.pad(mask, ((1, 1), (0, 0)))  # no ink beyond the image
-    return np.asarray(padded[above + 1] & padded[below + 1])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -11,13 +10,11 @@ from numpy.typing import NDArray
 
 from mnistcnn.ink.decoding import Colours
 from mnistcnn.ink.framing import Ink
-from mnistcnn.ink.paper import LUMINANCE, find_ink, project
-from mnistcnn.ink.ruled_lines import remove_lines
+from mnistcnn.ink.paper import LUMINANCE, project
 from mnistcnn.ink.threshold import LEAST_CONTRAST, Grey, otsu, scaled
 
 Matrix = NDArray[np.float64]  # (3, 3), a perspective: points of the picture → points of the page
 
-_SMALLEST = 640  # pixels, either way; smaller pictures are enlarged to it
 _COARSE = 200  # pixels; the paper is looked at this small
 _TABLE_CONTRAST = 0.2  # of full scale, between a page and the table
 _EDGE_CONTRAST = 0.1  # at each of the edges, but for a share
@@ -29,32 +26,17 @@ _WINDOW, _WIDE_WINDOW = 41, 91  # of these pixels
 _CROWDED = 0.4  # the share of ink in a window from which on it says little about the paper
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """The ink (height, width) in 0 … 1 of a page, and how points of the picture come to lie on it."""
-
-    ink: Ink
-    matrix: Matrix
-
-
-def find_page_ink(colours: Colours, invert: bool | None = None) -> Page | None:
-    """The ink of what is written on a picture; None where there is none."""
-    matrix = np.eye(3)
-    if max(colours.shape) < _SMALLEST:  # a digit of ten pixels has strokes of one
-        scale = _SMALLEST / max(colours.shape)
-        matrix = np.diag([scale, scale, 1.0])
-        size = max(1, round(colours.shape[1] * scale)), max(1, round(colours.shape[0] * scale))
-        enlarged = cv2.resize(colours, size, interpolation=cv2.INTER_CUBIC)
-        colours = np.clip(np.asarray(enlarged, dtype=np.float32), np.float32(0), np.float32(1))
-    corners = find_corners(colours)
-    if corners is not None:
-        colours, upright = straightened(colours, corners)
-        matrix = upright @ matrix
-    ink = page_ink(find_ink(subtract_paper(colours), invert))
-    return None if ink is None else Page(remove_lines(ink), matrix)
+def enlarged(colours: Colours, side: int) -> tuple[Colours, float]:
+    """Colours enlarged to `side` pixels, the longer way, if they are smaller; and how many times."""
+    if max(colours.shape) >= side:
+        return colours, 1.0
+    factor = side / max(colours.shape)
+    size = max(1, round(colours.shape[1] * factor)), max(1, round(colours.shape[0] * factor))
+    larger = np.asarray(cv2.resize(colours, size, interpolation=cv2.INTER_CUBIC), dtype=np.float32)
+    return np.clip(larger, np.float32(0), np.float32(1)), factor
 
 
-def subtract_paper(colours: Colours) -> Colours:
+def subtract_window(colours: Colours) -> Colours:
     """How far each pixel lies from the paper around it, as a share of the paper's brightness where that is bright.
 
     The paper is the median of a window, so that the edges of shadows stay sharp; of a wider one where there is more

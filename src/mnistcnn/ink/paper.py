@@ -20,7 +20,7 @@ _PAGE, _FILLED = 0.2, 0.7  # shares: of the image that a page has at the least, 
 _RIDGE = np.diag([0.0, 1.0, 1.0, 2.0, 2.0, 2.0])  # keeps a fitted surface flat where no paper says how it bends
 
 
-def subtract_background(colours: Colours) -> Colours:
+def subtract_surface(colours: Colours) -> Colours:
     """Subtract the paper's colour, taken as a smooth surface: what is left is about 0 on the paper.
 
     Gradients and vignettes go away, ink and pasted rectangles stay.

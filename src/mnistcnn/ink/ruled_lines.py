@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnistcnn.ink.components import Box, Components, find_components
-from mnistcnn.ink.framing import Ink
+from mnistcnn.ink.framing import SIDE, Ink
 from mnistcnn.ink.threshold import FAINT, SURE
 
 Mask = NDArray[np.bool_]
@@ -15,6 +15,12 @@ Mask = NDArray[np.bool_]
 _INSIDE = 0.12  # of a ring's height; what lies in it is at least this tall
 _DIVIDER = 0.8  # of the inner height of a box; a line as long divides it in two
 _INKED, _THICK = 0.7, 0.06  # of a line's length: ink at least, and how thick it is at most
+_LEAST_BOX_PIXELS = 40  # of a box drawn by hand; a smaller one is a 0; guess
+_LEAST_INSIDE_SHARE = 0.2  # of a box's height; a mark in it is at least this tall; guess
+_CORNER_SHARE = 0.03  # of the outline's length; a corner is off by no more; guess
+_MOST_OUTLINE_SHARE = 0.25  # of a box that its outline fills; guess
+_LEAST_FILLED_SHARE = 0.85  # of the outline's area that lies between its four corners; guess
+_MOST_CORNER_OFF_SHARE = 0.25  # of its sides that a corner of the outline lies off that of its upright box; guess
 _MIDDLE, _STRAY = 0.6, 0.02  # of a ring's radius; of its ink, at most, nearer to its middle than that
 
 
@@ -27,6 +33,36 @@ def remove_lines(ink: Ink) -> Ink:
         across, down = _find_lines(ink > level, frames)
         ink = _without(_without(ink, across).T, down.T).T
     return np.ascontiguousarray(ink)
+
+
+def remove_drawn_boxes(ink: Ink) -> Ink:
+    """Ink without boxes that were drawn by hand around what is written: outlines with four corners."""
+    mask = ink > SURE
+    parts = find_components(mask)
+    right, bottom = parts.left + parts.widths, parts.top + parts.heights
+    boxes = np.zeros(len(parts.areas), dtype=bool)
+    for i in np.flatnonzero(np.minimum(parts.heights, parts.widths) >= _LEAST_BOX_PIXELS):
+        inside = (parts.left > parts.left[i]) & (right < right[i]) & (parts.top > parts.top[i]) & (bottom < bottom[i])
+        written = inside & (parts.heights >= _LEAST_INSIDE_SHARE * parts.heights[i])
+        if not written.any():
+            continue
+        own = (parts.labels[parts.box(int(i))] == i + 1).astype(np.uint8)
+        contours, _ = cv2.findContours(own, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+        hull = cv2.convexHull(max(contours, key=cv2.contourArea))
+        corners = cv2.approxPolyDP(hull, _CORNER_SHARE * cv2.arcLength(hull, closed=True), closed=True)
+        filled = cv2.contourArea(corners) / max(cv2.contourArea(hull), 1.0)
+        height, width = own.shape
+        thin = own.sum() <= _MOST_OUTLINE_SHARE * height * width
+        boxes[i] = thin and len(corners) == 4 and filled > _LEAST_FILLED_SHARE and _is_upright(corners[:, 0], own.shape)
+    return np.where(parts.mask(boxes), np.float32(0), ink) if boxes.any() else ink
+
+
+def _is_upright(corners: NDArray[np.int32], shape: tuple[int, ...]) -> bool:
+    """Whether each corner of the outline lies near another corner of its box: it isn't a rhombus."""
+    height, width = shape
+    nearest = {(int(x > width / 2), int(y > height / 2)) for x, y in corners}
+    away = np.minimum(corners, [width, height] - corners) / [width, height]
+    return len(nearest) == 4 and bool((away.max(axis=1) < _MOST_CORNER_OFF_SHARE).all())
 
 
 def _find_lines(mask: Mask, frames: Mask) -> tuple[Mask, Mask]:
@@ -162,3 +198,25 @@ def _thickness(line: Mask) -> int:
     starts = (line & ~np.roll(line, 1, axis=0)).sum(axis=0)
     each = columns[starts > 0] / starts[starts > 0]
     return int(np.median(each)) if len(each) else 1
+
+
+def remove_rules(ink: Ink) -> Ink:
+    """Take out ruled lines: thin, straight, from one edge of the image to the other, across or down."""
+    for _ in ("across", "down"):
+        mask, margin = ink > 0.35, ink.shape[1] // 20 + 1
+        ruled = (mask.mean(axis=1) > 0.8) & mask[:, :margin].any(axis=1) & mask[:, -margin:].any(axis=1)
+        ruled &= ink.shape[1] >= 2 * SIDE and ruled.mean() <= 0.25
+        ruled |= np.roll(ruled, 1) | np.roll(ruled, -1)
+        if ruled.any():
+            ink = np.where(ruled[:, None] & ~_crossed(ink > 0.5, ruled), np.float32(0), ink)
+        ink = ink.T
+    return np.ascontiguousarray(ink)
+
+
+def _crossed(mask: Mask, ruled: Mask) -> Mask:
+    """Where a stroke crosses a ruled row: ink both in the next free row above and in the next one below."""
+    height = len(mask)
+    above = np.maximum.accumulate(np.where(ruled, -1, np.arange(height)))
+    below = np.minimum.accumulate(np.where(ruled, height, np.arange(height))[::-1])[::-1]
+    padded = np.pad(mask, ((1, 1), (0, 0)))  # no ink beyond the image
+    return np.asarray(padded[above + 1] & padded[below + 1])

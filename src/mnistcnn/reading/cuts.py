@@ -123,4 +123,4 @@ def between(mark: Mark, left: Cut | None, right: Cut | None) -> Mark | None:
         inside &= columns >= left.edge[:, None]
     if right:
         inside &= columns < right.edge[:, None]
-    return crop(Mark(mark.top, mark.left, np.where(inside, mark.ink, np.float32(0))))
+    return crop(Mark(mark.top, mark.left, np.where(inside, mark.ink, np.float32(0)), mark.pale))

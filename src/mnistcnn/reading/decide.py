@@ -9,11 +9,13 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mnistcnn.ink.single import PreprocessedImage
 from mnistcnn.reading.lattice import DIGIT_COST, JOIN_COST, separation
-from mnistcnn.reading.scores import RowReading, Scores
+from mnistcnn.reading.scores import RowReading
+from mnistcnn.reading.whole import Whole
 
-_WIDE = 1.15  # heights; a digit is hardly wider
+_LEAST_ALONE = math.log(0.02)  # the log probability of a digit that is more likely than several bare strokes; guess
+_DIGIT_EVIDENCE = 1.15  # of each digit; a digit is evidence if it is more likely than 1 / e
+_CLEARER = 0.05  # the log probability by which a part of the ink must be clearer than all of it
 _LEAST_ROW = math.log(0.2)  # the mean log probability; a row of less is no row of digits
 _CLEAR, _SEVERAL = math.log(0.6), 3  # so many clear digits are several, however much like one they look together
 _LEAST_ALIKE = math.log(0.08)  # of a row as tall as one that is
@@ -24,22 +26,6 @@ _SMALL = 0.35  # heights of the row; what is larger is a digit that is hard to r
 _LEAST_ODDS = -6.0  # the log odds from which on even what stands among clear digits is doubted
 _LEAST_EACH = math.log(0.75)  # the mean log confidence of a row's digits
 _ALIKE, _UNLIKE = 1.25, 1.8  # times; rows differ as little in height, those of one or two digits less than that
-
-
-def may_be_several(image: PreprocessedImage) -> bool:
-    """Whether there may be more than one digit on an image, by its components."""
-    if image.framed:
-        return False
-    if image.box is None or not image.alone:
-        return True
-    rows, columns = image.box
-    return bool(columns.stop - columns.start > _WIDE * (rows.stop - rows.start))
-
-
-def reaches_edge(image: PreprocessedImage) -> bool:
-    """Whether what is taken for a digit reaches the edge of an image, as a shadow does."""
-    sides = zip(image.box or (), image.original.shape, strict=False)
-    return any(side.start == 0 or side.stop == end for side, end in sides)
 
 
 def plausible(rows: Sequence[RowReading]) -> list[RowReading]:
@@ -68,25 +54,43 @@ def _without_dirt(row: RowReading) -> RowReading:
     return replace(row, segments=[row.segments[i] for i in kept], scores=scores)
 
 
-def number_wins(image: PreprocessedImage, rows: Sequence[RowReading], scores: Scores) -> bool:
-    """Whether the digits in `rows` explain an image better than one digit does, whose `scores` are given."""
-    if not rows:
-        return False
+def interpret(whole: Whole | None, one: RowReading | None, rows: Sequence[RowReading]) -> list[RowReading]:
+    """The rows that explain a look best: those of them that are digits, or all of the ink as `one` digit."""
+    rows = plausible(rows)
+    if one is None or whole is None:
+        return rows
+    if not rows or not number_wins(whole, one, rows):
+        return [one]
+    return rows
+
+
+def number_wins(whole: Whole, one: RowReading, rows: Sequence[RowReading]) -> bool:
+    """Whether the digits in `rows` explain a look better than `one` digit does, which has all of its ink."""
     likely = np.concatenate([row.scores.log_probabilities for row in rows])
-    whole = np.concatenate([row.cuts == 0 for row in rows])
-    one, doubted = float(scores.log_probabilities[0]), bool(scores.doubted[0])
-    if len(likely) == 1:  # in a box, or small on a large page: it hadn't been told from what is around it
-        clearer = reaches_edge(image) or (doubted and likely[0] > one)
-        return image.box is None or bool(clearer and whole[0] and likely[0] > _CLEAR)
+    uncut = np.concatenate([row.cuts == 0 for row in rows])
+    alone, doubted = float(one.scores.log_probabilities[0]), bool(one.scores.doubted[0])
+    if len(likely) == 1:
+        return bool(uncut[0] and likely[0] > alone + _CLEARER)
     read = [digit for row in rows for digit in row.scores.digits]
-    if not whole.any() and likely.mean() < _LEAST_TOGETHER * (~np.isin(read, _STROKES)).sum():
+    if not uncut.any() and all(digit == 1 for digit in read) and alone > _LEAST_ALONE:
+        return False  # a 1 with a foot, an M: a mark that falls into nothing but strokes
+    if not uncut.any() and likely.mean() < _LEAST_TOGETHER * (~np.isin(read, _STROKES)).sum():
         return False  # letters and signs fall into strokes like those of digits, too
-    if image.box is None or (whole & (likely > _CLEAR)).sum() >= _SEVERAL:
+    if (uncut & (likely > _CLEAR)).sum() >= _SEVERAL:
         return True
     apart = sum(separation([segment.mark for segment in row.segments]) for row in rows) + len(rows) - 1
-    margin = 0.0 if doubted or whole.all() else _CUT_MARGIN  # what hangs together is one digit, mostly
-    alone = one - DIGIT_COST - JOIN_COST * apart
-    return bool((doubted and likely.mean() > one) or sum(row.value for row in rows) > alone + margin)
+    margin = 0.0 if doubted or uncut.all() else _CUT_MARGIN  # what hangs together is one digit, mostly
+    value = alone - DIGIT_COST - JOIN_COST * apart
+    return bool((doubted and likely.mean() > alone) or sum(row.value for row in rows) > value + margin)
+
+
+def evidence(rows: Sequence[RowReading]) -> float:
+    """How much of a picture some rows explain: a clear digit counts 1, an unclear one less, one that isn't less than 0.
+
+    A digit that was cut out of a mark counts less: blots and shadows can be cut into strokes, too. Readings of the same
+    ink are compared by their value; this compares readings of different ink.
+    """
+    return sum(row.value + float((_DIGIT_EVIDENCE / (1 + row.cuts)).sum()) for row in rows)
 
 
 def doubted_digits(row: RowReading) -> NDArray[np.bool_]:

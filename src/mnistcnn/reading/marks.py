@@ -13,18 +13,24 @@ from mnistcnn.ink.framing import Ink, ink_box
 from mnistcnn.ink.threshold import FAINT, SURE
 
 _REACH = 0.03  # of the page; faint ink farther from a stroke is a ruled line
-_FAINTEST = 0.45  # the mean ink of a mark; less is dirt
-_PALEST = 0.65  # of the mean ink of the stronger marks; what is paler is a smudge
+_FAINTEST = 0.3  # the mean ink of a mark; less is dirt
+_PALE_SHARE = 0.65  # of the mean ink of the stronger marks; a mark with less is pale
+_MOSTLY = 0.5  # of a mark's pixels
+_FULL_QUANTILE = 0.75  # of a pale mark's ink; from this on it is full ink
 MOST_MARKS = 600  # on a page; the largest are kept
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Connected ink (height, width) in 0 … 1, and where its upper left corner lies on the page, in pixels."""
+    """Connected ink (height, width) in 0 … 1, and where its upper left corner lies on the page, in pixels.
+
+    A `pale` mark was written with less ink than most: it may be a digit in pencil, or a smudge.
+    """
 
     top: int
     left: int
     ink: Ink
+    pale: bool = False
 
     @property
     def height(self) -> int:
@@ -57,8 +63,11 @@ class Mark:
         return self.top + self.height / 2
 
 
-def find_marks(ink: Ink) -> tuple[list[Mark], bool]:
-    """The connected strokes of a page's ink, in reading order of their first pixels; whether there were too many."""
+def find_marks(ink: Ink, pale_ink: Ink | None = None) -> tuple[list[Mark], bool]:
+    """The connected strokes of a page's ink, in reading order of their first pixels; whether there were too many.
+
+    `pale_ink` is the part of the ink that was written with less of it than the rest.
+    """
     reach = max(3, round(_REACH * max(ink.shape)))
     near = cv2.dilate((ink > SURE).astype(np.uint8), np.ones((2 * reach + 1,) * 2, np.uint8)) > 0
     faint = find_components((ink > FAINT) & near)
@@ -68,8 +77,10 @@ def find_marks(ink: Ink) -> tuple[list[Mark], bool]:
     extents = np.maximum(parts.heights, parts.widths)
     strength = np.bincount(parts.labels[mask], ink[mask], len(parts.areas) + 1)[1:] / np.maximum(parts.areas, 1)
     chosen = np.flatnonzero((extents >= max(4, max(ink.shape) // 300)) & (parts.areas >= 6) & (strength > _FAINTEST))
-    if len(chosen):
-        chosen = chosen[strength[chosen] > _PALEST * np.quantile(strength[chosen], 0.75)]
+    pale = strength < _PALE_SHARE * (np.quantile(strength[chosen], 0.75) if len(chosen) else 0.0)
+    if pale_ink is not None:
+        shares = np.bincount(parts.labels[mask & (pale_ink > 0)], minlength=len(parts.areas) + 1)[1:]
+        pale |= shares > _MOSTLY * parts.areas
     too_many = len(chosen) > MOST_MARKS
     if too_many:
         chosen = np.sort(chosen[np.argsort(-extents[chosen], kind="stable")[:MOST_MARKS]])
@@ -77,8 +88,12 @@ def find_marks(ink: Ink) -> tuple[list[Mark], bool]:
     for i in chosen:
         rows, columns = parts.box(int(i))
         around = (slice(max(rows.start - 1, 0), rows.stop + 1), slice(max(columns.start - 1, 0), columns.stop + 1))
-        near = cv2.dilate((parts.labels[around] == i + 1).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-        marks.append(Mark(around[0].start, around[1].start, np.where(near, ink[around], np.float32(0))))
+        own = parts.labels[around] == i + 1
+        near = cv2.dilate(own.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+        levels = np.where(near, ink[around], np.float32(0))
+        if pale[i]:
+            levels = np.minimum(levels / np.quantile(levels[own], _FULL_QUANTILE), np.float32(1))
+        marks.append(Mark(around[0].start, around[1].start, levels, bool(pale[i])))
     return marks, too_many
 
 
@@ -92,7 +107,7 @@ def join(marks: Iterable[Mark]) -> Mark:
     for mark in marks:
         part = ink[mark.top - top : mark.bottom - top, mark.left - left : mark.right - left]
         np.maximum(part, mark.ink, out=part)
-    return Mark(top, left, ink)
+    return Mark(top, left, ink, all(mark.pale for mark in marks))
 
 
 def crop(mark: Mark) -> Mark | None:
@@ -101,4 +116,6 @@ def crop(mark: Mark) -> Mark | None:
     if box is None:
         return None
     rows, columns = (slice(max(part.start - 1, 0), part.stop + 1) for part in box)
-    return Mark(mark.top + rows.start, mark.left + columns.start, np.ascontiguousarray(mark.ink[rows, columns]))
+    return Mark(
+        mark.top + rows.start, mark.left + columns.start, np.ascontiguousarray(mark.ink[rows, columns]), mark.pale
+    )

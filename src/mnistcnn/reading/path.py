@@ -19,6 +19,7 @@ from mnistcnn.reading.marks import Mark
 
 _LOOSE = 0.4  # of the row's height; less extended marks may belong to no digit
 _LOOSE_COST = 4.0  # for a loose mark of that extent
+_PALE_COST = 1.0  # for a pale mark: it is read where it is clearly a digit; guess
 _LEAST = -12.0  # the log probability of what can't be a digit
 _READINGS = 8  # of a row, up to each of its places, are followed up
 _SHARPNESS = 5.0  # the greater, the more the best path of a reading counts, and the less how many there are
@@ -63,6 +64,8 @@ def best_path(
 
 def _loose_cost(piece: Mark, height: float) -> float:
     """What it costs to leave a piece out."""
+    if piece.pale:
+        return _PALE_COST
     extent = max(piece.height, 0.3 * piece.width) / height  # dashes and what is left of lines are low
     return _LOOSE_COST * (extent / _LOOSE) ** 2 if extent < _LOOSE else -_LEAST
 

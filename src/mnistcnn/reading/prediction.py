@@ -12,8 +12,8 @@ from PIL import Image
 from mnistcnn.checkpoint import Checkpoint, find_checkpoint, load_checkpoint
 from mnistcnn.errors import PictureError
 from mnistcnn.reading.annotate import annotated
-from mnistcnn.reading.reader import TOO_MANY, Predictor, ReadDigit, Reading
-from mnistcnn.reading.results import Candidate, PredictedDigit, Prediction
+from mnistcnn.reading.reader import TOO_MANY, Predictor, ReadDigit, Reading, ReadMark
+from mnistcnn.reading.results import Candidate, PredictedDigit, Prediction, UnreadMark
 from mnistcnn.reading.sources import ImageLike, find_sources
 from mnistcnn.storage import write_atomically
 
@@ -99,10 +99,7 @@ def summarise_reading(name: str, reading: Reading, options: Options) -> Predicti
     digits = [_digit(digit, options) for digit in reading.digits]
     if not digits:
         return Prediction(name, warning=reading.warning)
-    text = ""
-    for i, (digit, read) in enumerate(zip(digits, reading.digits, strict=True)):
-        gap = "" if i == 0 else "\n" if read.row > reading.digits[i - 1].row else " " * read.space
-        text += gap + (MISSING if digit.digit is None else str(digit.digit))
+    text = _write_text(digits, reading)
     doubted = [digit.doubted for digit in digits]
     warning = reading.warning
     if any(doubted) and warning != TOO_MANY:
@@ -117,7 +114,28 @@ def summarise_reading(name: str, reading: Reading, options: Options) -> Predicti
         unsure=any(digit.digit is None and not digit.doubted for digit in digits),
         text=None if all(doubted) else text,
         digits=digits,
+        marks=[UnreadMark(mark.text, mark.box, mark.row) for mark in reading.marks],
     )
+
+
+def _write_text(digits: list[PredictedDigit], reading: Reading) -> str:
+    """All that is written: rows joined by newlines, with the signs between digits and the spaces between words."""
+    text = ""
+    for i, (digit, read) in enumerate(zip(digits, reading.digits, strict=True)):
+        before = [mark for mark in reading.marks if mark.digits_before == i and mark.row == read.row]
+        if i and read.row > reading.digits[i - 1].row:
+            text += "".join(_written(mark) for mark in reading.marks if mark.digits_before == i and mark.row < read.row)
+            text += "\n"
+        elif read.space and not before:
+            text += " "
+        text += "".join(_written(mark) for mark in before)
+        text += MISSING if digit.digit is None else str(digit.digit)
+    return text + "".join(_written(mark) for mark in reading.marks if mark.digits_before == len(digits))
+
+
+def _written(mark: ReadMark) -> str:
+    """A sign as it is written in the text; a mark without a name is only listed."""
+    return mark.text or ""
 
 
 def _digit(read: ReadDigit, options: Options) -> PredictedDigit:

@@ -1,50 +1,47 @@
-"""A trained network kept ready to read images: one digit on each, or whole numbers."""
+"""A picture → its digits.
+
+Each step is one function: the file is decoded, the ink is found on its paper (`find_sheet`), its marks are gathered in
+rows (`look_at`), everything in a row that may be one digit is scored by the network and the detector, the best path
+through a row is its reading (`read_rows`), and of all readings of the picture the one that explains most of it is kept
+(`interpret`, `evidence`). A single digit is a number of length one.
+"""
 
 from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from itertools import islice, pairwise
-from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from mnistcnn.calibration import probabilities
 from mnistcnn.checkpoint import Checkpoint
 from mnistcnn.errors import PictureError
-from mnistcnn.ink.framing import Frame
-from mnistcnn.ink.single import PreprocessedImage, preprocess
-from mnistcnn.reading.decide import doubted_digits, may_be_several, number_wins, plausible, reaches_edge
-from mnistcnn.reading.detector import load_detector
-from mnistcnn.reading.layout import Layout, PixelBox, find_layout
-from mnistcnn.reading.network import Network
-from mnistcnn.reading.scores import RowReading, Scores, read_rows
+from mnistcnn.ink.decoding import Decoded
+from mnistcnn.ink.framing import Frame, ink_box, is_framed
+from mnistcnn.ink.paper import LUMINANCE, project
+from mnistcnn.ink.sheet import SURFACE_SIDE, Paper, find_sheet
+from mnistcnn.reading.decide import doubted_digits, evidence, interpret
+from mnistcnn.reading.look import Look, PixelBox, look_at, picture_box
+from mnistcnn.reading.scorer import Scorer
+from mnistcnn.reading.scores import RowReading, Score, read_rows, read_segment
 from mnistcnn.reading.sources import Source
 
-_BATCH = os.cpu_count() or 1  # images that are looked at before the first of them is read: one for each core
-_GAP, _WIDER = 0.9, 2.2  # between words: in heights, and in usual gaps
+_BATCH = 2 * (os.cpu_count() or 1)  # pictures that are begun before the first of them is read
+_GAP_HEIGHTS = 0.9  # a gap between words is at least this wide; guess
+_USUAL_GAPS = 2.2  # and this many times as wide as the usual gap; guess
+_LEAST_CONVINCING = 0.8  # the evidence of less than one clear digit; guess
+_CLEAR = math.log(0.9)  # the log probability of a digit that needs no second look; guess
+
+NOTHING = "nothing but background"
+SEVERAL = "several separate digits"
 TOO_MANY = "too many marks; only the largest were looked at"
 
-if TYPE_CHECKING:
-    from mnistcnn.device_network import DeviceNetwork
 
-T = TypeVar("T")
-S = TypeVar("S")
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """An image as it is looked at: as one digit, and in rows of marks, where there may be several digits."""
-
-    source: Source
-    image: PreprocessedImage
-    layout: Layout | None
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReadDigit:
     """One digit as it was read: its frame, probabilities (10,), whether it may be none at all, place and row."""
 
@@ -56,155 +53,189 @@ class ReadDigit:
     space: bool  # there is a gap between words before it
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """The digits of an image in reading order, how sure it is that they are right, and what is odd."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadMark:
+    """A mark that was not read as a digit: a sign or None, its place, and how many digits of the picture precede it."""
 
-    image: PreprocessedImage
+    text: str | None
+    box: PixelBox
+    row: int
+    digits_before: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """The digits of a picture in reading order, how sure it is that they are right, and a warning.
+
+    `original` (height, width) uint8 is the picture's luminance, reduced to at most 640 pixels either way.
+    """
+
     digits: list[ReadDigit]
     confidence: float | None
     warning: str | None
+    original: NDArray[np.uint8]
+    marks: list[ReadMark] = field(default_factory=list)
 
     @property
     def frames(self) -> list[Frame]:
-        """What the network saw: a frame for each digit; what there is where there is none."""
-        return [digit.frame for digit in self.digits] or [self.image.frame]
+        """What the network saw: a frame for each digit; an empty one where there is none."""
+        return [digit.frame for digit in self.digits] or [np.zeros((28, 28), dtype=np.uint8)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interpretation:
+    """The rows that a look was read as, and how much of the picture they explain; `whole` if all ink is one digit."""
+
+    look: Look
+    rows: list[RowReading]
+    whole: bool
+    evidence: float
 
 
 class Predictor:
-    """A trained network kept ready to read images; use it from one thread at a time."""
+    """A trained network kept ready to read pictures; any number of threads may use it on the CPU."""
 
     def __init__(self, checkpoint: Checkpoint, device: str = "auto") -> None:
         """`auto` is the CPU, which is ready sooner than a GPU starts. Raises `DeviceError`."""
         self.checkpoint = checkpoint
-        in_numpy = device in ("auto", "cpu")
-        self.network = Network(checkpoint.weights) if in_numpy else _on_device(checkpoint, device)
-        self.detector = load_detector()
-
-    def score(self, frames: Sequence[Frame]) -> Scores:
-        """Calibrated probabilities of the ten digits for each frame, and whether it is one digit at all."""
-        if not frames:
-            return Scores(np.zeros((0, 10)), np.zeros(0), np.zeros(0, dtype=bool))
-        images = np.stack(frames)
-        logits = self.network.logits(images)
-        shares = probabilities(logits, self.checkpoint.temperature)
-        log_odds = self.detector.log_odds(images).astype(np.float64)
-        return Scores(shares, log_odds, log_odds < self.detector.threshold)
+        self.scorer = Scorer(checkpoint, device)
 
     def read(
         self, sources: Iterable[Source], *, invert: bool | None = None, single: bool = False
     ) -> Iterator[tuple[Source, Reading | PictureError]]:
-        """Read images one after the other; with `single` there is exactly one digit on each.
+        """Read pictures one after the other; see `read_picture`."""
 
-        `invert` true says that digits are darker than their paper, false that they are lighter; None finds out.
-        """
-
-        def look(source: Source) -> Seen | PictureError:
+        def read_source(source: Source) -> tuple[Source, Reading | PictureError]:
             try:
-                decoded = source.decode()
-                image = preprocess(decoded, invert)
-                several = may_be_several(image)
-                layout = None if single or not (several or reaches_edge(image)) else find_layout(decoded, invert)
+                return source, read_picture(source.decode(), self.scorer.score, invert=invert, single=single)
             except PictureError as error:
-                return error
+                return source, error
             except MemoryError:
-                return PictureError(f"{source.name} is too large for the memory that is left.")
-            # Something cut off by the edge is no shadow if it is ink beside its paper, too.
-            return Seen(source, image, layout if several or (layout and not layout.runs_off) else None)
+                return source, PictureError(f"{source.name} is too large for the memory that is left.")
 
         rest = iter(sources)
-        while batch := list(islice(rest, _BATCH)):
-            looked = _in_threads(look, batch)
-            seen = [each for each in looked if isinstance(each, Seen)]
-            readings = iter(self._read(seen, invert, single))
-            for source, each in zip(batch, looked, strict=True):
-                yield (each.source, next(readings)) if isinstance(each, Seen) else (source, each)
-
-    def _read(self, seen: list[Seen], invert: bool | None, single: bool) -> Iterator[Reading]:
-        scores = self.score([each.image.frame for each in seen])
-        layouts = [each.layout for each in seen]
-        if not single:
-            # What looks like one digit at first sight, but hardly so to the network, may be several.
-            unsure = [
-                i for i, odds in enumerate(scores.log_odds) if odds < 0 and not (layouts[i] or seen[i].image.framed)
-            ]
-            for i, layout in zip(unsure, _layouts_again([seen[i] for i in unsure], invert), strict=True):
-                layouts[i] = layout
-        rows = self._read_layouts(layouts)
-        if invert is None:
-            # Where no digits are found, light beside a shadow or a table may have been taken for ink.
-            blank = [i for i, layout in enumerate(layouts) if layout and not rows[i]]
-            dark = _layouts_again([seen[i] for i in blank], invert=True, inside=True)
-            for i, layout, found in zip(blank, dark, self._read_layouts(dark), strict=True):
-                if found:
-                    layouts[i], rows[i] = layout, found
-        for i, each in enumerate(seen):
-            looked = replace(each, layout=layouts[i])
-            several = layouts[i] and number_wins(each.image, rows[i], scores[[i]])
-            yield read_number(looked, rows[i]) if several else read_digit(looked, scores[[i]])
-
-    def _read_layouts(self, layouts: Sequence[Layout | None]) -> list[list[RowReading]]:
-        """The rows of each layout that are digits, most likely; all of them are read together."""
-        found = iter(read_rows([row for layout in layouts if layout for row in layout.rows], self.score))
-        return [plausible(list(islice(found, len(layout.rows) if layout else 0))) for layout in layouts]
+        first = list(islice(rest, 2))
+        if len(first) < 2:  # here, so that Ctrl-C ends the wait for standard input
+            yield from map(read_source, first)
+            return
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            batch = first + list(islice(rest, _BATCH - len(first)))
+            while batch:
+                yield from pool.map(read_source, batch)
+                batch = list(islice(rest, _BATCH))
 
 
-def _on_device(checkpoint: Checkpoint, device: str) -> DeviceNetwork:
-    from mnistcnn.device_network import DeviceNetwork  # noqa: PLC0415 - PyTorch, which reading on the CPU never loads
+def read_picture(decoded: Decoded, score: Score, *, invert: bool | None = None, single: bool = False) -> Reading:
+    """Read the digits of a picture; `score` is what the network and the detector say of frames.
 
-    return DeviceNetwork(checkpoint.weights, device)
-
-
-def _layouts_again(seen: Sequence[Seen], invert: bool | None, *, inside: bool = False) -> list[Layout | None]:
-    """The layouts of images that have been decoded before; None where they can't be any more."""
-
-    def again(source: Source) -> Layout | None:
-        try:
-            return find_layout(source.decode(), invert, inside=inside)
-        except PictureError:
-            return None
-
-    return _in_threads(again, [each.source for each in seen])
-
-
-def read_digit(seen: Seen, scores: Scores) -> Reading:
-    """An image of one digit, with the scores of its frame."""
-    warning = TOO_MANY if seen.layout is not None and seen.layout.too_many else seen.image.warning
-    if seen.image.box is None:
-        return Reading(seen.image, [], None, warning)
-    rows, columns = seen.image.box
-    scale = seen.image.size[0] / seen.image.original.shape[1]
-    box = tuple(round(scale * edge) for edge in (columns.start, rows.start, columns.stop, rows.stop))
-    shares = scores.probabilities[0].tolist()
-    digit = ReadDigit(seen.image.frame, shares, bool(scores.doubted[0]), box, 0, space=False)
-    return Reading(seen.image, [digit], max(shares), warning)
+    `invert` true says that digits are darker than their paper, false that they are lighter; None finds out. With
+    `single` there is exactly one digit.
+    """
+    original = np.rint(255 * project(decoded.colours(SURFACE_SIDE), LUMINANCE)).astype(np.uint8)
+    if decoded.grey and invert is not True and is_framed(original):
+        return _read_frame(original, score)
+    found: list[Interpretation] = []
+    for paper in Paper:
+        found += _look_and_interpret(decoded, score, paper, invert, single=single)
+        if found and _is_clear(found[-1]):
+            break
+    best = max(found, key=_evidence, default=None)
+    if best is None or best.evidence < _LEAST_CONVINCING:
+        # Perhaps there is no page where one was found, or light beside a shadow or a table was taken for ink.
+        dark = True if invert is None else invert
+        found += _look_and_interpret(decoded, score, Paper.WINDOW, dark, page=False, single=single)
+        best = max(found, key=_evidence, default=None)
+    if best is None or not best.rows:
+        warning = TOO_MANY if best is not None and best.look.too_many else NOTHING
+        return Reading(digits=[], confidence=None, warning=warning, original=original)
+    return _make_reading(best, original, single=single)
 
 
-def read_number(seen: Seen, rows: Sequence[RowReading]) -> Reading:
-    """An image of several digits, from the readings of the rows of its layout."""
-    assert seen.layout is not None
-    confidence = float(np.prod(np.concatenate([row.confidences for row in rows])))
-    digits = []
+def _look_and_interpret(
+    decoded: Decoded, score: Score, paper: Paper, invert: bool | None, *, page: bool = True, single: bool
+) -> list[Interpretation]:
+    """The best reading of a picture as one model of its paper shows it; none where there is no ink."""
+    sheet = find_sheet(decoded, paper, invert, page=page)
+    return [] if sheet is None else [_interpret_look(look_at(sheet, decoded.size, single=single), score)]
+
+
+def _evidence(interpretation: Interpretation) -> float:
+    return interpretation.evidence
+
+
+def _interpret_look(look: Look, score: Score) -> Interpretation:
+    """The best reading of a look: its rows, or all of its ink as one digit."""
+    rows = read_rows(look.rows, score)
+    whole = None if look.whole is None else read_segment(look.whole.segment, score)
+    chosen = interpret(look.whole, whole, rows)
+    return Interpretation(
+        look=look,
+        rows=chosen,
+        whole=whole is not None and len(chosen) == 1 and chosen[0] is whole,
+        evidence=evidence(chosen),
+    )
+
+
+def _is_clear(interpretation: Interpretation) -> bool:
+    """Whether a second look can't tell more: one connected mark is clearly a digit."""
+    look, rows = interpretation.look, interpretation.rows
+    alone = interpretation.whole and look.whole is not None and look.whole.alone and not look.within
+    return alone and float(rows[0].scores.log_probabilities[0]) > _CLEAR
+
+
+def _read_frame(frame: Frame, score: Score) -> Reading:
+    """A picture that is as MNIST's are already."""
+    scores = score([frame])
+    box = ink_box(frame)
+    assert box is not None  # `is_framed` saw ink
+    digit = ReadDigit(
+        frame=frame,
+        probabilities=scores.probabilities[0].tolist(),
+        doubted=bool(scores.doubted[0]),
+        box=(box[1].start, box[0].start, box[1].stop, box[0].stop),
+        row=0,
+        space=False,
+    )
+    return Reading(digits=[digit], confidence=max(digit.probabilities), warning=None, original=frame)
+
+
+def _make_reading(interpretation: Interpretation, original: NDArray[np.uint8], *, single: bool) -> Reading:
+    look, rows = interpretation.look, interpretation.rows
+    matrix = look.whole_matrix if interpretation.whole else look.row_matrix
+    warning = TOO_MANY if look.too_many else None
+    if interpretation.whole:
+        confidence = float(rows[0].scores.probabilities.max())
+        if single and look.whole is not None and look.whole.several:
+            warning = SEVERAL
+    else:
+        confidence = float(np.prod(np.concatenate([row.confidences for row in rows])))
+    digits: list[ReadDigit] = []
+    marks = []
     for number, row in enumerate(rows):
-        spaces, doubted = _spaces(row), doubted_digits(row).tolist()
-        for i, segment in enumerate(row.segments):
-            mark = segment.mark
-            box = seen.layout.box(mark.left, mark.top, mark.right, mark.bottom)
-            shares = row.scores.probabilities[i].tolist()
-            digits.append(ReadDigit(segment.frame, shares, doubted[i], box, number, spaces[i]))
-    return Reading(seen.image, digits, confidence, TOO_MANY if seen.layout.too_many else None)
+        for sign in row.signs:
+            before = sum(segment.mark.x < sign.mark.x for segment in row.segments)
+            box = picture_box(sign.mark, matrix, look.size)
+            marks.append(ReadMark(text=sign.text, box=box, row=number, digits_before=len(digits) + before))
+        doubted = row.scores.doubted if interpretation.whole else doubted_digits(row)
+        for i, (segment, space) in enumerate(zip(row.segments, _find_spaces(row), strict=True)):
+            digits.append(
+                ReadDigit(
+                    frame=segment.frame,
+                    probabilities=row.scores.probabilities[i].tolist(),
+                    doubted=bool(doubted[i]),
+                    box=picture_box(segment.mark, matrix, look.size),
+                    row=number,
+                    space=space,
+                )
+            )
+    return Reading(digits=digits, confidence=confidence, warning=warning, original=original, marks=marks)
 
 
-def _spaces(row: RowReading) -> list[bool]:
+def _find_spaces(row: RowReading) -> list[bool]:
     """Before which digits of a row there is a gap between words."""
     marks = [segment.mark for segment in row.segments]
     gaps = [after.left - before.right for before, after in pairwise(marks)]
-    least = max(_GAP * row.height, _WIDER * max(float(np.median(gaps)), 0.0)) if len(gaps) > 1 else math.inf
+    least = math.inf
+    if len(gaps) > 1:
+        least = max(_GAP_HEIGHTS * row.height, _USUAL_GAPS * max(float(np.median(gaps)), 0.0))
     return [False, *(gap > least for gap in gaps)]
-
-
-def _in_threads(function: Callable[[S], T], items: Sequence[S]) -> list[T]:
-    if len(items) < 2:  # here, so that Ctrl-C ends the wait for standard input
-        return [function(item) for item in items]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return list(pool.map(function, items))

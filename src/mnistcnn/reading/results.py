@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from mnistcnn.reading.layout import PixelBox
+from mnistcnn.reading.look import PixelBox
 from mnistcnn.results import Result
 
 
@@ -29,6 +29,15 @@ class PredictedDigit(Result):
 
 
 @dataclass(frozen=True, slots=True)
+class UnreadMark(Result):
+    """A mark that was not read as a digit: the sign that it is, one of `. , : - /`, or None."""
+
+    text: str | None
+    box: PixelBox  # left, top, right and bottom edge in pixels of the upright original
+    row: int  # from 0, from top to bottom
+
+
+@dataclass(frozen=True, slots=True)
 class Prediction(Result):
     """What one image was read as.
 
@@ -46,3 +55,4 @@ class Prediction(Result):
     unsure: bool = False
     text: str | None = None
     digits: list[PredictedDigit] = field(default_factory=list)  # in reading order
+    marks: list[UnreadMark] = field(default_factory=list)  # in reading order

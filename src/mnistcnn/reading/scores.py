@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
@@ -14,9 +14,11 @@ from mnistcnn.ink.framing import Frame
 from mnistcnn.reading.lattice import Lattice, Segment, build_lattice
 from mnistcnn.reading.path import best_path
 from mnistcnn.reading.rows import Row
+from mnistcnn.reading.signs import Sign, find_signs, find_slashes
 
 _LIKELY = math.log(0.7)  # a mark that is more likely one digit than not is left whole
 _WHOLE = 1.3  # heights of the row; wider marks are cut all the same
+_LEAST_WHOLE = math.log(0.02)  # the log probability of a digit that is more likely than several bare strokes; guess
 _MOST_CUT = 15  # heights of the row; more that touches is a line of text
 
 # What the log probability of a digit counts for, beside that of being one digit at all; fitted.
@@ -73,6 +75,7 @@ class RowReading:
     segments: list[Segment]
     scores: Scores
     value: float
+    signs: list[Sign] = field(default_factory=list)
 
     @property
     def cuts(self) -> NDArray[np.float64]:
@@ -94,11 +97,58 @@ def read_rows(rows: Sequence[Row], score: Score) -> list[RowReading]:
     cut = [build_lattice(rows[i], wholes[i]) for i in again]
     for i, lattice, scores in zip(again, cut, _scored(cut, score), strict=True):
         lattices[i], scored[i] = lattice, scores
-    readings = []
-    for lattice, scores in zip(lattices, scored, strict=True):
-        path, value = best_path(lattice, scores.path_scores, scores.digits)
-        readings.append(RowReading(lattice.height, [lattice.segments[i] for i in path], scores[path], value))
-    return readings
+    return [_read_lattice(row, lattice, scores) for row, lattice, scores in zip(rows, lattices, scored, strict=True)]
+
+
+def _read_lattice(row: Row, lattice: Lattice, scores: Scores) -> RowReading:
+    """The best path through a lattice, and the signs between its digits."""
+    path, value = best_path(lattice, scores.path_scores, scores.digits)
+    path = _without_bare_strokes(path, lattice, scores)
+    read = {id(piece) for i in path for piece in lattice.pieces[lattice.segments[i].first : lattice.segments[i].last]}
+    cut = {id(mark) for mark in row.marks} - {id(piece) for piece in lattice.pieces}
+    left_out = [mark for mark in row.marks if id(mark) not in read | cut]
+    read_marks = [lattice.segments[i].mark for i in path]
+    slashes = [path[at] for at in find_slashes(read_marks, [scores.digits[i] == 1 for i in path])]
+    path = [i for i in path if i not in slashes]
+    segments = [lattice.segments[i] for i in path]
+    signs = find_signs(left_out, [segment.mark for segment in segments])
+    signs += [Sign(text="/", mark=lattice.segments[i].mark) for i in slashes]
+    signs.sort(key=lambda sign: sign.mark.x)
+    return RowReading(lattice.height, segments, scores[path], value, signs)
+
+
+def _without_bare_strokes(path: list[int], lattice: Lattice, scores: Scores) -> list[int]:
+    """A path in which no mark falls into nothing but 1s, if the whole of it may be one digit: a 1 with a foot, an M."""
+    chosen = list(path)
+    start = 0
+    while start < len(chosen):
+        end = start + 1
+        while end < len(chosen) and _is_cut_between(lattice.segments[chosen[end - 1]], lattice.segments[chosen[end]]):
+            end += 1
+        run = chosen[start:end]
+        if len(run) > 1 and all(scores.digits[i] == 1 for i in run):
+            first, last = lattice.segments[run[0]].first, lattice.segments[run[-1]].last
+            whole = [
+                i
+                for i, segment in enumerate(lattice.segments)
+                if segment.first == first and segment.last == last and scores.log_probabilities[i] > _LEAST_WHOLE
+            ]
+            if whole:
+                chosen[start:end] = [max(whole, key=lambda i: float(scores.log_probabilities[i]))]
+                end = start + 1
+        start = end
+    return chosen
+
+
+def _is_cut_between(left: Segment, right: Segment) -> bool:
+    return left.last == right.first and left.cuts > 0 and right.cuts > 0
+
+
+def read_segment(segment: Segment, score: Score) -> RowReading:
+    """A row of one digit: a segment as it is."""
+    scores = score([segment.frame])
+    value = float(scores.path_scores[0]) - segment.cost
+    return RowReading(segment.height, [segment], scores, value)
 
 
 def _scored(lattices: Sequence[Lattice], score: Score) -> list[Scores]:

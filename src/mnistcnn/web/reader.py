@@ -91,7 +91,7 @@ class Reader:
 
     def _responses(self, frames: NDArray[np.uint8]) -> list[list[list[list[int]]]]:
         """The first layer's responses to frames (N, 28, 28): of each 25 filters, 9 rows of 9, 0 … 255 the strongest."""
-        first = self._predictor.network.first_layer(frames)
+        first = self._predictor.scorer.network.first_layer(frames)
         strongest = np.maximum(first.max(axis=(1, 2, 3), keepdims=True), 1e-6)
         shown = np.rint(first * (255 / strongest)).astype(np.uint8)
         responses: list[list[list[list[int]]]] = shown.transpose(0, 3, 1, 2).tolist()

@@ -1,0 +1,60 @@
+"""What the network and the detector say of frames, for the reader."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mnistcnn.calibration import probabilities
+from mnistcnn.checkpoint import Checkpoint
+from mnistcnn.ink.framing import SIDE, Frame
+from mnistcnn.reading.detector import load_detector
+from mnistcnn.reading.network import Network
+from mnistcnn.reading.scores import Scores
+
+if TYPE_CHECKING:
+    from mnistcnn.device_network import DeviceNetwork
+
+# Columns to the left for a row down. MNIST's digits lean to the right; other people's stand upright more often, so each
+# frame is also scored as if it leant a little more. Fitted: of 603 real digits 98.5 % are right without, 99.0 with it.
+_SLANTS = (0.0, 0.15, 0.3)
+
+
+class Scorer:
+    """The network of a checkpoint, calibrated, and the detector."""
+
+    def __init__(self, checkpoint: Checkpoint, device: str = "auto") -> None:
+        """`auto` is the CPU, which is ready sooner than a GPU starts. Raises `DeviceError`."""
+        self._temperature = checkpoint.temperature
+        in_numpy = device in ("auto", "cpu")
+        self.network = Network(checkpoint.weights) if in_numpy else _on_device(checkpoint, device)
+        self.detector = load_detector()
+
+    def score(self, frames: Sequence[Frame]) -> Scores:
+        """Calibrated probabilities of the ten digits for each frame, and whether it is one digit at all."""
+        if not frames:
+            return Scores(np.zeros((0, 10)), np.zeros(0), np.zeros(0, dtype=bool))
+        images = np.stack(frames)
+        logits = [self.network.logits(slanted(images, slant)) for slant in _SLANTS]
+        shares = np.mean([probabilities(each, self._temperature) for each in logits], axis=0)
+        log_odds = self.detector.log_odds(images).astype(np.float64)
+        return Scores(shares, log_odds, log_odds < self.detector.threshold)
+
+
+def slanted(frames: NDArray[np.uint8], slant: float) -> NDArray[np.uint8]:
+    """Frames (N, 28, 28), each row moved left by `slant` pixels for each row below the middle: leaning to the right."""
+    if slant == 0:
+        return frames
+    middle = (SIDE - 1) / 2
+    matrix = np.array([[1.0, slant, -slant * middle], [0.0, 1.0, 0.0]])
+    return np.stack([cv2.warpAffine(frame, matrix, (SIDE, SIDE), flags=cv2.INTER_LINEAR) for frame in frames])
+
+
+def _on_device(checkpoint: Checkpoint, device: str) -> DeviceNetwork:
+    from mnistcnn.device_network import DeviceNetwork  # noqa: PLC0415 - PyTorch, which reading on the CPU never loads
+
+    return DeviceNetwork(checkpoint.weights, device)
