@@ -28,8 +28,10 @@ from torch.nn import functional as F
 from mnistcnn import load_dataset
 from mnistcnn.config import DatasetName
 from mnistcnn.device import cpu_threads
-from mnistcnn.ink.single import preprocess_file
+from mnistcnn.ink.decoding import decode, read_file
+from mnistcnn.ink.sheet import Paper, find_sheet
 from mnistcnn.reading.detector import NONE, PACKAGED, SHAPES, Detector, read_detector
+from mnistcnn.reading.whole import find_whole
 from mnistcnn.storage import write_atomically
 from mnistcnn.training.optimizer import AdamW, learning_rate
 from recipes.counterexamples import draw_counterexamples
@@ -179,10 +181,17 @@ def real_frames(folder: Path) -> dict[str, Frames]:
     sets: dict[str, list[NDArray[np.uint8]]] = {}
     for labels in sorted(folder.rglob("labels.csv")):
         for row in csv.DictReader(labels.read_text(encoding="utf-8").splitlines()):
-            frame = preprocess_file(labels.parent / (row.get("file") or row["name"])).frame
+            frame = _first_frame(labels.parent / (row.get("file") or row["name"]))
             held_out = zlib.crc32(row.get("repo", "1").encode()) % HELD_OUT == 0
             sets.setdefault(labels.parent.name + (", held out" if held_out else ""), []).append(frame)
     return {name: np.stack(frames) for name, frames in sets.items()}
+
+
+def _first_frame(path: Path) -> NDArray[np.uint8]:
+    """All of the ink of a picture as one digit, (28, 28); empty where there is none."""
+    sheet = find_sheet(decode(read_file(path), path.name), Paper.SURFACE)
+    whole = find_whole(sheet.plain) if sheet else None
+    return whole.segment.frame if whole else np.zeros((28, 28), np.uint8)
 
 
 def print_figures(detector: Detector, sets: dict[str, Frames]) -> dict[str, float]:
