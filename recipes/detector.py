@@ -29,6 +29,7 @@ from mnistcnn import load_dataset
 from mnistcnn.config import DatasetName
 from mnistcnn.device import cpu_threads
 from mnistcnn.ink.decoding import decode, read_file
+from mnistcnn.ink.ruled_lines import remove_rules
 from mnistcnn.ink.sheet import Paper, find_sheet
 from mnistcnn.reading.detector import NONE, PACKAGED, SHAPES, Detector, read_detector
 from mnistcnn.reading.whole import find_whole
@@ -190,7 +191,7 @@ def real_frames(folder: Path) -> dict[str, Frames]:
 def _first_frame(path: Path) -> NDArray[np.uint8]:
     """All of the ink of a picture as one digit, (28, 28); empty where there is none."""
     sheet = find_sheet(decode(read_file(path), path.name), Paper.SURFACE)
-    whole = find_whole(sheet.plain) if sheet else None
+    whole = find_whole(remove_rules(sheet.ink)) if sheet else None
     return whole.segment.frame if whole else np.zeros((28, 28), np.uint8)
 
 

@@ -19,7 +19,7 @@ from mnistcnn.ink.framing import Ink
 from mnistcnn.ink.page import enlarged, find_corners, page_ink, straightened, subtract_window
 from mnistcnn.ink.pale import find_pale_ink
 from mnistcnn.ink.paper import find_ink, find_page, subtract_surface, top_hat
-from mnistcnn.ink.ruled_lines import remove_drawn_boxes, remove_lines, remove_rules
+from mnistcnn.ink.ruled_lines import remove_drawn_boxes
 from mnistcnn.ink.threshold import to_ink
 
 Matrix = NDArray[np.float64]  # (3, 3), a perspective
@@ -27,7 +27,7 @@ Matrix = NDArray[np.float64]  # (3, 3), a perspective
 SURFACE_SIDE = 640  # pixels; larger pictures are reduced to this; fitted
 WINDOW_SIDE = 1600  # pixels; faint pencil on a large page vanishes below it; fitted
 _SMALLEST_SURFACE_SIDE = 280  # pixels; ten for each of MNIST's, so that strokes are wider than what cuts them
-_SMALLEST_WINDOW_SIDE = 640  # pixels; the window is meant for pages
+_SMALLEST_WINDOW_SIDE = 280  # pixels; likewise
 
 
 class Paper(StrEnum):
@@ -41,15 +41,13 @@ class Paper(StrEnum):
 class Sheet:
     """The ink of a picture, as one model of the paper shows it.
 
-    `ink` (height, width) is 0 on the paper and 1 in full ink, without ruled lines and boxes; `pale` is the
-    part of it that was written with less ink than the rest, `plain` is the same with
-    all lines but those from edge to edge, since a large digit has strokes as long as lines. `matrix` leads from points
-    of the ink to points of the upright picture. `within` says that the ink is that of a page found on a table.
+    `ink` (height, width) is 0 on the paper and 1 in full ink; `pale` is the ink of marks that it lacks, since they were
+    written with less of it; neither has boxes drawn by hand. `matrix` leads from points of the ink to points of the
+    upright picture. `within` says that the ink is that of a page found on a table.
     """
 
     ink: Ink
     pale: Ink
-    plain: Ink
     matrix: Matrix
     within: bool
 
@@ -86,10 +84,7 @@ def _enlarged_ink(ink: Ink, factor: float) -> Ink:
 
 
 def _make_sheet(ink: Ink, pale: Ink, matrix: Matrix, *, within: bool) -> Sheet:
-    ink = remove_drawn_boxes(ink)
-    return Sheet(
-        ink=np.maximum(remove_lines(ink), pale), pale=pale, plain=remove_rules(ink), matrix=matrix, within=within
-    )
+    return Sheet(ink=remove_drawn_boxes(ink), pale=pale, matrix=matrix, within=within)
 
 
 def _surface_ink(colours: Colours, invert: bool | None, *, on_page: bool = False) -> tuple[Ink, Ink, int, int] | None:

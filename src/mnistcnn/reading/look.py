@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from mnistcnn.ink.ruled_lines import remove_lines
 from mnistcnn.ink.sheet import Matrix, Sheet
 from mnistcnn.ink.strokes import stroke_width
 from mnistcnn.reading.marks import Mark, find_marks
 from mnistcnn.reading.rows import Row, find_rows, reduced
-from mnistcnn.reading.whole import Whole, find_whole
+from mnistcnn.reading.whole import Whole
 
 PixelBox = tuple[int, int, int, int]  # left, top, right, bottom, in pixels of the upright original
 
@@ -38,22 +39,23 @@ class Look:
     whole_matrix: Matrix
     size: tuple[int, int]
     too_many: bool
-    within: bool  # a page on a table
 
 
-def look_at(sheet: Sheet, size: tuple[int, int], *, single: bool = False) -> Look:
-    """The marks of a sheet of ink; `size` is that of the upright picture. With `single` rows are not looked for."""
-    marks, too_many = ([], False) if single else find_marks(sheet.ink, sheet.pale)
-    rows = find_rows(_without_edges(marks, sheet.ink.shape))
-    reduction = max(min((row.height for row in rows), default=0.0) / _ROW_HEIGHT, 1.0)
+def look_at(sheet: Sheet, size: tuple[int, int], whole: Whole | None, *, rows: bool = True) -> Look:
+    """The marks of a sheet of ink; `size` is that of the upright picture. Without `rows` there are none."""
+    marks: list[Mark] = []
+    too_many = False
+    if rows:
+        marks, too_many = find_marks(np.maximum(remove_lines(sheet.ink), sheet.pale), sheet.pale)
+    found = find_rows(_without_edges(marks, sheet.ink.shape))
+    reduction = max(min((row.height for row in found), default=0.0) / _ROW_HEIGHT, 1.0)
     return Look(
-        whole=find_whole(sheet.plain),
-        rows=[reduced(row, reduction) for row in rows],
+        whole=whole,
+        rows=[reduced(row, reduction) for row in found],
         row_matrix=sheet.matrix @ np.diag([reduction, reduction, 1.0]),
         whole_matrix=sheet.matrix,
         size=size,
         too_many=too_many,
-        within=sheet.within,
     )
 
 

@@ -3,7 +3,7 @@
 Each step is one function: the file is decoded, the ink is found on its paper (`find_sheet`), its marks are gathered in
 rows (`look_at`), everything in a row that may be one digit is scored by the network and the detector, the best path
 through a row is its reading (`read_rows`), and of all readings of the picture the one that explains most of it is kept
-(`interpret`, `evidence`). A single digit is a number of length one.
+(`_interpret`, `evidence`). A single digit is a number of length one.
 """
 
 from __future__ import annotations
@@ -23,18 +23,20 @@ from mnistcnn.errors import PictureError
 from mnistcnn.ink.decoding import Decoded
 from mnistcnn.ink.framing import Frame, ink_box, is_framed
 from mnistcnn.ink.paper import LUMINANCE, project
-from mnistcnn.ink.sheet import SURFACE_SIDE, Paper, find_sheet
+from mnistcnn.ink.ruled_lines import remove_rules
+from mnistcnn.ink.sheet import SURFACE_SIDE, Paper, Sheet, find_sheet
 from mnistcnn.reading.decide import doubted_digits, evidence, interpret
 from mnistcnn.reading.look import Look, PixelBox, look_at, picture_box
 from mnistcnn.reading.scorer import Scorer
 from mnistcnn.reading.scores import RowReading, Score, read_rows, read_segment
 from mnistcnn.reading.sources import Source
+from mnistcnn.reading.whole import find_whole
 
 _BATCH = 2 * (os.cpu_count() or 1)  # pictures that are begun before the first of them is read
 _GAP_HEIGHTS = 0.9  # a gap between words is at least this wide; guess
 _USUAL_GAPS = 2.2  # and this many times as wide as the usual gap; guess
 _LEAST_CONVINCING = 0.8  # the evidence of less than one clear digit; guess
-_CLEAR = math.log(0.9)  # the log probability of a digit that needs no second look; guess
+_CLEAR = math.log(0.8)  # the log probability of a digit that needs no second look; guess
 
 NOTHING = "nothing but background"
 SEVERAL = "several separate digits"
@@ -84,11 +86,15 @@ class Reading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interpretation:
-    """The rows that a look was read as, and how much of the picture they explain; `whole` if all ink is one digit."""
+    """The rows that a look was read as, and how much of the picture they explain.
+
+    `whole` says that all of the ink is one digit, `clear` that this digit needs no second look.
+    """
 
     look: Look
     rows: list[RowReading]
     whole: bool
+    clear: bool
     evidence: float
 
 
@@ -136,14 +142,14 @@ def read_picture(decoded: Decoded, score: Score, *, invert: bool | None = None, 
         return _read_frame(original, score)
     found: list[Interpretation] = []
     for paper in Paper:
-        found += _look_and_interpret(decoded, score, paper, invert, single=single)
-        if found and _is_clear(found[-1]):
+        found += _interpret(find_sheet(decoded, paper, invert), decoded, score, single=single)
+        if found and found[-1].clear:
             break
     best = max(found, key=_evidence, default=None)
     if best is None or best.evidence < _LEAST_CONVINCING:
         # Perhaps there is no page where one was found, or light beside a shadow or a table was taken for ink.
         dark = True if invert is None else invert
-        found += _look_and_interpret(decoded, score, Paper.WINDOW, dark, page=False, single=single)
+        found += _interpret(find_sheet(decoded, Paper.WINDOW, dark, page=False), decoded, score, single=single)
         best = max(found, key=_evidence, default=None)
     if best is None or not best.rows:
         warning = TOO_MANY if best is not None and best.look.too_many else NOTHING
@@ -151,36 +157,24 @@ def read_picture(decoded: Decoded, score: Score, *, invert: bool | None = None, 
     return _make_reading(best, original, single=single)
 
 
-def _look_and_interpret(
-    decoded: Decoded, score: Score, paper: Paper, invert: bool | None, *, page: bool = True, single: bool
-) -> list[Interpretation]:
-    """The best reading of a picture as one model of its paper shows it; none where there is no ink."""
-    sheet = find_sheet(decoded, paper, invert, page=page)
-    return [] if sheet is None else [_interpret_look(look_at(sheet, decoded.size, single=single), score)]
+def _interpret(sheet: Sheet | None, decoded: Decoded, score: Score, *, single: bool) -> list[Interpretation]:
+    """The best reading of a sheet of ink: its rows, or all of its ink as one digit; none where there is no ink."""
+    if sheet is None:
+        return []
+    whole = find_whole(remove_rules(sheet.ink))
+    one = None if whole is None else read_segment(whole.segment, score)
+    clear = False
+    if whole is not None and one is not None:
+        likely = float(one.scores.log_probabilities[0]) > _CLEAR
+        clear = likely and whole.alone and not sheet.within
+    look = look_at(sheet, decoded.size, whole, rows=not (single or clear))
+    rows = interpret(whole, one, read_rows(look.rows, score))
+    is_whole = len(rows) == 1 and rows[0] is one
+    return [Interpretation(look=look, rows=rows, whole=is_whole, clear=clear, evidence=evidence(rows))]
 
 
 def _evidence(interpretation: Interpretation) -> float:
     return interpretation.evidence
-
-
-def _interpret_look(look: Look, score: Score) -> Interpretation:
-    """The best reading of a look: its rows, or all of its ink as one digit."""
-    rows = read_rows(look.rows, score)
-    whole = None if look.whole is None else read_segment(look.whole.segment, score)
-    chosen = interpret(look.whole, whole, rows)
-    return Interpretation(
-        look=look,
-        rows=chosen,
-        whole=whole is not None and len(chosen) == 1 and chosen[0] is whole,
-        evidence=evidence(chosen),
-    )
-
-
-def _is_clear(interpretation: Interpretation) -> bool:
-    """Whether a second look can't tell more: one connected mark is clearly a digit."""
-    look, rows = interpretation.look, interpretation.rows
-    alone = interpretation.whole and look.whole is not None and look.whole.alone and not look.within
-    return alone and float(rows[0].scores.log_probabilities[0]) > _CLEAR
 
 
 def _read_frame(frame: Frame, score: Score) -> Reading:
