@@ -64,7 +64,7 @@ def recipe(path: Path, predictor: Predictor) -> str:
         return ""
     crops = [cv2.resize(ink[y : y + h, x : x + w], (20, 20)) for line in rows for x, y, w, h in sorted(line)]
     frames = np.stack([np.pad(crop, 4) for crop in crops]).astype(np.uint8)
-    read_ = iter(predictor.network.logits(frames).argmax(axis=1).tolist())
+    read_ = iter(predictor.scorer.network.logits(frames).argmax(axis=1).tolist())
     return "\n".join("".join(str(next(read_)) for _ in line) for line in rows)
 
 

@@ -20,7 +20,6 @@ ELSEWHERE = {
     "training/finish.py": "training/test_run.py",
     "web/__init__.py": "web/test_server.py",
     "ink/__init__.py": "ink/test_page.py",
-    "reading/layout.py": "ink/test_page.py",
     "reading/results.py": "reading/test_prediction.py",
 }
 

@@ -7,6 +7,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from PIL import Image
 from safetensors import safe_open
 
 from mnistcnn import exporting
@@ -14,7 +15,6 @@ from mnistcnn.checkpoint import PACKAGED, load_checkpoint
 from mnistcnn.config import ExportFormat, InputType
 from mnistcnn.errors import OutputError, UsageError
 from mnistcnn.exporting import Export, export
-from mnistcnn.ink.single import preprocess_file
 from mnistcnn.reading.prediction import predict
 from tests.conftest import invoke
 
@@ -29,9 +29,10 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Export:
 
 def test_the_exported_network_reads_pictures_as_predict_does(exported: Export) -> None:
     session = onnxruntime.InferenceSession(exported.path)
-    frames = np.stack([preprocess_file(path).frame for path in PICTURES])[:, None]
+    made = predict(PICTURES, PACKAGED, top_k=10, single=True, save_input=Path("seen"))
+    frames = np.stack([np.asarray(Image.open(path)) for path in sorted(Path("seen").iterdir())])[:, None]
     (found,) = session.run(["probabilities"], {"pictures": frames})
-    for row, expected in zip(found, predict(PICTURES, PACKAGED, top_k=10), strict=True):
+    for row, expected in zip(found, made, strict=True):
         assert row.argmax() == expected.digit
         for candidate in expected.top:
             assert abs(row[candidate.digit] - candidate.confidence) < 1e-5

@@ -5,8 +5,10 @@ from __future__ import annotations
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from mnistcnn.data.synthetic import render_digit
+from mnistcnn.ink.decoding import Decoded, open_decoded
 from mnistcnn.ink.framing import ink_box
 
 Picture = NDArray[np.uint8]  # (height, width), 0 black … 255 white
@@ -55,6 +57,30 @@ def write(
 def colours(picture: Picture) -> NDArray[np.float32]:
     """A grey picture as it is decoded, (height, width, 3) in 0 … 1."""
     return np.repeat(picture[:, :, None], 3, axis=2).astype(np.float32) / np.float32(255)
+
+
+def decoded(picture: Picture) -> Decoded:
+    """A picture as its file is decoded."""
+    return open_decoded(Image.fromarray(picture), "p")
+
+
+def on_a_table(picture: Picture) -> tuple[Picture, NDArray[np.float64]]:
+    """The page lies turned, seen from the side, on a dark table; and the perspective that put it there."""
+    height, width = picture.shape
+    corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+    there = np.array([[90, 140], [660, 60], [740, 380], [60, 440]], np.float32)
+    matrix = cv2.getPerspectiveTransform(corners, there)
+    table = np.full((540, 800), 50, np.uint8)
+    cv2.warpPerspective(picture, matrix, (800, 540), table, cv2.INTER_LINEAR, cv2.BORDER_TRANSPARENT)
+    return table, np.asarray(matrix, dtype=np.float64)
+
+
+def moved(box: Box, matrix: NDArray[np.float64]) -> tuple[float, ...]:
+    """The box around the four corners of a box where a perspective puts them."""
+    left, top, right, bottom = box
+    corners = np.array([[[left, top], [right, top], [right, bottom], [left, bottom]]], np.float64)
+    x, y = cv2.perspectiveTransform(corners, matrix)[0].T
+    return float(x.min()), float(y.min()), float(x.max()), float(y.max())
 
 
 def off_by(box: tuple[float, ...], other: tuple[float, ...]) -> float:

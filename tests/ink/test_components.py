@@ -9,7 +9,6 @@ from mnistcnn.ink.components import (
     are_several,
     find_components,
     is_alone,
-    remove_rules,
     select_components,
 )
 
@@ -115,15 +114,3 @@ def test_a_digit_that_touches_the_edge_is_kept() -> None:
     mask = np.zeros((100, 60), dtype=bool)
     mask[:, 25:35] = True
     assert select_components(find_components(mask)).all()
-
-
-def test_ruled_lines_are_taken_out_and_crossing_strokes_kept() -> None:
-    ink = np.zeros((200, 300), dtype=np.float32)
-    ink[40:160, 140:152] = 1
-    ink[62:100, 40:60] = 1  # hangs from a line, and does not cross it
-    ink[60:62] = ink[120:122] = 0.9
-    cleaned = remove_rules(ink)
-    assert not cleaned[60:62, 10:130].any()
-    assert (cleaned[40:160, 142:150] > 0.5).all()
-    turned = remove_rules(np.ascontiguousarray(ink.T))
-    assert not turned[10:130, 60:62].any()

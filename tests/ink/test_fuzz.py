@@ -15,7 +15,7 @@ from PIL import Image
 
 from mnistcnn.errors import PictureError
 from mnistcnn.ink.decoding import decode, read_file
-from mnistcnn.ink.single import preprocess_file
+from mnistcnn.ink.sheet import Paper, find_sheet
 from tests.test_fuzz import FUZZ, mutated
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "PPM", "TIFF", "WEBP", "ICO", "TGA", "PCX", "JPEG2000", "QOI", "SGI")
@@ -35,8 +35,9 @@ def check_picture(content: bytes) -> None:
         path = Path(folder) / "p"
         path.write_bytes(content)
         try:
-            colours = decode(read_file(path), str(path)).colours()
-            frame = preprocess_file(path).frame
+            decoded = decode(read_file(path), str(path))
+            colours = decoded.colours()
+            sheets = [find_sheet(decoded, paper) for paper in Paper]
         except PictureError as error:
             assert str(path) in error.message
             assert "\n" not in error.message
@@ -44,8 +45,10 @@ def check_picture(content: bytes) -> None:
             assert np.isfinite(colours).all()
             assert (colours.min(), colours.max()) >= (0, 0)
             assert colours.max() <= 1
-            assert frame.shape == (28, 28)
-            assert frame.dtype == np.uint8
+            for sheet in filter(None, sheets):
+                assert np.isfinite(sheet.matrix).all()
+                for ink in (sheet.ink, sheet.plain):
+                    assert 0 <= ink.min() <= ink.max() <= 1
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -1,128 +1,58 @@
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
 
-from mnistcnn.ink.decoding import open_decoded
-from mnistcnn.ink.page import find_corners, find_page_ink
-from mnistcnn.reading.layout import Layout, find_layout
-from mnistcnn.reading.marks import find_marks
-from tests.writing import Box, Picture, colours, off_by, write
+from mnistcnn.ink.page import enlarged, find_corners, page_ink, straightened, subtract_window
+from mnistcnn.ink.paper import find_ink
+from tests.writing import colours, moved, off_by, on_a_table, write
 
 
-def boxes_of(layout: Layout | None) -> list[Box]:
-    assert layout is not None
-    marks = [mark for row in layout.rows for mark in row.marks]
-    return [layout.box(mark.left, mark.top, mark.right, mark.bottom) for mark in marks]
+def test_only_smaller_pictures_are_enlarged() -> None:
+    small, large = colours(np.full((10, 20), 250, np.uint8)), colours(np.full((10, 70), 250, np.uint8))
+    larger, factor = enlarged(small, 60)
+    assert (larger.shape, factor) == ((30, 60, 3), 3.0)
+    assert larger == pytest.approx(250 / 255, abs=1e-3)
+    same, factor = enlarged(large, 60)
+    assert same is large and factor == 1.0
 
 
-def layout_of(picture: Picture) -> Layout | None:
-    return find_layout(open_decoded(Image.fromarray(picture), "p"))
-
-
-def on_a_table(picture: Picture) -> tuple[Picture, np.ndarray]:
-    """The page lies turned, seen from the side, on a dark table; and the perspective that put it there."""
-    height, width = picture.shape
-    corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
-    there = np.array([[90, 140], [660, 60], [740, 380], [60, 440]], np.float32)
-    matrix = cv2.getPerspectiveTransform(corners, there)
-    table = np.full((540, 800), 50, np.uint8)
-    cv2.warpPerspective(picture, matrix, (800, 540), table, cv2.INTER_LINEAR, cv2.BORDER_TRANSPARENT)
-    return table, matrix
-
-
-def test_the_edge_of_a_shadow_leaves_no_ink() -> None:
-    picture, boxes = write("2358", margin=120)
+def test_the_paper_is_zero_in_light_and_in_shadow_and_ink_counts_as_much_in_both() -> None:
+    picture, boxes = write("25", gap=120, margin=120)
     shadow = np.where(np.arange(picture.shape[1]) > picture.shape[1] // 2, 0.55, 1.0)
-    shaded = np.rint(picture * shadow).astype(np.uint8)
-    page = find_page_ink(colours(shaded))
-    assert page is not None
-    away = np.ones(page.ink.shape, bool)
-    scale = page.matrix[0, 0]
-    for left, top, right, bottom in (np.multiply(box, scale).astype(int) for box in boxes):
-        away[top - 9 : bottom + 9, left - 9 : right + 9] = False
-    assert page.ink[~away].max() == 1
-    assert page.ink[away].max() < 0.1
+    difference = subtract_window(colours(np.rint(picture * shadow).astype(np.uint8)))
+    strongest = []
+    for left, top, right, bottom in boxes:
+        strongest.append(difference[top:bottom, left:right].min())
+        difference[top - 9 : bottom + 9, left - 9 : right + 9] = 0
+    assert strongest == pytest.approx([-0.88, -0.88], abs=0.06)
+    assert np.median(np.abs(difference)) < 0.01
 
 
-def test_light_on_dark_is_found_like_dark_on_light() -> None:
-    picture, _ = write("2358")
-    dark, light = find_page_ink(colours(picture)), find_page_ink(colours(255 - picture))
-    assert dark is not None and light is not None
-    assert np.abs(dark.ink - light.ink).mean() < 0.02
-    assert find_page_ink(colours(picture), invert=False) is None  # nothing is lighter than the paper
-    told = find_page_ink(colours(picture), invert=True)
-    assert told is not None and np.array_equal(told.ink, dark.ink)
+def test_ink_is_where_grey_levels_stand_out_from_noise() -> None:
+    grey = np.random.default_rng(1).normal(0, 0.02, (200, 300)).astype(np.float32)
+    assert page_ink(np.zeros((200, 300), np.float32)) is None
+    grey[80:120, 50:60] += 0.5
+    ink = page_ink(grey)
+    assert ink is not None
+    assert ink[82:118, 52:58].min() > 0.5
+    ink[76:124, 46:64] = 0
+    assert ink.max() < 0.5
 
 
-def test_large_digits_are_reduced_and_boxes_lead_back() -> None:
-    picture, boxes = write("2358", height=240)
-    layout = layout_of(picture)
-    assert layout is not None
-    (row,) = layout.rows
-    assert 75 <= row.height <= 85
-    for found, written in zip(boxes_of(layout), boxes, strict=True):
-        assert off_by(found, written) <= 8
-
-
-def test_a_page_on_a_dark_table_is_put_upright_and_boxes_lead_back() -> None:
-    picture, boxes = write("2358\n679", height=70, margin=80)
-    table, matrix = on_a_table(picture)
-    layout = layout_of(table)
-    assert layout is not None and [len(row.marks) for row in layout.rows] == [4, 3]
-    for box, (left, top, right, bottom) in zip(boxes_of(layout), boxes, strict=True):
-        corners = np.array([[[left, top], [right, top], [right, bottom], [left, bottom]]], np.float32)
-        x, y = cv2.perspectiveTransform(corners, matrix)[0].T
-        assert off_by(box, (x.min(), y.min(), x.max(), y.max())) < 8
-
-
-@pytest.mark.parametrize("size", [(28, 90), (200, 300), (900, 1300), (2000, 3000)])
-def test_boxes_are_in_pixels_of_the_picture_whatever_its_size(size: tuple[int, int]) -> None:
-    height = size[0] // 3
-    written, boxes = write("25", height=height, gap=height // 3, margin=height)
-    layout = layout_of(written)
-    for box, expected in zip(boxes_of(layout), boxes, strict=True):
-        assert off_by(box, expected) <= 2 + height // 25
-
-
-def test_small_pictures_are_enlarged() -> None:
-    picture, _ = write("25", height=14, gap=4, margin=7)
-    page = find_page_ink(colours(picture))
-    assert page is not None
-    assert max(page.ink.shape) == 640
-    assert page.matrix[0, 0] == pytest.approx(640 / max(picture.shape))
-    assert len(find_marks(page.ink)[0]) == 2
-
-
-def test_what_runs_off_the_page_is_left_out_where_that_is_asked_for() -> None:
-    picture, _ = write("2358")
-    cut = picture[:, 60:]  # through the 2
-    decoded = open_decoded(Image.fromarray(cut), "p")
-    everything, within = find_layout(decoded), find_layout(decoded, inside=True)
-    assert everything is not None and within is not None
-    assert everything.rows[0].marks[0].left == 0
-    assert [mark.left > 0 for mark in within.rows[0].marks] == [True] * 3
-
-
-@pytest.mark.parametrize(("thickness", "kept"), [(4, True), (30, False)])
-def test_what_runs_off_the_page_is_left_out_where_it_is_wider_than_strokes(thickness: int, kept: bool) -> None:
-    picture, _ = write("2358")
-    cv2.line(picture, (0, 45), (20, 95), 30, thickness)
-    layout = layout_of(picture)
-    assert layout is not None
-    assert [mark.left == 0 for row in layout.rows for mark in row.marks] == [True] * kept + [False] * 4
-
-
-@pytest.mark.parametrize("grey", [0, 130, 255])
-def test_where_nothing_is_written_there_is_no_page(grey: int) -> None:
-    assert find_page_ink(colours(np.full((120, 200), grey, np.uint8))) is None
-    assert layout_of(np.full((120, 200), grey, np.uint8)) is None
-
-
-def test_noise_is_no_ink() -> None:
-    noise = np.random.default_rng(1).normal(200, 6, (300, 400)).clip(0, 255).astype(np.uint8)
-    page = find_page_ink(colours(noise))
-    assert page is None or find_marks(page.ink)[0] == []
+def test_a_straightened_page_is_upright_and_its_matrix_leads_to_it() -> None:
+    page, (box,) = write("7", height=120, margin=80)
+    table, there = on_a_table(page)
+    corners = find_corners(colours(table))
+    assert corners is not None
+    upright, matrix = straightened(colours(table), corners)
+    height, width, _ = upright.shape
+    assert min(upright[0, :, 0].min(), upright[:, 0, 0].min()) > 0.9  # nothing of the table
+    ink = page_ink(find_ink(subtract_window(upright)))
+    assert ink is not None
+    rows, columns = np.nonzero(ink > 0.5)
+    left, top, right, bottom = moved(box, matrix @ there)
+    assert off_by((columns.min(), rows.min(), columns.max(), rows.max()), (left, top, right, bottom)) < 6
+    assert 0 < left < right < width and 0 < top < bottom < height
 
 
 def test_a_large_digit_is_not_taken_for_a_page() -> None:
@@ -176,10 +106,3 @@ def test_what_lies_between_two_rules_is_not_taken_for_a_page() -> None:
     for at in (90, 195, 300, 405):
         picture[at : at + 6] = 90
     assert find_corners(colours(picture)) is None
-
-
-@pytest.mark.parametrize("shape", [(1, 1), (1, 300), (300, 1), (2, 2)])
-def test_next_to_no_pixels_are_no_trouble(shape: tuple[int, int]) -> None:
-    picture = np.full(shape, 255, np.uint8)
-    picture[0, 0] = 0
-    layout_of(picture)

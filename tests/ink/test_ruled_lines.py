@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from mnistcnn.ink.framing import Ink
-from mnistcnn.ink.ruled_lines import remove_lines
+from mnistcnn.ink.ruled_lines import remove_drawn_boxes, remove_lines, remove_rules
 from tests.writing import digit_ink, write
 
 
@@ -159,3 +159,75 @@ def test_a_0_with_a_stroke_in_it_and_digits_side_by_side_are_no_circles() -> Non
     cv2.line(page, (52, 70), (68, 50), 1.0, 5)
     cv2.ellipse(page, (140, 60), (30, 44), 0, 0, 360, 1.0, 5)
     assert np.array_equal(remove_lines(page), page)
+
+
+def test_rules_from_edge_to_edge_go_and_crossing_strokes_stay() -> None:
+    ink = np.zeros((200, 300), dtype=np.float32)
+    ink[40:160, 140:152] = 1
+    ink[62:100, 40:60] = 1  # hangs from a line, and does not cross it
+    ink[60:62] = ink[120:122] = 0.9
+    cleaned = remove_rules(ink)
+    assert not cleaned[60:62, 10:130].any()
+    assert (cleaned[40:160, 142:150] > 0.5).all()
+    turned = remove_rules(np.ascontiguousarray(ink.T))
+    assert not turned[10:130, 60:62].any()
+
+
+def test_a_line_that_ends_on_the_page_is_no_rule() -> None:
+    ink = np.zeros((200, 300), np.float32)
+    ink[60:62, 30:] = 1
+    assert np.array_equal(remove_rules(ink), ink)
+
+
+def boxed(corners: list[tuple[int, int]], thick: int = 4) -> tuple[Ink, Ink]:
+    """A 7 in the middle of a page, and a shape drawn around it."""
+    digit, around = np.zeros((240, 240), np.float32), np.zeros((240, 240), np.float32)
+    ink = digit_ink(7, 70)
+    left = 120 - ink.shape[1] // 2
+    digit[85:155, left : left + ink.shape[1]] = ink
+    cv2.polylines(around, [np.array(corners, np.int32)], True, 1.0, thick)
+    return digit, around
+
+
+@pytest.mark.parametrize(
+    "corners",
+    [
+        [(40, 40), (200, 40), (200, 200), (40, 200)],
+        [(36, 48), (118, 40), (206, 36), (198, 120), (203, 202), (110, 196), (42, 205), (44, 120)],
+        [(45, 60), (190, 30), (210, 180), (60, 205)],
+    ],
+    ids=["with a ruler", "by hand", "askew"],
+)
+def test_a_box_drawn_around_a_digit_goes(corners: list[tuple[int, int]]) -> None:
+    digit, around = boxed(corners)
+    assert np.array_equal(remove_drawn_boxes(np.maximum(digit, around)), digit)
+
+
+@pytest.mark.parametrize(
+    ("corners", "thick"),
+    [
+        ([(120, 20), (220, 120), (120, 220), (20, 120)], 4),
+        ([(120, 15), (225, 190), (15, 190)], 4),
+        ([(40, 40), (200, 40), (200, 200), (40, 200)], 40),
+    ],
+    ids=["a rhombus", "a triangle", "a fat frame"],
+)
+def test_other_shapes_around_a_digit_stay(corners: list[tuple[int, int]], thick: int) -> None:
+    ink = np.maximum(*boxed(corners, thick))
+    assert np.array_equal(remove_drawn_boxes(ink), ink)
+
+
+def test_a_0_with_a_dot_in_it_is_no_box() -> None:
+    ink = np.zeros((200, 200), np.float32)
+    cv2.ellipse(ink, (100, 100), (45, 70), 10, 0, 360, 1.0, 8)
+    cv2.circle(ink, (100, 100), 16, 1.0, -1)
+    assert np.array_equal(remove_drawn_boxes(ink), ink)
+
+
+def test_an_empty_box_may_be_a_0_and_so_may_a_small_one() -> None:
+    empty, small = np.zeros((200, 200), np.float32), np.zeros((200, 200), np.float32)
+    cv2.rectangle(empty, (40, 40), (160, 160), 1.0, 4)
+    cv2.rectangle(small, (40, 40), (70, 70), 1.0, 3)
+    small[50:62, 53:57] = 1
+    for ink in (empty, small):
+        assert np.array_equal(remove_drawn_boxes(ink), ink)

@@ -7,17 +7,12 @@ import pytest
 from PIL import Image
 
 from mnistcnn.checkpoint import Checkpoint
-from mnistcnn.ink.single import PreprocessedImage, preprocess_image
-from mnistcnn.reading.decide import doubted_digits, may_be_several, number_wins, plausible, reaches_edge
+from mnistcnn.reading.decide import doubted_digits, evidence, interpret, number_wins, plausible
 from mnistcnn.reading.lattice import Segment
 from mnistcnn.reading.marks import Mark
 from mnistcnn.reading.prediction import predict
 from mnistcnn.reading.scores import RowReading, Scores
-from tests.writing import write
-
-
-def image(picture: np.ndarray) -> PreprocessedImage:
-    return preprocess_image(Image.fromarray(picture))
+from mnistcnn.reading.whole import Whole
 
 
 def scores(digits: Sequence[int], log_odds: Sequence[float]) -> Scores:
@@ -35,29 +30,13 @@ def row(text: str, log_odds: Sequence[float], cuts: float = 0.0, height: float =
     return RowReading(height, segments, read, float(read.log_probabilities.sum()) - 0.5 * cuts * len(text))
 
 
-PICTURE = image(write("8")[0])
-DOUBTED, CLEAR = scores([8], [-5]), scores([8], [6])
-
-
-def test_only_what_may_be_several_digits_is_looked_at_as_such() -> None:
-    framed = np.zeros((28, 28), np.uint8)
-    framed[4:24, 12:16] = 255
-    found = [may_be_several(image(picture)) for picture in (write("2358", gap=-3)[0], write("7")[0], framed)]
-    assert found == [True, False, False]
-
-
-def test_what_reaches_an_edge_may_be_a_shadow() -> None:
-    page, ((left, top, right, bottom),) = write("7")
-    for cut in (page[: bottom - 2], page[top + 2 :], page[:, left + 2 :], page[:, : right - 2]):
-        assert reaches_edge(image(cut))
-    for whole in (page, np.full((50, 60), 245, np.uint8)):
-        assert not reaches_edge(image(whole))
+WHOLE = Whole(mark=Mark(0, 0, np.ones((40, 30), np.float32)), alone=True, several=False)
+DOUBTED, CLEAR = row("8", [-5]), row("8", [6])
 
 
 def test_three_clear_marks_are_a_number_however_much_like_one_digit_they_look() -> None:
-    assert number_wins(PICTURE, [row("235", [1, 1, 1], step=0)], CLEAR)
-    assert not number_wins(PICTURE, [row("235", [-2, -2, -2])], CLEAR)
-    assert not number_wins(PICTURE, [], DOUBTED)
+    assert number_wins(WHOLE, CLEAR, [row("235", [1, 1, 1], step=0)])
+    assert not number_wins(WHOLE, CLEAR, [row("235", [-2, -2, -2])])
 
 
 @pytest.mark.parametrize(
@@ -75,17 +54,56 @@ def test_three_clear_marks_are_a_number_however_much_like_one_digit_they_look() 
 def test_digits_that_all_touch_must_be_clear_and_more_than_strokes(
     text: str, log_odds: list[float], wins: bool
 ) -> None:
-    assert number_wins(PICTURE, [row(text, log_odds, cuts=0.5)], DOUBTED) is wins
+    assert number_wins(WHOLE, DOUBTED, [row(text, log_odds, cuts=0.5)]) is wins
 
 
 def test_of_two_marks_over_each_other_the_better_explanation_wins() -> None:
-    assert number_wins(PICTURE, [row("23", [4, 4], step=0)], CLEAR)
-    assert not number_wins(PICTURE, [row("23", [1, 1], step=0)], CLEAR)
+    assert number_wins(WHOLE, CLEAR, [row("23", [4, 4], step=0)])
+    assert not number_wins(WHOLE, CLEAR, [row("23", [1, 1], step=0)])
 
 
 def test_what_hangs_together_and_is_clear_stays_one_digit() -> None:
-    assert not number_wins(PICTURE, [row("28", [2, 2], cuts=0.8)], CLEAR)
-    assert number_wins(PICTURE, [row("28", [2, 2], cuts=0.8)], DOUBTED)
+    assert not number_wins(WHOLE, CLEAR, [row("28", [2, 2], cuts=0.8)])
+    assert number_wins(WHOLE, DOUBTED, [row("28", [2, 2], cuts=0.8)])
+
+
+@pytest.mark.parametrize(
+    ("log_odds", "cuts", "wins"), [(6, 0.0, True), (6, 0.8, False), (1, 0.0, False)], ids=["part", "cut", "as clear"]
+)
+def test_a_part_of_the_ink_is_the_digit_where_it_is_clearer_than_all_of_it(
+    log_odds: float, cuts: float, wins: bool
+) -> None:
+    assert number_wins(WHOLE, row("8", [1]), [row("8", [log_odds], cuts=cuts)]) is wins
+
+
+def test_a_look_is_its_rows_of_digits_or_one_digit() -> None:
+    clear, unlikely = row("2358", [4] * 4), row("467", [-3] * 3)
+
+    def read(whole: Whole | None, one: RowReading | None, *rows: RowReading) -> list[list[int]]:
+        return [each.scores.digits for each in interpret(whole, one, rows)]
+
+    assert read(WHOLE, CLEAR, clear, unlikely) == [[2, 3, 5, 8]]
+    assert read(WHOLE, CLEAR, row("28", [2, 2], cuts=0.8)) == [[8]]
+    assert read(WHOLE, DOUBTED, unlikely) == [[8]]
+    assert read(WHOLE, CLEAR) == [[8]]
+    assert read(None, None, clear, unlikely) == [[2, 3, 5, 8]]
+    assert read(None, None, unlikely) == []
+
+
+def test_more_clear_digits_are_more_evidence_and_what_is_none_is_evidence_against() -> None:
+    (one, two, unclear, none) = (
+        evidence([row(text, [*odds])]) for text, odds in (("2", [6]), ("23", [6, 6]), ("2", [0]), ("2", [-6]))
+    )
+    assert one == pytest.approx(1, abs=0.2)
+    assert two == pytest.approx(2 * one)
+    assert none < 0 < unclear < one
+    assert evidence([row("2", [6]), row("35", [6, 6])]) == pytest.approx(3 * one)
+    assert evidence([]) == 0
+
+
+def test_a_digit_that_was_cut_out_of_a_mark_is_less_evidence() -> None:
+    whole, cut = row("23", [6, 6]), row("23", [6, 6], cuts=1.0)
+    assert evidence([replace(cut, value=whole.value)]) < 0.6 * evidence([whole])
 
 
 def test_rows_that_are_no_digits_are_left_out() -> None:

@@ -15,7 +15,6 @@ from mnistcnn.checkpoint import Checkpoint, load_checkpoint
 from mnistcnn.data import load_dataset
 from mnistcnn.device import Compute
 from mnistcnn.ink.decoding import Decoded
-from mnistcnn.ink.single import PreprocessedImage
 from mnistcnn.metrics import predict_logits
 from mnistcnn.model import build_model
 from mnistcnn.reading import reader as predictor
@@ -215,12 +214,18 @@ def test_what_is_doubted_has_no_digit_but_says_what_it_would_be(packaged: Checkp
 def read_number(*digits: tuple[float, bool, int, bool], warning: str | None = None) -> Reading:
     """A reading of 7s: the confidence of each, whether it is doubted, its row, whether a space is before it."""
     frame = np.zeros((28, 28), np.uint8)
-    image = PreprocessedImage(frame, frame, None, None, False, False, (28, 28))
     made = [
-        ReadDigit(frame, [0.0] * 6 + [1 - sure, sure, 0.0, 0.0], doubted, (0, 0, 9, 9), row, space)
+        ReadDigit(
+            frame=frame,
+            probabilities=[0.0] * 6 + [1 - sure, sure, 0.0, 0.0],
+            doubted=doubted,
+            box=(0, 0, 9, 9),
+            row=row,
+            space=space,
+        )
         for sure, doubted, row, space in digits
     ]
-    return Reading(image, made, 0.5, warning)
+    return Reading(digits=made, confidence=0.5, warning=warning, original=frame)
 
 
 def test_unsure_and_doubted_digits_of_a_number_are_marked() -> None:

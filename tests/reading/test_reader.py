@@ -6,12 +6,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from mnistcnn.ink.single import preprocess_image
 from PIL import Image
 
 from mnistcnn.checkpoint import Checkpoint
 from mnistcnn.errors import PictureError
 from mnistcnn.ink.framing import Frame
-from mnistcnn.ink.single import preprocess_image
 from mnistcnn.reading import marks
 from mnistcnn.reading.prediction import predict
 from mnistcnn.reading.reader import TOO_MANY, Predictor, Reading

@@ -10,8 +10,8 @@ from PIL import Image
 from mnistcnn.checkpoint import PACKAGED, load_checkpoint
 from mnistcnn.config import Precision
 from mnistcnn.errors import PictureError
-from mnistcnn.ink.single import NOTHING, preprocess_file
 from mnistcnn.reading.prediction import predict
+from mnistcnn.reading.reader import NOTHING
 from mnistcnn.tensors import save_checkpoint
 from mnistcnn.web.reader import FIRST_PAGE, Reader
 
@@ -27,13 +27,14 @@ def reader() -> Reader:
 @pytest.mark.parametrize("path", PICTURES, ids=lambda path: path.name)
 def test_a_picture_is_read_exactly_as_predict_reads_it(reader: Reader, path: Path) -> None:
     drawing = reader.read(path.read_bytes())
-    (expected,) = predict([path], PACKAGED, device="cpu", top_k=10)
+    (expected,) = predict([path], PACKAGED, device="cpu", top_k=10, save_input=Path("seen"))
     assert (drawing.text, drawing.warning) == (expected.text, expected.warning)
     (digit,), (same,) = drawing.digits, expected.digits
     assert (digit.digit, digit.box, digit.doubted) == (same.digit, same.box, same.doubted)
     for candidate in same.top:
         assert digit.probabilities[candidate.digit] == pytest.approx(candidate.confidence, abs=1e-6)
-    assert digit.frame == preprocess_file(path).frame.tolist()
+    (seen,) = Path("seen").iterdir()
+    assert digit.frame == np.asarray(Image.open(seen)).tolist()
     assert len(digit.responses) == 25 and {len(row) for tile in digit.responses for row in tile} == {9}
     assert max(value for tile in digit.responses for row in tile for value in row) == 255
 

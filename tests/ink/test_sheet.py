@@ -1,0 +1,150 @@
+import cv2
+import numpy as np
+import pytest
+
+from mnistcnn.ink.components import find_components
+from mnistcnn.ink.framing import Ink
+from mnistcnn.ink.sheet import Paper, Sheet, find_sheet
+from tests.writing import Box, Picture, decoded, digit_ink, moved, off_by, on_a_table, write
+
+PAPERS = pytest.mark.parametrize("paper", list(Paper))
+
+
+def sheet_of(picture: Picture, paper: Paper, invert: bool | None = None) -> Sheet:
+    sheet = find_sheet(decoded(picture), paper, invert)
+    assert sheet is not None
+    return sheet
+
+
+def inked_boxes(ink: Ink) -> list[Box]:
+    """Of what is connected and no speck, from left to right."""
+    parts = find_components(ink > 0.5)
+    boxes = []
+    for i in np.flatnonzero(parts.areas > 0.1 * parts.areas.max()):
+        rows, columns = parts.box(int(i))
+        boxes.append((columns.start, rows.start, columns.stop, rows.stop))
+    return sorted(boxes)
+
+
+def check_places(sheet: Sheet, boxes: list[Box], within: float) -> None:
+    found = inked_boxes(sheet.ink)
+    for box, expected in zip(found, boxes, strict=True):
+        assert off_by(moved(box, sheet.matrix), expected) <= within
+
+
+@PAPERS
+@pytest.mark.parametrize("height", [14, 40, 300, 1000])
+def test_the_matrix_leads_back_to_a_picture_of_any_size(paper: Paper, height: int) -> None:
+    picture, boxes = write("25", height=height, gap=height // 3, margin=height)
+    sheet = sheet_of(picture, paper)
+    assert not sheet.within
+    check_places(sheet, boxes, within=2 + height // 25)
+
+
+@PAPERS
+def test_a_picture_of_28_by_28_is_enlarged(paper: Paper) -> None:
+    picture, boxes = np.full((28, 28), 245, np.uint8), [(3, 5, 12, 23), (16, 5, 25, 23)]
+    for digit, (left, top, right, bottom) in zip((2, 5), boxes, strict=True):
+        ink = cv2.resize(digit_ink(digit, 18), (right - left, bottom - top), interpolation=cv2.INTER_AREA)
+        picture[top:bottom, left:right] = 245 - 215 * ink
+    sheet = sheet_of(picture, paper)
+    assert min(sheet.ink.shape) >= 280
+    assert (sheet.ink.min(), sheet.ink.max()) == (0, 1)
+    check_places(sheet, boxes, within=1.5)
+
+
+def test_a_page_on_a_table_is_put_upright_and_its_matrix_leads_back_to_the_table() -> None:
+    picture, boxes = write("235", height=70, margin=80)
+    table, there = on_a_table(picture)
+    sheet = sheet_of(table, Paper.WINDOW)
+    assert sheet.within
+    found = inked_boxes(sheet.ink)
+    for box, expected in zip(found, boxes, strict=True):
+        assert off_by(moved(box, sheet.matrix), moved(expected, there)) < 8
+
+
+def test_a_page_that_lies_straight_is_cropped_and_its_matrix_leads_back_to_the_table() -> None:
+    picture, ((left, top, right, bottom),) = write("7", margin=60)
+    table = np.pad(picture, ((50, 30), (90, 40)), constant_values=50)
+    for sheet in (sheet_of(table, paper) for paper in Paper):
+        assert sheet.within
+        check_places(sheet, [(left + 90, top + 50, right + 90, bottom + 50)], within=4)
+
+
+@PAPERS
+@pytest.mark.parametrize("grey", [0, 130, 255])
+def test_where_nothing_is_written_there_is_no_sheet(paper: Paper, grey: int) -> None:
+    assert find_sheet(decoded(np.full((120, 200), grey, np.uint8)), paper) is None
+
+
+@PAPERS
+@pytest.mark.parametrize("shape", [(1, 1), (1, 300), (300, 1), (2, 2)])
+def test_next_to_no_pixels_are_no_trouble(paper: Paper, shape: tuple[int, int]) -> None:
+    picture = np.full(shape, 255, np.uint8)
+    picture[0, 0] = 0
+    find_sheet(decoded(picture), paper)
+
+
+@PAPERS
+def test_light_on_dark_is_found_like_dark_on_light(paper: Paper) -> None:
+    picture, _ = write("2358")
+    dark, light = sheet_of(picture, paper), sheet_of(255 - picture, paper)
+    assert np.abs(dark.ink - light.ink).mean() < 0.02
+    assert np.array_equal(sheet_of(picture, paper, invert=True).ink, dark.ink)
+    assert find_sheet(decoded(picture), paper, invert=False) is None  # nothing is lighter than the paper
+
+
+def test_the_edge_of_a_shadow_leaves_no_ink_in_windows() -> None:
+    picture, boxes = write("2358", margin=120)
+    shadow = np.where(np.arange(picture.shape[1]) > picture.shape[1] // 2, 0.55, 1.0)
+    sheet = sheet_of(np.rint(picture * shadow).astype(np.uint8), Paper.WINDOW)
+    check_places(sheet, boxes, within=4)
+
+
+def test_strokes_with_more_ink_than_paper_around_them_are_whole_on_a_surface() -> None:
+    picture, _ = write("0", height=200, margin=20)
+    fat = np.asarray(cv2.erode(picture, np.ones((21, 21), np.uint8)), dtype=np.uint8)
+    sheet = sheet_of(fat, Paper.SURFACE)
+    meant = np.asarray(cv2.resize(fat, sheet.ink.shape[::-1])) < 137
+    assert ((sheet.ink > 0.5) == meant).mean() > 0.98
+
+
+@PAPERS
+def test_ruled_lines_are_taken_out_and_a_plain_sheet_keeps_those_that_end(paper: Paper) -> None:
+    picture, boxes = write("2358", height=60, margin=90)
+    left, top, _, _ = boxes[0]
+    picture[top - 40 : top - 37] = 60
+    picture[top + 100 : top + 103, left:] = 60
+    sheet = sheet_of(picture, paper)
+    check_places(sheet, boxes, within=4)
+    scale = sheet.ink.shape[1] / picture.shape[1]
+    beside = np.s_[round(scale * (left + 10)) : -20]
+    for ink, line in ((sheet.ink, False), (sheet.plain, True)):
+        levels = [np.median(ink[round(scale * (top + at)), beside]) for at in (-38.5, 101.5)]
+        assert [level > 0.5 for level in levels] == [False, line]
+
+
+@PAPERS
+def test_a_box_drawn_around_a_digit_is_taken_out(paper: Paper) -> None:
+    picture, ((left, top, right, bottom),) = write("7", height=120, margin=90)
+    corners = [(left - 50, top - 40), (right + 45, top - 47), (right + 52, bottom + 40), (left - 46, bottom + 46)]
+    cv2.polylines(picture, [np.array(corners, np.int32)], True, 30, 4)
+    sheet = sheet_of(picture, paper)
+    check_places(sheet, [(left, top, right, bottom)], within=4)
+    assert inked_boxes(sheet.plain) == inked_boxes(sheet.ink)
+
+
+@PAPERS
+def test_yellow_digits_beside_black_ones_are_ink_as_well(paper: Paper) -> None:
+    picture, boxes = write("2358", height=60)
+    yellow = np.repeat(picture[:, :, None], 3, axis=2)
+    middle = (boxes[1][2] + boxes[2][0]) // 2
+    yellow[:, middle:, :2] = 245 - (245 - yellow[:, middle:, :2]) // 10
+    check_places(sheet_of(yellow, paper), boxes, within=5)
+
+
+@pytest.mark.parametrize("noise", [3, 6, 25])
+def test_noise_has_no_place_on_a_window_sheet(noise: int) -> None:
+    grey = np.random.default_rng(1).normal(200, noise, (300, 400)).clip(0, 255).astype(np.uint8)
+    sheet = find_sheet(decoded(grey), Paper.WINDOW)
+    assert sheet is None or (sheet.ink > 0.5).mean() < 0.001

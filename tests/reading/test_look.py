@@ -1,0 +1,123 @@
+import cv2
+import numpy as np
+import pytest
+
+from mnistcnn.ink.framing import Ink
+from mnistcnn.ink.sheet import Matrix, Paper, Sheet, find_sheet
+from mnistcnn.reading import marks
+from mnistcnn.reading.look import Look, look_at, picture_box
+from mnistcnn.reading.marks import Mark
+from tests.writing import Box, Picture, decoded, moved, off_by, on_a_table, write
+
+
+def sheet(ink: Ink, matrix: Matrix | None = None, within: bool = False) -> Sheet:
+    return Sheet(ink=ink, plain=ink, matrix=np.eye(3) if matrix is None else matrix, within=within)
+
+
+def inked(text: str, **how: int) -> tuple[Ink, list[Box]]:
+    picture, boxes = write(text, **how)
+    return np.clip((245 - picture.astype(np.float32)) / 215, 0, 1), boxes
+
+
+def look_of(picture: Picture, paper: Paper = Paper.WINDOW) -> Look:
+    found = decoded(picture)
+    seen = find_sheet(found, paper)
+    assert seen is not None
+    return look_at(seen, found.size)
+
+
+def boxes_of(look: Look) -> list[Box]:
+    return [picture_box(mark, look.row_matrix, look.size) for row in look.rows for mark in row.marks]
+
+
+def test_marks_stand_in_rows_and_all_of_them_are_one_digit_as_well() -> None:
+    ink, boxes = inked("2358\n679")
+    height, width = ink.shape
+    look = look_at(sheet(ink), (width, height))
+    assert [len(row.marks) for row in look.rows] == [4, 3]
+    for box, expected in zip(boxes_of(look), boxes, strict=True):
+        assert off_by(box, expected) <= 2
+    assert look.whole is not None and not look.whole.alone
+    left, top, right, bottom = np.transpose(boxes)
+    around = picture_box(look.whole.mark, look.whole_matrix, look.size)
+    assert off_by(around, (left.min(), top.min(), right.max(), bottom.max())) <= 2
+
+
+def test_with_single_no_rows_are_looked_for() -> None:
+    ink, _ = inked("2358")
+    look = look_at(sheet(ink), ink.shape[::-1], single=True)  # type: ignore[arg-type]
+    assert look.rows == []
+    assert look.whole is not None and look.whole.several
+
+
+def test_large_digits_are_reduced_and_boxes_lead_back() -> None:
+    ink, boxes = inked("2358", height=240)
+    height, width = ink.shape
+    look = look_at(sheet(ink), (width, height))
+    assert [75 <= row.height <= 85 for row in look.rows] == [True]
+    for box, expected in zip(boxes_of(look), boxes, strict=True):
+        assert off_by(box, expected) <= 8
+    assert look.whole is not None and look.whole.mark.height == pytest.approx(240, abs=4)
+
+
+@pytest.mark.parametrize("paper", list(Paper))
+@pytest.mark.parametrize("size", [(28, 90), (200, 300), (900, 1300), (2000, 3000)])
+def test_boxes_are_in_pixels_of_the_picture_whatever_its_size(size: tuple[int, int], paper: Paper) -> None:
+    height = size[0] // 3
+    written, boxes = write("25", height=height, gap=height // 3, margin=height)
+    for box, expected in zip(boxes_of(look_of(written, paper)), boxes, strict=True):
+        assert off_by(box, expected) <= 2 + height // 25
+
+
+def test_boxes_of_a_page_on_a_table_are_those_of_the_table() -> None:
+    picture, boxes = write("2358\n679", height=70, margin=80)
+    table, there = on_a_table(picture)
+    look = look_of(table)
+    assert look.within
+    assert [len(row.marks) for row in look.rows] == [4, 3]
+    for box, expected in zip(boxes_of(look), boxes, strict=True):
+        assert off_by(box, moved(expected, there)) < 8
+
+
+def test_a_box_stays_within_the_picture_and_is_never_empty() -> None:
+    shift = np.array([[1.0, 0, -30], [0, 1, 90], [0, 0, 1]])
+    mark = Mark(5, 10, np.ones((20, 30), np.float32))
+    assert picture_box(mark, np.eye(3), (100, 100)) == (10, 5, 40, 25)
+    assert picture_box(mark, 0.5 * np.eye(3) + np.diag([0, 0, 0.5]), (100, 100)) == (5, 2, 20, 13)
+    assert picture_box(mark, shift, (100, 100)) == (0, 95, 10, 100)
+    assert picture_box(mark, shift @ shift, (100, 100)) == (0, 99, 1, 100)
+
+
+@pytest.mark.parametrize(
+    ("thickness", "height", "kept"),
+    [(4, 50, True), (8, 40, True), (30, 40, True), (30, 90, False), (30, 15, False)],
+    ids=["a stroke", "as tall as digits", "fat, and as tall", "a tall shadow", "a low one"],
+)
+def test_a_fat_mark_at_the_edge_is_a_shadow_unless_it_is_as_tall_as_the_others(
+    thickness: int, height: int, kept: bool
+) -> None:
+    ink, _ = inked("2358")
+    middle = ink.shape[0] // 2
+    ink[middle - height // 2 : middle + height // 2, :thickness] = 1
+    (row,) = look_at(sheet(ink), ink.shape[::-1]).rows  # type: ignore[arg-type]
+    assert [mark.left == 0 for mark in row.marks] == [True] * kept + [False] * 4
+
+
+def test_where_all_marks_reach_the_edge_they_are_all_kept() -> None:
+    ink = np.zeros((60, 90), np.float32)
+    cv2.line(ink, (20, 0), (20, 59), 1.0, 12)
+    cv2.line(ink, (60, 0), (60, 59), 1.0, 4)
+    (row,) = look_at(sheet(ink), (90, 60)).rows
+    assert len(row.marks) == 2
+
+
+def test_too_many_marks_are_said_to_be_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    ink, _ = inked("2358")
+    for most, too_many in ((4, False), (3, True)):
+        monkeypatch.setattr(marks, "MOST_MARKS", most)
+        assert look_at(sheet(ink), ink.shape[::-1]).too_many is too_many  # type: ignore[arg-type]
+
+
+def test_an_empty_sheet_has_neither_rows_nor_a_digit() -> None:
+    look = look_at(sheet(np.zeros((50, 60), np.float32)), (60, 50))
+    assert (look.rows, look.whole, look.too_many) == ([], None, False)

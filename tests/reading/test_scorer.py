@@ -1,0 +1,90 @@
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from mnistcnn.calibration import probabilities
+from mnistcnn.checkpoint import Checkpoint
+from mnistcnn.reading import scorer as module
+from mnistcnn.reading.network import Network
+from mnistcnn.reading.scorer import Scorer, slanted
+from tests.writing import digit_ink
+
+
+def frame(digit: int) -> NDArray[np.uint8]:
+    made = np.zeros((28, 28), np.uint8)
+    ink = digit_ink(digit, 20)
+    left = 14 - ink.shape[1] // 2
+    made[4:24, left : left + ink.shape[1]] = 255 * ink
+    return made
+
+
+@pytest.fixture(scope="module")
+def scorer(packaged: Checkpoint) -> Scorer:
+    return Scorer(packaged, "cpu")
+
+
+def upright() -> NDArray[np.uint8]:
+    """A frame with an upright line in its middle."""
+    made = np.zeros((1, 28, 28), np.uint8)
+    made[0, :, 13:15] = 255
+    return made
+
+
+def columns(frame: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """The middle of the ink in each row."""
+    return np.asarray((frame @ np.arange(28.0)) / frame.sum(axis=1))
+
+
+@pytest.mark.parametrize("slant", [0.15, 0.3])
+def test_rows_are_moved_in_proportion_to_how_far_they_are_from_the_middle(slant: float) -> None:
+    moved = columns(slanted(upright(), slant)[0]) - 13.5
+    assert np.abs(moved) == pytest.approx(slant * np.abs(np.arange(28) - 13.5), abs=0.05)
+    assert moved[0] == pytest.approx(-moved[-1])
+
+
+@pytest.mark.xfail(strict=True, reason="rows below the middle move right: it leans to the left")
+def test_a_slanted_frame_leans_to_the_right() -> None:
+    top, *_, bottom = columns(slanted(upright(), 0.3)[0])
+    assert bottom < 13.5 < top
+
+
+def test_without_a_slant_nothing_moves() -> None:
+    frames = np.stack([frame(2), frame(5)])
+    assert np.array_equal(slanted(frames, 0.0), frames)
+    assert slanted(frames, 0.15).dtype == np.uint8
+
+
+def test_probabilities_are_the_mean_over_the_slants(scorer: Scorer, packaged: Checkpoint) -> None:
+    frames, network = np.stack([frame(digit) for digit in range(10)]), Network(packaged.weights)
+    each = [probabilities(network.logits(slanted(frames, s)), packaged.temperature) for s in (0.0, 0.15, 0.3)]
+    found = scorer.score(list(frames))
+    np.testing.assert_allclose(found.probabilities, np.mean(each, axis=0), atol=1e-6)
+    assert found.digits == list(range(10))
+    assert found.probabilities.sum(axis=1) == pytest.approx(1)
+
+
+def test_whether_it_is_a_digit_at_all_is_asked_of_the_frame_as_it_is(
+    scorer: Scorer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (28, 28), dtype=np.uint8)
+    frames = [frame(3), noise]
+    found = scorer.score(frames)
+    assert found.doubted.tolist() == [False, True]
+    assert found.log_odds[0] > 0 > found.log_odds[1]
+    monkeypatch.setattr(module, "_SLANTS", (0.0,))
+    alone = scorer.score(frames)
+    np.testing.assert_allclose(found.log_odds, alone.log_odds, rtol=1e-5)
+    assert not np.allclose(found.probabilities, alone.probabilities)
+
+
+def test_without_a_detector_how_sure_it_is_of_the_digit_has_to_do(older: Checkpoint) -> None:
+    found = Scorer(older, "cpu").score([frame(3), np.zeros((28, 28), np.uint8)])
+    best = found.probabilities.max(axis=1)
+    assert found.log_odds == pytest.approx(np.log(best / (1 - best)), rel=1e-3)
+    assert not found.doubted.any()
+
+
+def test_no_frames_have_no_scores(scorer: Scorer, older: Checkpoint) -> None:
+    for one in (scorer, Scorer(older, "cpu")):
+        scores = one.score([])
+        assert (scores.probabilities.shape, scores.log_odds.shape, scores.doubted.shape) == ((0, 10), (0,), (0,))
