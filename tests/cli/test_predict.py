@@ -165,7 +165,7 @@ def test_numbers_are_printed_and_written_as_json(number: str) -> None:
     assert second.split() == ["679"]
     document = json.loads(invoke("predict", number, "--json").stdout)
     (made,) = document["predictions"]
-    keys = {"path", "digit", "confidence", "top", "warning", "error", "hint", "unsure", "text", "digits"}
+    keys = {"path", "digit", "confidence", "top", "warning", "error", "hint", "unsure", "text", "digits", "marks"}
     assert set(made) == keys
     assert (made["text"], made["digit"], made["top"]) == ("2358\n679", None, [])
     assert [(digit["digit"], digit["row"]) for digit in made["digits"]] == [

@@ -11,7 +11,8 @@ from tests.writing import Box, Picture, decoded, moved, off_by, on_a_table, writ
 
 
 def sheet(ink: Ink, matrix: Matrix | None = None, within: bool = False) -> Sheet:
-    return Sheet(ink=ink, plain=ink, matrix=np.eye(3) if matrix is None else matrix, within=within)
+    upright = np.eye(3) if matrix is None else matrix
+    return Sheet(ink=ink, pale=np.zeros_like(ink), plain=ink, matrix=upright, within=within)
 
 
 def inked(text: str, **how: int) -> tuple[Ink, list[Box]]:
@@ -45,7 +46,7 @@ def test_marks_stand_in_rows_and_all_of_them_are_one_digit_as_well() -> None:
 
 def test_with_single_no_rows_are_looked_for() -> None:
     ink, _ = inked("2358")
-    look = look_at(sheet(ink), ink.shape[::-1], single=True)  # type: ignore[arg-type]
+    look = look_at(sheet(ink), ink.shape[::-1], single=True)
     assert look.rows == []
     assert look.whole is not None and look.whole.several
 
@@ -88,19 +89,47 @@ def test_a_box_stays_within_the_picture_and_is_never_empty() -> None:
     assert picture_box(mark, shift @ shift, (100, 100)) == (0, 99, 1, 100)
 
 
-@pytest.mark.parametrize(
-    ("thickness", "height", "kept"),
-    [(4, 50, True), (8, 40, True), (30, 40, True), (30, 90, False), (30, 15, False)],
-    ids=["a stroke", "as tall as digits", "fat, and as tall", "a tall shadow", "a low one"],
-)
-def test_a_fat_mark_at_the_edge_is_a_shadow_unless_it_is_as_tall_as_the_others(
-    thickness: int, height: int, kept: bool
-) -> None:
+def at_the_edge(ink: Ink) -> list[bool]:
+    """Which marks of the one row reach the left edge."""
+    (row,) = look_at(sheet(ink), (ink.shape[1], ink.shape[0])).rows
+    return [mark.left == 0 for mark in row.marks]
+
+
+@pytest.mark.parametrize(("thickness", "kept"), [(4, True), (30, False)])
+def test_what_runs_off_the_page_is_left_out_where_it_is_wider_than_strokes(thickness: int, kept: bool) -> None:
     ink, _ = inked("2358")
+    cv2.line(ink, (0, 45), (20, 95), 1.0, thickness)
+    assert at_the_edge(ink) == [True] * kept + [False] * 4
+
+
+def test_a_digit_that_the_edge_cuts_off_stays() -> None:
+    ink, ((left, *_), *_) = inked("2358")
+    assert at_the_edge(ink[:, left + 4 :]) == [True, False, False, False]
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "kept"),
+    [(13, 40, True), (13, 72, False), (60, 100, False)],
+    ids=["as tall as the others", "taller", "a shadow"],
+)
+def test_a_fat_mark_at_the_edge_stays_only_if_it_is_as_tall_as_the_others(width: int, height: int, kept: bool) -> None:
+    ink, _ = inked("2358", margin=80)
     middle = ink.shape[0] // 2
-    ink[middle - height // 2 : middle + height // 2, :thickness] = 1
-    (row,) = look_at(sheet(ink), ink.shape[::-1]).rows  # type: ignore[arg-type]
-    assert [mark.left == 0 for mark in row.marks] == [True] * kept + [False] * 4
+    ink[middle - height // 2 : middle + height // 2, :width] = 1
+    assert at_the_edge(ink) == [True] * kept + [False] * 4
+
+
+def test_a_narrow_strip_along_a_side_is_the_table() -> None:
+    ink, _ = inked("2358")
+    ink[48:96, :5] = 1
+    assert at_the_edge(ink) == [False] * 4
+
+
+def test_what_lies_along_three_sides_is_a_frame() -> None:
+    ink, _ = inked("2358")
+    ink[:3] = ink[-3:] = 1
+    ink[:, :3] = 1
+    assert at_the_edge(ink) == [False] * 4
 
 
 def test_where_all_marks_reach_the_edge_they_are_all_kept() -> None:
@@ -115,7 +144,7 @@ def test_too_many_marks_are_said_to_be_too_many(monkeypatch: pytest.MonkeyPatch)
     ink, _ = inked("2358")
     for most, too_many in ((4, False), (3, True)):
         monkeypatch.setattr(marks, "MOST_MARKS", most)
-        assert look_at(sheet(ink), ink.shape[::-1]).too_many is too_many  # type: ignore[arg-type]
+        assert look_at(sheet(ink), ink.shape[::-1]).too_many is too_many
 
 
 def test_an_empty_sheet_has_neither_rows_nor_a_digit() -> None:

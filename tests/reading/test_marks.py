@@ -46,11 +46,19 @@ def test_a_faint_line_that_a_stroke_touches_is_no_part_of_it() -> None:
     assert 170 <= found.top < 200 and 290 < found.bottom <= 320
 
 
-def test_a_smudge_beside_strokes_is_left_out_and_pale_ink_by_itself_is_not() -> None:
+def test_a_smudge_beside_strokes_is_pale_and_pale_ink_by_itself_is_not() -> None:
     pale = np.float32(0.55)
     strokes, smudge = bars((10, 20, 40, 6), (10, 60, 40, 6), (10, 100, 40, 6)), pale * bars((10, 150, 30, 20))
-    assert [mark.left for mark in find_marks(strokes + smudge)[0]] == [19, 59, 99]
-    assert [mark.left for mark in find_marks(pale * strokes + smudge)[0]] == [19, 59, 99, 149]
+    found = find_marks(strokes + smudge)[0]
+    assert [mark.pale for mark in found] == [False, False, False, True]
+    assert found[3].ink.max() == 1  # as strong as if it were the only one
+    assert [mark.pale for mark in find_marks(pale * strokes + smudge)[0]] == [False] * 4
+
+
+def test_a_mark_that_is_mostly_pale_ink_is_pale() -> None:
+    ink = bars((10, 20, 40, 6), (10, 60, 40, 6))
+    pale = bars((10, 20, 15, 6), (10, 60, 30, 6))
+    assert [mark.pale for mark in find_marks(ink, pale)[0]] == [False, True]
 
 
 def test_specks_are_left_out() -> None:
@@ -87,6 +95,8 @@ def test_joined_marks_lie_where_they_lay() -> None:
     assert (both.top, both.left, both.height, both.width) == (8, 5, 6, 4)
     assert both.ink[2, 2] == 1 and both.ink[3, 0] == 0.5 and both.ink[0, 0] == 0
     assert join([left]) is left
+    faint = Mark(0, 0, left.ink, pale=True)
+    assert join([faint, faint]).pale and not join([faint, left]).pale
 
 
 def test_a_mark_is_cropped_to_its_ink_and_a_pixel_around_it() -> None:

@@ -105,7 +105,7 @@ def test_hostile_names_stay_inside_the_folder(trained: Path) -> None:
 
 def test_predictions_are_plain(pictures: Path, trained: Path) -> None:
     record = predict([pictures / "00.png"], trained)[0].to_dict()
-    keys = "path digit confidence top warning error hint unsure text digits"
+    keys = "path digit confidence top warning error hint unsure text digits marks"
     assert set(record) == set(keys.split())
     assert set(record["digits"][0]) == {"digit", "confidence", "top", "box", "row", "doubted"}
     assert json.loads(json.dumps(record))["digits"][0]["box"] == list(record["digits"][0]["box"])

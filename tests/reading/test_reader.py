@@ -6,22 +6,28 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from mnistcnn.ink.single import preprocess_image
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
+from benchmarks.wild import KINDS
 from mnistcnn.checkpoint import Checkpoint
+from mnistcnn.data.synthetic import render_digits
 from mnistcnn.errors import PictureError
-from mnistcnn.ink.framing import Frame
+from mnistcnn.ink.framing import Frame, is_framed
+from mnistcnn.ink.threshold import blur
 from mnistcnn.reading import marks
 from mnistcnn.reading.prediction import predict
-from mnistcnn.reading.reader import TOO_MANY, Predictor, Reading
+from mnistcnn.reading.reader import NOTHING, SEVERAL, TOO_MANY, Predictor, Reading, read_picture
 from mnistcnn.reading.results import Prediction
 from mnistcnn.reading.scores import Scores
 from mnistcnn.reading.sources import Source, find_sources
 from tests.conftest import invoke
-from tests.writing import Box, Picture, digit_ink, off_by, write
+from tests.test_fuzz import FUZZ
+from tests.writing import Box, Picture, decoded, digit_ink, off_by, write
 
 PICTURES = sorted((Path(__file__).parents[1] / "pictures").iterdir())
+DIGITS, LABELS = render_digits(40, 3)
 
 
 @pytest.fixture(scope="module")
@@ -114,23 +120,21 @@ def test_one_digit_that_its_picture_cuts_off_is_no_shadow(predictor: Predictor) 
     for cut in (page[: bottom - 3], page[top + 3 :]):
         reading = read(predictor, cut)
         assert text(reading) == "8"
-        assert np.array_equal(reading.digits[0].frame, preprocess_image(Image.fromarray(cut)).frame)
+        assert np.array_equal(reading.digits[0].frame, read(predictor, cut, single=True).digits[0].frame)
 
 
-@pytest.mark.parametrize(("odds", "expected"), [(-0.5, "10"), (0.5, "0")])
-def test_what_is_hardly_one_digit_is_looked_at_again(
-    predictor: Predictor, monkeypatch: pytest.MonkeyPatch, odds: float, expected: str
+@pytest.mark.parametrize(("odds", "expected"), [(-0.5, "10"), (3, "0")])
+def test_what_hangs_together_is_two_digits_where_it_is_hardly_one(
+    predictor: Predictor, odds: float, expected: str
 ) -> None:
     picture, _ = write("10", gap=-4)  # as wide as one digit, and connected
-    true_score = predictor.score
 
     def score(frames: Sequence[Frame]) -> Scores:
         if len(frames) > 1:
-            return true_score(frames)
+            return predictor.scorer.score(frames)
         return Scores(np.eye(10)[[0]], np.array([odds]), np.array([False]))
 
-    monkeypatch.setattr(predictor, "score", score)
-    assert text(read(predictor, picture)) == expected
+    assert text(read_picture(decoded(picture), score)) == expected
 
 
 @pytest.mark.parametrize("gap", [-2, -4])
@@ -180,7 +184,6 @@ def test_a_picture_of_one_digit_is_read_as_it_always_was(predictor: Predictor, p
     number, alone = read(predictor, path), read(predictor, path, single=True)
     (digit,) = number.digits
     assert np.array_equal(digit.frame, alone.digits[0].frame)
-    assert np.array_equal(digit.frame, preprocess_image(Image.open(path)).frame)
     assert digit.probabilities == pytest.approx(alone.digits[0].probabilities, rel=1e-5)
     assert int(np.argmax(digit.probabilities)) == int(path.stem[0])
     assert number.confidence == max(digit.probabilities)
@@ -189,11 +192,102 @@ def test_a_picture_of_one_digit_is_read_as_it_always_was(predictor: Predictor, p
         assert 0 <= left < right <= image.width and 0 <= top < bottom <= image.height
 
 
-def test_single_makes_a_number_one_digit(predictor: Predictor) -> None:
-    picture, _ = write("2358")
-    reading = read(predictor, picture, single=True)
+@pytest.mark.parametrize("written", ["42", "00", "369"])
+def test_single_makes_a_number_one_digit(predictor: Predictor, written: str) -> None:
+    reading = read(predictor, write(written)[0], single=True)
     assert len(reading.digits) == 1
-    assert reading.warning == "several separate digits"
+    assert reading.warning == SEVERAL
+
+
+@pytest.mark.parametrize("digit", range(10))
+def test_one_digit_is_not_several(predictor: Predictor, digit: int) -> None:
+    reading = read(predictor, write(str(digit), height=120, margin=60)[0], single=True)
+    assert (text(reading), reading.warning) == (str(digit), None)
+
+
+@pytest.mark.parametrize("noise", [0, 5, 25])
+@pytest.mark.parametrize("single", [False, True])
+def test_a_picture_of_nothing_says_so(predictor: Predictor, noise: int, single: bool) -> None:
+    grey = np.random.default_rng(0).normal(200, noise, (300, 400)).clip(0, 255).astype(np.uint8)
+    reading = read(predictor, grey, single=single)
+    assert (reading.digits, reading.confidence, reading.warning) == ([], None, NOTHING)
+    (frame,) = reading.frames
+    assert not frame.any()
+
+
+def test_one_pixel_is_nothing(predictor: Predictor) -> None:
+    assert read(predictor, np.full((1, 1), 200, np.uint8)).warning == NOTHING
+
+
+def test_a_picture_as_mnist_has_it_passes_untouched(predictor: Predictor) -> None:
+    framed = next(digit for digit in DIGITS if is_framed(digit))
+    for how in ({}, {"single": True}, {"invert": False}):
+        reading = read(predictor, framed, **how)
+        assert np.array_equal(reading.frames, [framed])
+        assert np.array_equal(reading.original, framed)
+        assert reading.warning is None
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_every_kind_from_the_wild_comes_close_to_its_digit(predictor: Predictor, kind: str) -> None:
+    rng = np.random.default_rng(1)
+    close = 0
+    for digit in DIGITS[:5]:
+        ((_, reading),) = predictor.read([Source("p", KINDS[kind](digit, rng)[0])], single=True)
+        assert isinstance(reading, Reading)
+        (frame,) = reading.frames
+        seen, meant = (blur(each.astype(np.float32), 1.5).ravel() for each in (frame, digit))
+        close += np.corrcoef(seen, meant)[0, 1] > 0.75
+    assert close >= 4
+
+
+def test_a_smudge_beside_digits_is_no_digit(predictor: Predictor) -> None:
+    picture, ((left, top, _, bottom), *_) = write("2358", margin=90)
+    smudge = np.zeros(picture.shape, np.float32)
+    cv2.ellipse(smudge, (left - 45, (top + bottom) // 2), (14, 20), 20, 0, 360, 60.0, -1)
+    smudged = picture - cv2.GaussianBlur(smudge, (0, 0), 3)
+    assert text(read(predictor, smudged.clip(0, 255).astype(np.uint8))) == "2358"
+
+
+@pytest.mark.parametrize("colour", [(245, 230, 60), (245, 170, 190), (180, 180, 180)], ids=["yellow", "pink", "grey"])
+def test_digits_of_a_paler_pen_are_read_with_the_others(predictor: Predictor, colour: tuple[int, int, int]) -> None:
+    picture, boxes = write("2358", height=60)
+    middle = (boxes[1][2] + boxes[2][0]) // 2
+    ink = ((245 - picture.astype(np.float32)) / 215)[:, :, None]
+    pens = np.where(np.arange(picture.shape[1])[:, None] < middle, np.float32(30), np.array(colour, np.float32))
+    coloured = np.rint(245 + ink * (pens - 245)).astype(np.uint8)
+    reading = read(predictor, coloured)
+    assert text(reading) == "2358"
+    check_boxes(reading, boxes, 5)
+
+
+@pytest.mark.parametrize("written", ["8", "23"])
+def test_what_stands_in_a_box_drawn_by_hand_is_read(predictor: Predictor, written: str) -> None:
+    picture, boxes = write(written, height=60, margin=90)
+    left, top, right, bottom = boxes[0][0] - 34, boxes[0][1] - 30, boxes[-1][2] + 36, boxes[0][3] + 33
+    corners = [(left, top + 5), (right - 4, top - 3), (right + 5, bottom), (left - 6, bottom + 4)]
+    cv2.polylines(picture, [np.array(corners, np.int32)], True, 30, 4, cv2.LINE_AA)
+    assert text(read(predictor, picture)) == written
+
+
+@settings(FUZZ, max_examples=15)
+@given(st.integers(1, 24), st.integers(1, 24), st.integers(0, 2**32 - 1), st.sampled_from([2, 3, 256]), st.booleans())
+def test_random_pictures_are_read_and_boxes_lie_within_them(
+    height: int, width: int, seed: int, levels: int, single: bool
+) -> None:
+    def score(frames: Sequence[Frame]) -> Scores:
+        sums = np.array([int(frame.sum()) for frame in frames], dtype=np.intp)
+        return Scores(np.eye(10)[sums % 10], sums % 7 - 2.0, sums % 5 == 0)
+
+    pixels = np.random.default_rng(seed).integers(0, levels, (height, width)) * (255 // (levels - 1))
+    reading = read_picture(decoded(pixels.astype(np.uint8)), score, single=single)
+    for digit in reading.digits:
+        left, top, right, bottom = digit.box
+        assert 0 <= left < right <= width and 0 <= top < bottom <= height
+        assert digit.frame.shape == (28, 28) and digit.frame.dtype == np.uint8
+    assert [digit.row for digit in reading.digits] == sorted(digit.row for digit in reading.digits)
+    assert (reading.confidence is None) == (not reading.digits)
+    assert len(reading.digits) == 1 or not single or reading.warning == NOTHING
 
 
 def test_boxes_are_those_of_the_picture_turned_upright(predictor: Predictor) -> None:
@@ -221,19 +315,20 @@ def test_boxes_are_those_of_a_large_photograph(predictor: Predictor) -> None:
 
 
 def test_thousands_of_specks_are_bounded_and_it_is_said(packaged: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(marks, "MOST_MARKS", 60)
-    picture, rng = np.full((1500, 1500), 245, np.uint8), np.random.default_rng(0)
-    for top, left in rng.integers(0, 1485, (4_000, 2)):
+    monkeypatch.setattr(marks, "MOST_MARKS", 20)
+    picture, rng = np.full((700, 700), 245, np.uint8), np.random.default_rng(0)
+    for top, left in rng.integers(0, 685, (900, 2)):
         picture[top : top + rng.integers(5, 14), left : left + rng.integers(3, 10)] = 30
     asked = []
 
-    class Counting(Predictor):
-        def score(self, frames: Sequence[Frame]):  # type: ignore[no-untyped-def]
-            asked.append(len(frames))
-            return super().score(frames)
+    predictor = Predictor(packaged, "cpu")
 
-    assert read(Counting(packaged, "cpu"), picture).warning == TOO_MANY
-    assert 0 < sum(asked) < 60 * 100
+    def score(frames: Sequence[Frame]) -> Scores:
+        asked.append(len(frames))
+        return predictor.scorer.score(frames)
+
+    assert read_picture(decoded(picture), score).warning == TOO_MANY
+    assert 0 < sum(asked) < 3 * 20 * 100
 
 
 def test_a_bare_state_dict_reads_numbers_and_doubts_what_is_not_a_digit(packaged: Checkpoint, star: Picture) -> None:
@@ -241,11 +336,6 @@ def test_a_bare_state_dict_reads_numbers_and_doubts_what_is_not_a_digit(packaged
     picture, _ = write("2358\n679")
     assert text(read(predictor, picture)) == "2358\n679"
     assert all(digit.doubted for digit in read(predictor, star).digits)
-
-
-def test_no_frames_have_no_scores(predictor: Predictor) -> None:
-    scores = predictor.score([])
-    assert (scores.probabilities.shape, scores.log_odds.shape, scores.doubted.shape) == ((0, 10), (0,), (0,))
 
 
 def test_a_picture_is_read_alike_in_any_company(predictor: Predictor) -> None:

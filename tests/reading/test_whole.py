@@ -78,9 +78,9 @@ def test_digits_side_by_side_are_several(digits: tuple[int, ...], several: bool)
 
 
 def test_a_shadow_in_a_corner_is_left_out_and_said_to_be_there() -> None:
-    ink = sheet(7)
+    ink = np.pad(sheet(7), ((0, 120), (0, 200)))
     clean = whole_of(ink).mark
-    ink[-90:, -95:] = 1
+    ink[-150:, -190:] = 1
     whole = whole_of(ink)
     assert (whole.mark.top, whole.mark.left, whole.mark.ink.shape) == (clean.top, clean.left, clean.ink.shape)
     assert not whole.alone
