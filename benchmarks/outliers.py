@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.font_manager import FontProperties, findfont
+from mnistcnn.ink.single import preprocess_bytes, preprocess_file, preprocess_image
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
@@ -25,7 +26,6 @@ from mnistcnn.calibration import probabilities
 from mnistcnn.checkpoint import PACKAGED
 from mnistcnn.config import DatasetName, Split, TrainConfig
 from mnistcnn.ink.framing import center_digit
-from mnistcnn.ink.single import preprocess_bytes, preprocess_file, preprocess_image
 from mnistcnn.reading.detector import load_detector
 from mnistcnn.reading.network import Network
 

@@ -13,13 +13,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from mnistcnn.ink.single import preprocess_file
 from PIL import Image
 
 from benchmarks.wild import KINDS
 from mnistcnn import load_checkpoint, load_dataset
 from mnistcnn.config import DatasetName, Split, TrainConfig
 from mnistcnn.device import resolve_device
-from mnistcnn.ink.single import preprocess_file
 from mnistcnn.metrics import predict_logits
 from mnistcnn.model import build_model
 

@@ -4,11 +4,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from mnistcnn.ink.single import preprocess_file
 from torch.nn import functional as F
 
 from mnistcnn.data.synthetic import render_digits
 from mnistcnn.errors import MnistCnnError
-from mnistcnn.ink.single import preprocess_file
 from mnistcnn.reading import detector as module
 from mnistcnn.reading.detector import NONE, PACKAGED, SHAPES, Detector, load_detector, read_detector
 
