@@ -16,7 +16,6 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.font_manager import FontProperties, findfont
-from mnistcnn.ink.single import preprocess_bytes, preprocess_file, preprocess_image
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
@@ -25,9 +24,13 @@ from mnistcnn import load_checkpoint, load_dataset
 from mnistcnn.calibration import probabilities
 from mnistcnn.checkpoint import PACKAGED
 from mnistcnn.config import DatasetName, Split, TrainConfig
+from mnistcnn.ink.decoding import Decoded, decode, open_decoded, read_file
 from mnistcnn.ink.framing import center_digit
+from mnistcnn.ink.ruled_lines import remove_rules
+from mnistcnn.ink.sheet import Paper, find_sheet
 from mnistcnn.reading.detector import load_detector
 from mnistcnn.reading.network import Network
+from mnistcnn.reading.whole import find_whole
 
 Frame = NDArray[np.uint8]
 Digits = NDArray[np.uint8]  # (N, 28, 28)
@@ -43,7 +46,14 @@ def _page() -> tuple[Image.Image, ImageDraw.ImageDraw]:
 
 
 def _read(page: Image.Image) -> Frame:
-    return preprocess_image(page).frame
+    return _frame(open_decoded(page, "A page"))
+
+
+def _frame(decoded: Decoded) -> Frame:
+    """All of the ink of a picture as one digit, (28, 28); empty where there is none."""
+    sheet = find_sheet(decoded, Paper.SURFACE)
+    whole = find_whole(remove_rules(sheet.ink)) if sheet else None
+    return whole.segment.frame if whole else np.zeros((28, 28), dtype=np.uint8)
 
 
 def _text(text: str, rng: Rng) -> Frame:
@@ -199,13 +209,13 @@ def frames_by_kind(images: Digits, labels: NDArray[np.int64], count: int, seed: 
     rng = np.random.default_rng(seed)
     asymmetric = images[~np.isin(labels, (0, 1, 8))]
     wild = {
-        name: np.stack([preprocess_bytes(kind(images[i], rng)[0]).frame for i in rng.choice(len(images), count)])
+        name: np.stack([_frame(decode(kind(images[i], rng)[0], name)) for i in rng.choice(len(images), count)])
         for name, kind in WILD.items()
     }
     return {
         "digits": {
             "MNIST, test": images,
-            "tests/pictures": np.stack([preprocess_file(path).frame for path in PICTURES]),
+            "tests/pictures": np.stack([_frame(decode(read_file(path), path.name)) for path in PICTURES]),
             **wild,
         },
         "no digit": {

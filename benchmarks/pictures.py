@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from mnistcnn.ink.single import preprocess_file
 from PIL import Image
 
 from benchmarks.wild import KINDS
@@ -22,6 +21,8 @@ from mnistcnn.config import DatasetName, Split, TrainConfig
 from mnistcnn.device import resolve_device
 from mnistcnn.metrics import predict_logits
 from mnistcnn.model import build_model
+from mnistcnn.reading.prediction import Options, predict_each
+from mnistcnn.reading.reader import Predictor
 
 
 def naive(path: Path) -> np.ndarray:
@@ -41,7 +42,8 @@ def measure(
     """For each kind the accuracy of the naive way and of ours on the same `count` pictures."""
     loaded = load_checkpoint(checkpoint)
     compute = resolve_device()
-    model = build_model(loaded.weights, compute)
+    model, predictor = build_model(loaded.weights, compute), Predictor(loaded)
+    options = Options(single=True, accept_doubted=True)
     config = loaded.config or TrainConfig()  # its seed decides which are held out
     pictures = load_dataset(DatasetName.MNIST, splits=(split,), seed=config.seed).split(split)
     rng = np.random.default_rng(seed)
@@ -51,20 +53,20 @@ def measure(
     rows: list[dict[str, object]] = []
     with tempfile.TemporaryDirectory() as folder:
         for kind in kinds:
-            frames, tutorials, seconds, paths = [], [], 0.0, []
+            read, tutorials, paths = [], [], []
+            seconds = 0.0
             for i, digit in enumerate(digits):
                 content, suffix = KINDS[kind](digit, rng)
                 path = (keep or Path(folder)) / f"{kind.replace(' ', '_').replace(',', '')}_{i:04d}{suffix}"
                 path.write_bytes(content)
                 started = time.perf_counter()
-                frames.append(preprocess_file(path).frame)
+                ((prediction, _),) = predict_each(predictor, path, options)
                 seconds += time.perf_counter() - started
+                read.append(-1 if prediction.digit is None else prediction.digit)
                 tutorials.append(naive(path))
                 paths.append(path)
-            ours, theirs = (
-                predict_logits(model, torch.from_numpy(np.stack(images)[:, None]), compute).argmax(1)
-                for images in (frames, tutorials)
-            )
+            ours = torch.tensor(read)
+            theirs = predict_logits(model, torch.from_numpy(np.stack(tutorials)[:, None]), compute).argmax(1)
             rows.append(
                 {
                     "kind": kind,

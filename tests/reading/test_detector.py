@@ -4,13 +4,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from mnistcnn.ink.single import preprocess_file
 from torch.nn import functional as F
 
+from mnistcnn.checkpoint import Checkpoint
 from mnistcnn.data.synthetic import render_digits
 from mnistcnn.errors import MnistCnnError
 from mnistcnn.reading import detector as module
 from mnistcnn.reading.detector import NONE, PACKAGED, SHAPES, Detector, load_detector, read_detector
+from mnistcnn.reading.reader import Predictor, Reading
+from mnistcnn.reading.sources import find_sources
 
 PICTURES = sorted((Path(__file__).parents[1] / "pictures").iterdir())
 DRAWN = render_digits(300, 7)[0]
@@ -64,9 +66,11 @@ def test_it_knows_which_digit_it_is() -> None:
     assert (load_detector().logits(images)[:, :NONE].argmax(axis=1) == labels).mean() > 0.95
 
 
-def test_it_doubts_no_picture_of_a_digit() -> None:
+def test_it_doubts_no_picture_of_a_digit(packaged: Checkpoint) -> None:
     detector = load_detector()
-    frames = np.stack([preprocess_file(path).frame for path in PICTURES])
+    made = Predictor(packaged, "cpu").read(find_sources(PICTURES), single=True)
+    frames = np.stack([frame for _, reading in made if isinstance(reading, Reading) for frame in reading.frames])
+    assert len(frames) == len(PICTURES)
     assert (detector.log_odds(frames) >= detector.threshold).all()
     assert (detector.log_odds(DRAWN) < detector.threshold).mean() < 0.05
 

@@ -3,16 +3,17 @@ import numpy as np
 import pytest
 
 from mnistcnn.ink.framing import Ink
-from mnistcnn.ink.sheet import Matrix, Paper, Sheet, find_sheet
+from mnistcnn.ink.sheet import Paper, Sheet, find_sheet
 from mnistcnn.reading import marks
 from mnistcnn.reading.look import Look, look_at, picture_box
 from mnistcnn.reading.marks import Mark
+from mnistcnn.reading.whole import find_whole
 from tests.writing import Box, Picture, decoded, moved, off_by, on_a_table, write
 
 
-def sheet(ink: Ink, matrix: Matrix | None = None, within: bool = False) -> Sheet:
-    upright = np.eye(3) if matrix is None else matrix
-    return Sheet(ink=ink, pale=np.zeros_like(ink), plain=ink, matrix=upright, within=within)
+def look_at_ink(ink: Ink) -> Look:
+    sheet = Sheet(ink=ink, pale=np.zeros_like(ink), matrix=np.eye(3), within=False)
+    return look_at(sheet, (ink.shape[1], ink.shape[0]), None)
 
 
 def inked(text: str, **how: int) -> tuple[Ink, list[Box]]:
@@ -24,41 +25,49 @@ def look_of(picture: Picture, paper: Paper = Paper.WINDOW) -> Look:
     found = decoded(picture)
     seen = find_sheet(found, paper)
     assert seen is not None
-    return look_at(seen, found.size)
+    return look_at(seen, found.size, None)
 
 
 def boxes_of(look: Look) -> list[Box]:
     return [picture_box(mark, look.row_matrix, look.size) for row in look.rows for mark in row.marks]
 
 
-def test_marks_stand_in_rows_and_all_of_them_are_one_digit_as_well() -> None:
+def test_marks_stand_in_rows() -> None:
     ink, boxes = inked("2358\n679")
-    height, width = ink.shape
-    look = look_at(sheet(ink), (width, height))
+    look = look_at_ink(ink)
     assert [len(row.marks) for row in look.rows] == [4, 3]
     for box, expected in zip(boxes_of(look), boxes, strict=True):
         assert off_by(box, expected) <= 2
-    assert look.whole is not None and not look.whole.alone
-    left, top, right, bottom = np.transpose(boxes)
-    around = picture_box(look.whole.mark, look.whole_matrix, look.size)
-    assert off_by(around, (left.min(), top.min(), right.max(), bottom.max())) <= 2
 
 
-def test_with_single_no_rows_are_looked_for() -> None:
+def test_without_rows_there_is_only_the_whole_of_it() -> None:
     ink, _ = inked("2358")
-    look = look_at(sheet(ink), ink.shape[::-1], single=True)
-    assert look.rows == []
-    assert look.whole is not None and look.whole.several
+    whole = find_whole(ink)
+    sheet = Sheet(ink=ink, pale=np.zeros_like(ink), matrix=2 * np.eye(3), within=False)
+    look = look_at(sheet, (9, 9), whole, rows=False)
+    assert look.rows == [] and look.whole is whole
+    assert np.array_equal(look.whole_matrix, sheet.matrix)
+
+
+def test_lines_are_taken_out_and_pale_marks_are_there() -> None:
+    ink, boxes = inked("2358", height=60)
+    dark, pale = ink.copy(), ink.copy()
+    middle = (boxes[2][2] + boxes[3][0]) // 2
+    dark[:, middle:] = pale[:, :middle] = 0
+    dark[20:22] = 0.8
+    look = look_at(Sheet(ink=dark, pale=pale, matrix=np.eye(3), within=False), ink.shape[::-1], None)
+    (row,) = look.rows
+    assert [mark.pale for mark in row.marks] == [False, False, False, True]
+    for box, expected in zip(boxes_of(look), boxes, strict=True):
+        assert off_by(box, expected) <= 2
 
 
 def test_large_digits_are_reduced_and_boxes_lead_back() -> None:
     ink, boxes = inked("2358", height=240)
-    height, width = ink.shape
-    look = look_at(sheet(ink), (width, height))
+    look = look_at_ink(ink)
     assert [75 <= row.height <= 85 for row in look.rows] == [True]
     for box, expected in zip(boxes_of(look), boxes, strict=True):
         assert off_by(box, expected) <= 8
-    assert look.whole is not None and look.whole.mark.height == pytest.approx(240, abs=4)
 
 
 @pytest.mark.parametrize("paper", list(Paper))
@@ -74,7 +83,6 @@ def test_boxes_of_a_page_on_a_table_are_those_of_the_table() -> None:
     picture, boxes = write("2358\n679", height=70, margin=80)
     table, there = on_a_table(picture)
     look = look_of(table)
-    assert look.within
     assert [len(row.marks) for row in look.rows] == [4, 3]
     for box, expected in zip(boxes_of(look), boxes, strict=True):
         assert off_by(box, moved(expected, there)) < 8
@@ -91,7 +99,7 @@ def test_a_box_stays_within_the_picture_and_is_never_empty() -> None:
 
 def at_the_edge(ink: Ink) -> list[bool]:
     """Which marks of the one row reach the left edge."""
-    (row,) = look_at(sheet(ink), (ink.shape[1], ink.shape[0])).rows
+    (row,) = look_at_ink(ink).rows
     return [mark.left == 0 for mark in row.marks]
 
 
@@ -136,7 +144,7 @@ def test_where_all_marks_reach_the_edge_they_are_all_kept() -> None:
     ink = np.zeros((60, 90), np.float32)
     cv2.line(ink, (20, 0), (20, 59), 1.0, 12)
     cv2.line(ink, (60, 0), (60, 59), 1.0, 4)
-    (row,) = look_at(sheet(ink), (90, 60)).rows
+    (row,) = look_at_ink(ink).rows
     assert len(row.marks) == 2
 
 
@@ -144,9 +152,9 @@ def test_too_many_marks_are_said_to_be_too_many(monkeypatch: pytest.MonkeyPatch)
     ink, _ = inked("2358")
     for most, too_many in ((4, False), (3, True)):
         monkeypatch.setattr(marks, "MOST_MARKS", most)
-        assert look_at(sheet(ink), ink.shape[::-1]).too_many is too_many
+        assert look_at_ink(ink).too_many is too_many
 
 
-def test_an_empty_sheet_has_neither_rows_nor_a_digit() -> None:
-    look = look_at(sheet(np.zeros((50, 60), np.float32)), (60, 50))
-    assert (look.rows, look.whole, look.too_many) == ([], None, False)
+def test_an_empty_sheet_has_no_rows() -> None:
+    look = look_at_ink(np.zeros((50, 60), np.float32))
+    assert (look.rows, look.too_many) == ([], False)

@@ -290,7 +290,8 @@ def test_random_pictures_are_read_and_boxes_lie_within_them(
 ) -> None:
     def score(frames: Sequence[Frame]) -> Scores:
         sums = np.array([int(frame.sum()) for frame in frames], dtype=np.intp)
-        return Scores(np.eye(10)[sums % 10], sums % 7 - 2.0, sums % 5 == 0)
+        log_odds = np.asarray(sums % 7 - 2, dtype=np.float64)
+        return Scores(np.eye(10)[sums % 10], log_odds, sums % 5 == 0)
 
     pixels = np.random.default_rng(seed).integers(0, levels, (height, width)) * (255 // (levels - 1))
     reading = read_picture(decoded(pixels.astype(np.uint8)), score, single=single)

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from mnistcnn.reading.marks import Mark
-from mnistcnn.reading.signs import find_signs, is_slash
+from mnistcnn.reading.signs import find_signs, find_slashes
 
 FOOT = 100  # of the digits, which are 40 pixels tall
 DIGITS = [Mark(FOOT - 40, left, np.ones((40, 24), np.float32)) for left in (0, 40, 120, 160)]
@@ -60,17 +60,46 @@ def test_signs_come_from_left_to_right_and_not_without_digits() -> None:
     assert find_signs(marks, []) == []
 
 
+def slashes(text: str, height: int = 64, lean: float = 0.3) -> list[int]:
+    """The places of the slashes in a row; `|` is a stroke that is read as a 1."""
+    marks = [stroke(lean, height, 40 * i) if sign == "|" else DIGITS[0] for i, sign in enumerate(text)]
+    return find_slashes(marks, [sign in "1|" for sign in text])
+
+
 @pytest.mark.parametrize(
-    ("lean", "height", "slash"), [(0.4, 60, True), (0.0, 60, False), (-0.4, 60, False), (0.4, 40, False)]
+    ("text", "found"),
+    [
+        ("23|5", [2]),
+        ("2|358", [1]),
+        ("23|5|2024", [2, 4]),
+        ("2024|5|23", [4, 6]),
+        ("23|5|24", [2, 4]),
+        ("235|679|2", []),
+        ("2358|2", []),
+        ("|23", []),
+        ("23|", []),
+        ("2|3|5|6", []),
+    ],
 )
-def test_a_tall_stroke_that_leans_to_the_right_is_a_slash(lean: float, height: int, slash: bool) -> None:
-    assert is_slash(stroke(lean, height), DIGITS) is slash
+def test_slashes_part_a_row_as_a_fraction_or_a_date(text: str, found: list[int]) -> None:
+    assert slashes(text) == found
 
 
-def test_a_slash_stands_between_digits_and_is_straight() -> None:
-    assert not is_slash(stroke(0.4), DIGITS[:2])
-    assert not is_slash(stroke(0.4), DIGITS[2:])
-    bent = stroke(0.4)
-    bent.ink[:] = 0
-    cv2.ellipse(bent.ink, (0, 30), (24, 29), 0, -90, 90, 1.0, 5)
-    assert not is_slash(bent, DIGITS)
+def test_a_single_slash_is_taller_than_those_of_a_date() -> None:
+    assert slashes("23|5|24", height=55) == [2, 4]
+    assert slashes("23|5", height=55) == []
+    assert slashes("23|5|24", height=45) == []
+
+
+@pytest.mark.parametrize("lean", [-0.3, 0.0, 1.5])
+def test_a_slash_leans_to_the_right_and_is_higher_than_wide(lean: float) -> None:
+    assert slashes("23|5", lean=lean) == []
+
+
+def test_what_is_bent_or_read_as_another_digit_is_no_slash() -> None:
+    bent = np.zeros((64, 30), np.float32)
+    cv2.ellipse(bent, (0, 32), (26, 30), 0, -90, 90, 1.0, 5)
+    marks = [DIGITS[0], stroke(0.3, 64, 40), DIGITS[0]]
+    assert find_slashes(marks, [False, True, False]) == [1]
+    assert find_slashes(marks, [False, False, False]) == []
+    assert find_slashes([DIGITS[0], Mark(FOOT - 64, 40, bent), DIGITS[0]], [False, True, False]) == []
