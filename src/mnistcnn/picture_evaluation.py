@@ -257,7 +257,7 @@ def _score_idx(predictor: Predictor, pairs: list[tuple[str, NDArray[np.uint8], N
     for name, images, labels in pairs:
         for start in range(0, len(images), _IDX_BATCH):
             frames = images[start : start + _IDX_BATCH]
-            scores = predictor.scorer.score(list(frames))
+            scores = predictor.scorer.score_as_is(list(frames))
             for i, frame in enumerate(frames):
                 best = int(scores.probabilities[i].argmax())
                 doubted = bool(scores.doubted[i])

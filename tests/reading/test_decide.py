@@ -30,7 +30,8 @@ def row(text: str, log_odds: Sequence[float], cuts: float = 0.0, height: float =
     return RowReading(height, segments, read, float(read.log_probabilities.sum()) - 0.5 * cuts * len(text))
 
 
-WHOLE = Whole(mark=Mark(0, 0, np.ones((40, 30), np.float32)), alone=True, several=False)
+WHOLE = Whole(mark=Mark(0, 0, np.ones((40, 50), np.float32)), alone=True, several=False)
+NARROW = Whole(mark=Mark(0, 0, np.ones((40, 30), np.float32)), alone=True, several=False)
 DOUBTED, CLEAR = row("8", [-5]), row("8", [6])
 
 
@@ -49,6 +50,7 @@ def test_three_clear_marks_are_a_number_however_much_like_one_digit_they_look() 
         ("2117", [0.8] * 4, False),  # strokes do not count
         ("17", [3, 3], False),
         ("113", [3, 3, 3], True),
+        ("111", [6, 6, 6], False),  # nothing but strokes
     ],
 )
 def test_digits_that_all_touch_must_be_clear_and_more_than_strokes(
@@ -60,6 +62,13 @@ def test_digits_that_all_touch_must_be_clear_and_more_than_strokes(
 def test_of_two_marks_over_each_other_the_better_explanation_wins() -> None:
     assert number_wins(WHOLE, CLEAR, [row("23", [4, 4], step=0)])
     assert not number_wins(WHOLE, CLEAR, [row("23", [1, 1], step=0)])
+
+
+def test_a_connected_mark_that_is_as_narrow_as_one_digit_is_one() -> None:
+    parts = [row("28", [6, 6], cuts=0.5)]
+    assert number_wins(WHOLE, DOUBTED, parts)
+    assert not number_wins(NARROW, DOUBTED, parts)
+    assert number_wins(replace(NARROW, alone=False), DOUBTED, parts)
 
 
 def test_what_hangs_together_and_is_clear_stays_one_digit() -> None:

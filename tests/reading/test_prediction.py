@@ -17,7 +17,6 @@ from mnistcnn.device import Compute
 from mnistcnn.ink.decoding import Decoded
 from mnistcnn.metrics import predict_logits
 from mnistcnn.model import build_model
-from mnistcnn.reading import reader as predictor
 from mnistcnn.reading.prediction import Options, predict, summarise_reading
 from mnistcnn.reading.reader import TOO_MANY, ReadDigit, Reading
 from mnistcnn.reading.sources import ImageLike, Source
@@ -36,11 +35,9 @@ def pictures(tiny: Path) -> Path:
     return folder
 
 
-@pytest.mark.xfail(strict=True, reason="predict takes the mean over slanted frames, the bare network does not")
 def test_exported_pictures_are_read_as_evaluate_reads_them(
     pictures: Path, trained: Path, tiny: Path, compute: Compute, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(predictor, "_BATCH", 7)
     loaded = load_checkpoint(trained)
     test = load_dataset(TINY_CONFIG.dataset, data_dir=tiny, validation_size=100).test
     logits = predict_logits(build_model(loaded.weights, compute), test.images[:30], compute)

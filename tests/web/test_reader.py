@@ -16,7 +16,6 @@ from mnistcnn.tensors import save_checkpoint
 from mnistcnn.web.reader import FIRST_PAGE, Reader
 
 PICTURES = sorted((Path(__file__).parents[1] / "pictures").iterdir())
-EDGE = pytest.mark.xfail(strict=True, reason="a line at the edge of the picture is read as a second 1")
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +26,7 @@ def reader() -> Reader:
 
 @pytest.mark.parametrize(
     "path",
-    [pytest.param(path, marks=EDGE if path.stem == "1_ballpoint_photo" else ()) for path in PICTURES],
+    PICTURES,
     ids=lambda path: path.name,
 )
 def test_a_picture_is_read_exactly_as_predict_reads_it(reader: Reader, path: Path) -> None:

@@ -14,6 +14,8 @@ from mnistcnn.reading.scores import RowReading
 from mnistcnn.reading.whole import Whole
 
 _LEAST_ALONE = math.log(0.02)  # the log probability of a digit that is more likely than several bare strokes; guess
+_ONE_DIGIT_WIDE = 0.95  # heights; a connected mark that is no wider is one digit; fitted
+_STROKE_EVIDENCE = 0.8  # of each 1; guess
 _DIGIT_EVIDENCE = 1.15  # of each digit; a digit is evidence if it is more likely than 1 / e
 _CLEARER = 0.05  # the log probability by which a part of the ink must be clearer than all of it
 _LEAST_ROW = math.log(0.2)  # the mean log probability; a row of less is no row of digits
@@ -72,6 +74,8 @@ def number_wins(whole: Whole, one: RowReading, rows: Sequence[RowReading]) -> bo
     if len(likely) == 1:
         return bool(uncut[0] and likely[0] > alone + _CLEARER)
     read = [digit for row in rows for digit in row.scores.digits]
+    if not uncut.any() and whole.alone and whole.mark.width <= _ONE_DIGIT_WIDE * whole.mark.height:
+        return False
     if not uncut.any() and all(digit == 1 for digit in read) and alone > _LEAST_ALONE:
         return False  # a 1 with a foot, an M: a mark that falls into nothing but strokes
     if not uncut.any() and likely.mean() < _LEAST_TOGETHER * (~np.isin(read, _STROKES)).sum():
@@ -87,10 +91,16 @@ def number_wins(whole: Whole, one: RowReading, rows: Sequence[RowReading]) -> bo
 def evidence(rows: Sequence[RowReading]) -> float:
     """How much of a picture some rows explain: a clear digit counts 1, an unclear one less, one that isn't less than 0.
 
-    A digit that was cut out of a mark counts less: blots and shadows can be cut into strokes, too. Readings of the same
-    ink are compared by their value; this compares readings of different ink.
+    Readings of the same ink are compared by their value; this compares readings of different ink. A digit that was cut
+    out of a mark counts less, since blots and shadows can be cut into strokes, too; and so does a 1, since the edges of
+    shadows and tables look like one.
     """
-    return sum(row.value + float((_DIGIT_EVIDENCE / (1 + row.cuts)).sum()) for row in rows)
+    total = 0.0
+    for row in rows:
+        strokes = np.array(row.scores.digits) == 1
+        counted = np.where(strokes, _STROKE_EVIDENCE, _DIGIT_EVIDENCE) / (1 + row.cuts)
+        total += row.value + float(counted.sum())
+    return total
 
 
 def doubted_digits(row: RowReading) -> NDArray[np.bool_]:

@@ -9,7 +9,6 @@ through a row is its reading (`read_rows`), and of all readings of the picture t
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -19,9 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnistcnn.checkpoint import Checkpoint
+from mnistcnn.container import cpu_count
 from mnistcnn.errors import PictureError
 from mnistcnn.ink.decoding import Decoded
-from mnistcnn.ink.framing import Frame, ink_box, is_framed
+from mnistcnn.ink.framing import SIDE, Frame, ink_box, is_framed
 from mnistcnn.ink.paper import LUMINANCE, project
 from mnistcnn.ink.ruled_lines import remove_rules
 from mnistcnn.ink.sheet import SURFACE_SIDE, Paper, Sheet, find_sheet
@@ -32,10 +32,9 @@ from mnistcnn.reading.scores import RowReading, Score, read_rows, read_segment
 from mnistcnn.reading.sources import Source
 from mnistcnn.reading.whole import find_whole
 
-_BATCH = 2 * (os.cpu_count() or 1)  # pictures that are begun before the first of them is read
 _GAP_HEIGHTS = 0.9  # a gap between words is at least this wide; guess
 _USUAL_GAPS = 2.2  # and this many times as wide as the usual gap; guess
-_LEAST_CONVINCING = 0.8  # the evidence of less than one clear digit; guess
+_LEAST_CONVINCING = 0.5  # the evidence of less than one clear digit; guess
 _CLEAR = math.log(0.8)  # the log probability of a digit that needs no second look; guess
 
 NOTHING = "nothing but background"
@@ -113,22 +112,24 @@ class Predictor:
 
         def read_source(source: Source) -> tuple[Source, Reading | PictureError]:
             try:
-                return source, read_picture(source.decode(), self.scorer.score, invert=invert, single=single)
+                decoded = source.decode()
+                framed = frame_of(decoded, invert)
+                if framed is not None:
+                    return source, read_frame(framed, self.scorer.score_as_is)
+                return source, read_picture(decoded, self.scorer.score, invert=invert, single=single)
             except PictureError as error:
                 return source, error
             except MemoryError:
                 return source, PictureError(f"{source.name} is too large for the memory that is left.")
 
         rest = iter(sources)
-        first = list(islice(rest, 2))
-        if len(first) < 2:  # here, so that Ctrl-C ends the wait for standard input
-            yield from map(read_source, first)
-            return
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            batch = first + list(islice(rest, _BATCH - len(first)))
-            while batch:
-                yield from pool.map(read_source, batch)
-                batch = list(islice(rest, _BATCH))
+        cores = cpu_count()
+        with ThreadPoolExecutor(cores) as pool:
+            while batch := list(islice(rest, cores)):
+                if len(batch) == 1:  # here, so that Ctrl-C ends the wait for standard input
+                    yield read_source(batch[0])
+                else:
+                    yield from pool.map(read_source, batch)
 
 
 def read_picture(decoded: Decoded, score: Score, *, invert: bool | None = None, single: bool = False) -> Reading:
@@ -138,15 +139,13 @@ def read_picture(decoded: Decoded, score: Score, *, invert: bool | None = None, 
     `single` there is exactly one digit.
     """
     original = np.rint(255 * project(decoded.colours(SURFACE_SIDE), LUMINANCE)).astype(np.uint8)
-    if decoded.grey and invert is not True and is_framed(original):
-        return _read_frame(original, score)
     found: list[Interpretation] = []
     for paper in Paper:
         found += _interpret(find_sheet(decoded, paper, invert), decoded, score, single=single)
         if found and found[-1].clear:
             break
     best = max(found, key=_evidence, default=None)
-    if best is None or best.evidence < _LEAST_CONVINCING:
+    if best is None or not (best.clear or best.evidence >= _LEAST_CONVINCING):
         # Perhaps there is no page where one was found, or light beside a shadow or a table was taken for ink.
         dark = True if invert is None else invert
         found += _interpret(find_sheet(decoded, Paper.WINDOW, dark, page=False), decoded, score, single=single)
@@ -166,7 +165,8 @@ def _interpret(sheet: Sheet | None, decoded: Decoded, score: Score, *, single: b
     clear = False
     if whole is not None and one is not None:
         likely = float(one.scores.log_probabilities[0]) > _CLEAR
-        clear = likely and whole.alone and not sheet.within
+        is_stroke = one.scores.digits[0] == 1  # as the edge of a shadow is
+        clear = likely and whole.alone and not sheet.within and not is_stroke
     look = look_at(sheet, decoded.size, whole, rows=not (single or clear))
     rows = interpret(whole, one, read_rows(look.rows, score))
     is_whole = len(rows) == 1 and rows[0] is one
@@ -177,8 +177,16 @@ def _evidence(interpretation: Interpretation) -> float:
     return interpretation.evidence
 
 
-def _read_frame(frame: Frame, score: Score) -> Reading:
-    """A picture that is as MNIST's are already."""
+def frame_of(decoded: Decoded, invert: bool | None = None) -> Frame | None:
+    """The pixels (28, 28) of a picture that is as MNIST's are already; None for any other."""
+    if not decoded.grey or invert is True or decoded.size != (SIDE, SIDE):
+        return None
+    pixels = np.rint(255 * project(decoded.colours(), LUMINANCE)).astype(np.uint8)
+    return pixels if is_framed(pixels) else None
+
+
+def read_frame(frame: Frame, score: Score) -> Reading:
+    """Read a picture that is as MNIST's are already, (28, 28) uint8."""
     scores = score([frame])
     box = ink_box(frame)
     assert box is not None  # `is_framed` saw ink
@@ -197,7 +205,8 @@ def _make_reading(interpretation: Interpretation, original: NDArray[np.uint8], *
     look, rows = interpretation.look, interpretation.rows
     matrix = look.whole_matrix if interpretation.whole else look.row_matrix
     warning = TOO_MANY if look.too_many else None
-    if interpretation.whole:
+    alone = len(rows) == 1 and len(rows[0].segments) == 1
+    if alone:
         confidence = float(rows[0].scores.probabilities.max())
         if single and look.whole is not None and look.whole.several:
             warning = SEVERAL
@@ -210,7 +219,7 @@ def _make_reading(interpretation: Interpretation, original: NDArray[np.uint8], *
             before = sum(segment.mark.x < sign.mark.x for segment in row.segments)
             box = picture_box(sign.mark, matrix, look.size)
             marks.append(ReadMark(text=sign.text, box=box, row=number, digits_before=len(digits) + before))
-        doubted = row.scores.doubted if interpretation.whole else doubted_digits(row)
+        doubted = row.scores.doubted if alone else doubted_digits(row)
         for i, (segment, space) in enumerate(zip(row.segments, _find_spaces(row), strict=True)):
             digits.append(
                 ReadDigit(
