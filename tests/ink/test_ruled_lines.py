@@ -208,9 +208,10 @@ def test_a_box_drawn_around_a_digit_goes(corners: list[tuple[int, int]]) -> None
     [
         ([(120, 20), (220, 120), (120, 220), (20, 120)], 4),
         ([(120, 15), (225, 190), (15, 190)], 4),
+        ([(75, 40), (165, 40), (200, 75), (200, 165), (165, 200), (75, 200), (40, 165), (40, 75)], 4),
         ([(40, 40), (200, 40), (200, 200), (40, 200)], 40),
     ],
-    ids=["a rhombus", "a triangle", "a fat frame"],
+    ids=["a rhombus", "a triangle", "an octagon", "a fat frame"],
 )
 def test_other_shapes_around_a_digit_stay(corners: list[tuple[int, int]], thick: int) -> None:
     ink = np.maximum(*boxed(corners, thick))
@@ -227,7 +228,7 @@ def test_a_0_with_a_dot_in_it_is_no_box() -> None:
 def test_an_empty_box_may_be_a_0_and_so_may_a_small_one() -> None:
     empty, small = np.zeros((200, 200), np.float32), np.zeros((200, 200), np.float32)
     cv2.rectangle(empty, (40, 40), (160, 160), 1.0, 4)
-    cv2.rectangle(small, (40, 40), (70, 70), 1.0, 3)
+    cv2.rectangle(small, (40, 40), (70, 70), 1.0, 1)
     small[50:62, 53:57] = 1
     for ink in (empty, small):
         assert np.array_equal(remove_drawn_boxes(ink), ink)
