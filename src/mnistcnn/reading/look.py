@@ -18,7 +18,6 @@ PixelBox = tuple[int, int, int, int]  # left, top, right, bottom, in pixels of t
 
 _ROW_HEIGHT = 80  # pixels; digits that are all taller are reduced until the shortest row is this tall
 _NARROW_HEIGHTS = 0.3  # of its own height; a mark as narrow along a side edge is not a digit; guess
-_FEW = 0.5  # of the marks; guess
 _ALIKE = 1.4  # times; marks differ as little in height if they are digits of one hand; guess
 _EDGE_DIGIT_STROKES = 2.5  # likewise, of a mark that is as tall as the others; guess
 _EDGE_STROKES = 1.5  # stroke widths of the other marks; a mark that runs off the page and is wider is no stroke
@@ -86,7 +85,7 @@ def _without_edges(marks: list[Mark], shape: tuple[int, ...]) -> list[Mark]:
     as_tall = (heights >= 1 / _ALIKE) & (heights <= _ALIKE)
     dropped = off & (times > np.where(as_tall, _EDGE_DIGIT_STROKES, _EDGE_STROKES))
     dropped |= sides.sum(axis=1) >= 3  # the side of a form, or of the table
-    if off.mean() <= _FEW:
-        narrow = np.array([mark.width < _NARROW_HEIGHTS * mark.height for mark in marks])
-        dropped |= narrow & sides[:, 2:].any(axis=1)  # a margin of the table beside the page
+    narrow = np.array([mark.width < _NARROW_HEIGHTS * mark.height for mark in marks]) & sides[:, 2:].any(axis=1)
+    if narrow.sum() <= (~off).sum():
+        dropped |= narrow  # a margin of the table beside the page
     return [mark for mark, drop in zip(marks, dropped, strict=True) if not drop]
