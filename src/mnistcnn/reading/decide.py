@@ -76,7 +76,7 @@ def number_wins(whole: Whole, one: RowReading, rows: Sequence[RowReading]) -> bo
     read = [digit for row in rows for digit in row.scores.digits]
     if not uncut.any() and whole.alone and whole.mark.width <= _ONE_DIGIT_WIDE * whole.mark.height:
         return False
-    if not uncut.any() and all(digit == 1 for digit in read) and alone > _LEAST_ALONE:
+    if not uncut.any() and all(digit == 1 for digit in read) and (whole.alone or alone > _LEAST_ALONE):
         return False  # a 1 with a foot, an M: a mark that falls into nothing but strokes
     if not uncut.any() and likely.mean() < _LEAST_TOGETHER * (~np.isin(read, _STROKES)).sum():
         return False  # letters and signs fall into strokes like those of digits, too
