@@ -1,6 +1,7 @@
 import math
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from unittest.mock import Mock
 
@@ -117,3 +118,11 @@ def test_the_more_digits_explain_the_same_ink_the_better_they_must() -> None:
 
 def test_a_row_without_pieces_has_an_empty_path() -> None:
     assert best_path(Lattice([], [], 40.0), np.zeros(0), []) == ([], 0.0)
+
+
+def test_a_pale_piece_is_left_out_unless_it_is_likely_a_digit() -> None:
+    first, last = bar(0), bar(30)
+    for pale, likely, read in ((False, -2.0, [0, 1]), (True, -2.0, [0]), (True, -0.2, [0, 1])):
+        pieces = [first, replace(last, pale=pale)]
+        segments = [replace(segment(i, i + 1), mark=piece) for i, piece in enumerate(pieces)]
+        assert best(Lattice(pieces, segments, 40.0), [-0.1, likely], [2, 3]) == read

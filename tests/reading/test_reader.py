@@ -29,6 +29,7 @@ from tests.writing import Box, Picture, decoded, digit_ink, off_by, write
 PICTURES = sorted((Path(__file__).parents[1] / "pictures").iterdir())
 DIGITS, _ = render_digits(40, 3)
 BEYOND = pytest.mark.xfail(strict=True, reason="a strip of the table that runs off the picture is read as a 1")
+SMUDGE = pytest.mark.xfail(strict=True, reason="a smudge of less than half of the ink is a doubted digit")
 SHADOW = pytest.mark.xfail(strict=True, reason="the edge of the shadow is clearly a 1, and there is no second look")
 
 
@@ -254,10 +255,11 @@ def test_every_kind_from_the_wild_comes_close_to_its_digit(predictor: Predictor,
     assert close >= 4
 
 
-def test_a_smudge_beside_digits_is_no_digit(predictor: Predictor) -> None:
+@pytest.mark.parametrize("depth", [40, 80, pytest.param(95, marks=SMUDGE)])
+def test_a_smudge_beside_digits_is_no_digit(predictor: Predictor, depth: float) -> None:
     picture, ((left, top, _, bottom), *_) = write("2358", margin=90)
     smudge = np.zeros(picture.shape, np.float32)
-    cv2.ellipse(smudge, (left - 45, (top + bottom) // 2), (14, 20), 20, 0, 360, 60.0, -1)
+    cv2.ellipse(smudge, (left - 45, (top + bottom) // 2), (14, 20), 20, 0, 360, depth, -1)
     smudged = picture - cv2.GaussianBlur(smudge, (0, 0), 3)
     assert text(read(predictor, smudged.clip(0, 255).astype(np.uint8))) == "2358"
 

@@ -33,10 +33,11 @@ def names(*marks: Mark) -> list[str | None]:
         (mark(80, 0, 7, 7), "."),
         (mark(80, 8, 6, 14), ","),
         (mark(76, -18, 24, 5), "-"),
+        (mark(76, 0, 24, 5), None),
         (mark(80, -12, 24, 30), None),
         (mark(80, 0, 60, 5), None),
     ],
-    ids=["point", "comma", "dash", "blot", "rule"],
+    ids=["point", "comma", "dash", "stroke below", "blot", "rule"],
 )
 def test_signs_are_told_by_size_and_place(written: Mark, name: str | None) -> None:
     assert names(written) == [name]
@@ -51,6 +52,7 @@ def test_two_points_over_each_other_are_a_colon_that_holds_both() -> None:
     (sign,) = find_signs([mark(80, -20, 6, 6), mark(81, -2, 6, 6)], DIGITS)
     assert sign.text == ":"
     assert (sign.mark.top, sign.mark.bottom) == (FOOT - 26, FOOT - 2)
+    assert names(mark(80, -9, 5, 5), mark(81, 0, 5, 5)) == [":"]
     assert names(mark(70, 0, 6, 6), mark(100, 0, 6, 6)) == [".", "."]
 
 
@@ -78,6 +80,7 @@ def slashes(text: str, height: int = 64, lean: float = 0.3) -> list[int]:
         ("2358|2", []),
         ("|23", []),
         ("23|", []),
+        ("23||24", []),
         ("2|3|5|6", []),
     ],
 )
@@ -97,8 +100,8 @@ def test_a_slash_leans_to_the_right_and_is_higher_than_wide(lean: float) -> None
 
 
 def test_what_is_bent_or_read_as_another_digit_is_no_slash() -> None:
-    bent = np.zeros((64, 30), np.float32)
-    cv2.ellipse(bent, (0, 32), (26, 30), 0, -90, 90, 1.0, 5)
+    bent = np.zeros((64, 34), np.float32)
+    cv2.polylines(bent, [np.array([(3, 63), (26, 48), (6, 26), (30, 0)], np.int32)], False, 1.0, 5)
     marks = [DIGITS[0], stroke(0.3, 64, 40), DIGITS[0]]
     assert find_slashes(marks, [False, True, False]) == [1]
     assert find_slashes(marks, [False, False, False]) == []
