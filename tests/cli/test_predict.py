@@ -85,9 +85,6 @@ def test_json_lines_are_one_for_each_picture_and_page() -> None:
 
 
 @posix
-@pytest.mark.xfail(
-    run=False, reason="twice as many pictures as cores are waited for before the first is read: it hangs"
-)
 @pytest.mark.parametrize("how", [["--jsonl"], []], ids=["json lines", "text"])
 def test_a_line_is_there_as_soon_as_its_picture_is_read(how: list[str]) -> None:
     """The second picture comes only when the first one's line has been seen."""
