@@ -34,6 +34,7 @@ from mnistcnn.reading.whole import find_whole
 
 _GAP_HEIGHTS = 0.9  # a gap between words is at least this wide; guess
 _USUAL_GAPS = 2.2  # and this many times as wide as the usual gap; guess
+_SMALL_PIXELS = 64  # either way; pictures as small have no shadows and pages that need a second look; guess
 _LEAST_CONVINCING = 0.5  # the evidence of less than one clear digit; guess
 _CLEAR = math.log(0.8)  # the log probability of a digit that needs no second look; guess
 
@@ -140,7 +141,10 @@ def read_picture(decoded: Decoded, score: Score, *, invert: bool | None = None, 
     """
     original = np.rint(255 * project(decoded.colours(SURFACE_SIDE), LUMINANCE)).astype(np.uint8)
     found: list[Interpretation] = []
+    small = max(decoded.size) <= _SMALL_PIXELS
     for paper in Paper:
+        if small and found and found[-1].evidence > 0:
+            break
         found += _interpret(find_sheet(decoded, paper, invert), decoded, score, single=single)
         if found and found[-1].clear:
             break
