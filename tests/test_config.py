@@ -63,13 +63,9 @@ def test_damaged_settings_are_refused(damage: dict[str, object]) -> None:
 
 
 def test_a_missing_setting_is_refused() -> None:
-    older = {"threads": 0, "neighbours": 0.0, "flags": 0.0}  # which older checkpoints don't say
     for field in fields(TrainConfig):
         values = TrainConfig().to_dict()
         del values[field.name]
-        if field.name in older:
-            assert getattr(TrainConfig.from_dict(values), field.name) == older[field.name]
-            continue
         with pytest.raises(ValueError, match=field.name):
             TrainConfig.from_dict(values)
 

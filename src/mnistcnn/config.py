@@ -77,8 +77,6 @@ class TrainConfig(Result):
     scale: Annotated[float, Setting("Largest random stretch, as a fraction.", 0.0, 0.9, AUGMENTATION)] = 0.1
     shear: Annotated[float, Setting("Largest random slant, as a slope.", 0.0, 2.0, AUGMENTATION)] = 0.1
     elastic: Annotated[float, Setting("Elastic distortion, deviation in pixels.", 0.0, 14.0, AUGMENTATION)] = 0.5
-    neighbours: Annotated[float, Setting("Fraction with a bit of a touching digit.", 0.0, 1.0, AUGMENTATION)] = 0.0
-    flags: Annotated[float, Setting("Fraction of the ones with a flag, as in Europe.", 0.0, 1.0, AUGMENTATION)] = 0.0
     device: Annotated[str, Setting(f"{DEVICES}; auto takes the best available.", panel=MACHINE)] = "auto"
     precision: Annotated[Precision, Setting("auto, float32 or bfloat16.", panel=MACHINE)] = Precision.AUTO
     # Resolved when a run begins, and kept with it: the bits of the weights depend on it.
@@ -103,7 +101,6 @@ class TrainConfig(Result):
     def from_dict(cls, values: dict[str, Any]) -> Self:
         """The inverse of `to_dict`. Raises `ValueError`, `TypeError` or `UsageError` on anything else."""
         settings = cls.settings()
-        values = {"threads": 0, "neighbours": 0.0, "flags": 0.0, **values}  # which older checkpoints don't say
         if set(values) != set(settings):
             raise ValueError(f"settings {sorted(set(values) ^ set(settings))} missing or unknown")
         for name, (kind, _) in settings.items():

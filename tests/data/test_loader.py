@@ -60,22 +60,16 @@ def test_a_chunk_can_be_made_again_without_those_before_it(pictures: ImageDatase
 
 def test_pictures_go_with_their_labels(pictures: ImageDataset) -> None:
     for batch in load(pictures, STILL, 1).chunk(0):
-        assert torch.equal(batch.inputs, normalise(pictures.images[batch.labels]))
+        others = batch.labels != 1  # a one may come with a flag
+        assert torch.equal(batch.inputs[others], normalise(pictures.images[batch.labels[others]]))
 
 
-def test_some_pictures_come_with_ink_of_a_neighbour() -> None:
-    images = torch.zeros(50, 1, 28, 28, dtype=torch.uint8)
-    images[:, :, 6:22, 9:19] = 255
-    alike = ImageDataset(images, torch.arange(50))
-    assert 8 <= changed(load(alike, replace(STILL, neighbours=0.4)).chunk(0), images[:1]).sum() <= 32
-
-
-def test_some_of_the_ones_come_with_a_flag() -> None:
+def test_most_of_the_ones_come_with_a_flag() -> None:
     images = torch.zeros(50, 1, 28, 28, dtype=torch.uint8)
     images[:, :, 4:24, 13:16] = 255
-    batches = load(ImageDataset(images, torch.arange(50) % 2), replace(STILL, flags=0.5)).chunk(0)
+    batches = load(ImageDataset(images, torch.arange(50) % 2), STILL).chunk(0)
     other, ones = changed(batches, images[:1]), torch.cat([batch.labels for batch in batches]) == 1
-    assert 5 <= other.sum() <= 20
+    assert 10 <= other.sum() <= 24
     assert not other[~ones].any()
 
 

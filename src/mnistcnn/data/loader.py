@@ -9,7 +9,6 @@ from mnistcnn.config import TrainConfig
 from mnistcnn.data.augmentation import augment, sample_warps
 from mnistcnn.data.dataset import ImageDataset
 from mnistcnn.data.flags import add_flags, sample_flags
-from mnistcnn.data.neighbours import add_neighbours, sample_neighbours
 from mnistcnn.data.sampler import HardExampleSampler
 from mnistcnn.device import derive_seed
 from mnistcnn.model import DROPOUT, HIDDEN, normalise
@@ -54,9 +53,9 @@ class EpochLoader:
         self._device = dataset.labels.device
         self.order = sampler.sample(epoch, generator)  # indices of the images, on the CPU
         self._order = self.order.to(self._device)
-        samplers = sample_warps, sample_neighbours, sample_flags
-        drawn = (sample(len(self.order), config, generator) for sample in samplers)
-        self._warps, self._neighbours, self._flags = (None if x is None else x.to(self._device) for x in drawn)
+        warps = sample_warps(len(self.order), config, generator)
+        self._warps = None if warps is None else warps.to(self._device)
+        self._flags = sample_flags(len(self.order), generator).to(self._device)
         self.batch_size = config.batch_size
         self.steps = math.ceil(len(self.order) / config.batch_size)
         self.chunk_steps = max(1, CHUNK_IMAGES // config.batch_size)
@@ -69,11 +68,8 @@ class EpochLoader:
         shards = [self._world.shard(len(batch)) for batch in places]
         own = torch.cat([batch[rows] for batch, rows in zip(places, shards, strict=True)])
         indices = self._order[own]
-        images, labels = self._dataset.images[indices], self._dataset.labels[indices]
-        if self._flags is not None:
-            images = add_flags(images, labels, self._flags[own])
-        if self._neighbours is not None:
-            images = add_neighbours(images, self._neighbours[own], self._dataset.images)
+        labels = self._dataset.labels[indices]
+        images = add_flags(self._dataset.images[indices], labels, self._flags[own])
         inputs = normalise(images if self._warps is None else augment(images, self._warps[own]))
         sizes = [rows.stop - rows.start for rows in shards]
         # The noise of all images of the chunk, so that the processes use rows of what a single one would.
