@@ -31,7 +31,7 @@ def added(image: torch.Tensor, slant: float, length: float) -> torch.Tensor:
     return (found.sum(dim=1) - 3).clamp_min(0)
 
 
-def test_most_get_a_flag_and_some_a_foot() -> None:
+def test_some_get_a_flag_and_some_a_foot() -> None:
     sampled = sample_flags(20_000, torch.Generator().manual_seed(0))
     has, slant, length, foot = sampled.T
     assert has.unique().tolist() == [0, 1]

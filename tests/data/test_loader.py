@@ -64,12 +64,12 @@ def test_pictures_go_with_their_labels(pictures: ImageDataset) -> None:
         assert torch.equal(batch.inputs[others], normalise(pictures.images[batch.labels[others]]))
 
 
-def test_most_of_the_ones_come_with_a_flag() -> None:
+def test_some_of_the_ones_come_with_a_flag() -> None:
     images = torch.zeros(50, 1, 28, 28, dtype=torch.uint8)
     images[:, :, 4:24, 13:16] = 255
     batches = load(ImageDataset(images, torch.arange(50) % 2), STILL).chunk(0)
     other, ones = changed(batches, images[:1]), torch.cat([batch.labels for batch in batches]) == 1
-    assert 10 <= other.sum() <= 24
+    assert 4 <= other.sum() <= 18
     assert not other[~ones].any()
 
 
