@@ -70,11 +70,12 @@ def test_several_processes_train_as_one_does(processes: int, tiny: Path, precisi
     assert [result[split]["count"] for split in ("train", "validation", "test")] == [197, 103, 100]
     assert done.stderr.count("epoch 1/1") == 1
     # Sums in another order round otherwise, by 2⁻²⁴ in float32 and 2⁻⁹ in bfloat16. Where a gradient is next to
-    # nothing AdamW makes a whole step of the difference; the eight learning rates of this run sum to 0.012.
+    # nothing AdamW makes a whole step of the difference; the eight learning rates of this run sum to 0.012, and a step
+    # may be a little longer than its rate.
     apart = differences("one", "many")
     exact = precision is Precision.FLOAT32
     assert apart.mean() < (1e-6 if exact else 3e-4)
-    assert apart.max() < 2 * 0.012
+    assert apart.max() < 2.2 * 0.012
     assert sorted(p.name for p in Path("many/models").iterdir()) == ["mnist_cnn.pth"]
     alone = load_checkpoint("one/models/mnist_cnn.pth").metrics["validation"]["accuracy"]
     assert abs(result["validation"]["accuracy"] - alone) <= (0.01 if exact else 0.05)

@@ -51,7 +51,7 @@ def find_file(folder: Path, name: str) -> Path | None:
 
 def describe_other_data(root: Path) -> str | None:
     """What data other than MNIST's four files are at `root`, a folder or a file, or None where there are none."""
-    names = [root.name] if root.is_file() else sorted(path.name for path in root.iterdir())
+    names = sorted(path.name for path in root.iterdir()) if root.is_dir() else [root.name]
     if {"0", "1"} <= set(names):
         return "a folder for each class"
     for name in names:
