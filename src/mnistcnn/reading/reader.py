@@ -210,12 +210,9 @@ def _make_reading(interpretation: Interpretation, original: NDArray[np.uint8], *
     matrix = look.whole_matrix if interpretation.whole else look.row_matrix
     warning = TOO_MANY if look.too_many else None
     alone = len(rows) == 1 and len(rows[0].segments) == 1
-    if alone:
-        confidence = float(rows[0].scores.probabilities.max())
-        if single and look.whole is not None and look.whole.several:
-            warning = SEVERAL
-    else:
-        confidence = float(np.prod(np.concatenate([row.confidences for row in rows])))
+    if single and look.whole is not None and look.whole.several:
+        warning = SEVERAL
+    confidence = float(np.prod(np.concatenate([row.confidences for row in rows])))
     digits: list[ReadDigit] = []
     marks = []
     for number, row in enumerate(rows):

@@ -28,6 +28,7 @@ _PATH_DIGIT_SHARE, _PATH_ODDS_SHARE = 0.2, 0.65
 
 # How sure a row is: what each digit's log odds gain, and what each stroke that was cut through takes away; fitted.
 _ODDS_OFFSET, _CUT_DOUBT = 3.5, 0.2
+_SINGLE_ODDS_OFFSET = 1.0  # likewise, of a digit by itself; guess
 
 Score = Callable[[Sequence[Frame]], "Scores"]
 
@@ -84,8 +85,12 @@ class RowReading:
 
     @property
     def confidences(self) -> NDArray[np.float64]:
-        """That each digit is right (0 … 1); their product, that all are, is calibrated on composed numbers."""
-        return np.asarray(np.exp(self.scores.weighted(odds_offset=_ODDS_OFFSET) - _CUT_DOUBT * self.cuts))
+        """That each digit is right (0 … 1); their product, that all are, is calibrated on composed numbers.
+
+        A digit by itself gains less, since nothing around it says that it is one.
+        """
+        offset = _ODDS_OFFSET if len(self.segments) > 1 else _SINGLE_ODDS_OFFSET
+        return np.asarray(np.exp(self.scores.weighted(odds_offset=offset) - _CUT_DOUBT * self.cuts))
 
 
 def read_rows(rows: Sequence[Row], score: Score) -> list[RowReading]:
