@@ -186,13 +186,13 @@ def test_one_digit_is_the_shortest_number(packaged: Checkpoint) -> None:
     (digit,) = made.digits
     assert (made.text, made.digit, digit.digit) == ("7", 7, 7)
     assert made.top == digit.top
-    assert made.confidence == digit.confidence
+    assert made.confidence is not None and 0.9 < made.confidence <= digit.confidence  # and that it is a digit at all
 
 
 def test_single_reads_one_digit_where_there_are_several(packaged: Checkpoint) -> None:
     (made,) = predict(write("2358")[0], packaged, single=True)
     assert len(made.digits) == 1
-    assert made.top[0].confidence == made.confidence
+    assert made.confidence is not None and made.top[0].confidence >= made.confidence
     assert made.warning in ("several separate digits", "probably not a digit")
 
 

@@ -199,7 +199,7 @@ def test_a_picture_of_one_digit_is_read_as_it_always_was(predictor: Predictor, p
     assert np.array_equal(digit.frame, alone.digits[0].frame)
     assert digit.probabilities == pytest.approx(alone.digits[0].probabilities, rel=1e-5)
     assert int(np.argmax(digit.probabilities)) == int(path.stem[0])
-    assert number.confidence == max(digit.probabilities)
+    assert number.confidence is not None and 0 < number.confidence <= max(digit.probabilities)
     left, top, right, bottom = digit.box
     with Image.open(path) as image:
         assert 0 <= left < right <= image.width and 0 <= top < bottom <= image.height
