@@ -18,17 +18,17 @@ from PIL import Image
 from benchmarks import measure as m
 from benchmarks.table import spread
 from benchmarks.trainings import torchvision_folder
-from mnistcnn.calibration import probabilities
-from mnistcnn.checkpoint import PACKAGED, load_checkpoint
+from mnistcnn.checkpoints.calibration import probabilities
+from mnistcnn.checkpoints.checkpoint import PACKAGED, load_checkpoint
 from mnistcnn.config import Precision, TrainConfig
 from mnistcnn.data import DataSplits, load_dataset
-from mnistcnn.data.loader import EpochLoader
-from mnistcnn.data.sampler import HardExampleSampler
-from mnistcnn.device import resolve_device, strict_float32
 from mnistcnn.exporting import export
-from mnistcnn.metrics import predict_logits
-from mnistcnn.model import build_model
+from mnistcnn.network.device import resolve_device, strict_float32
+from mnistcnn.network.inference import predict_logits
+from mnistcnn.network.model import build_model
 from mnistcnn.reading.prediction import predict
+from mnistcnn.training.loader import EpochLoader
+from mnistcnn.training.sampler import HardExampleSampler
 from mnistcnn.training.trainer import Trainer
 from mnistcnn.web.reader import Reader
 

@@ -35,7 +35,7 @@ import numpy as np
 from benchmarks.reading import SURE, digits_of, distance
 from benchmarks.samples import RENDERED, Sample, is_checked, real, rendered
 from mnistcnn import load_checkpoint, load_dataset
-from mnistcnn.checkpoint import find_checkpoint
+from mnistcnn.checkpoints.checkpoint import find_checkpoint
 from mnistcnn.config import Split
 from mnistcnn.errors import PictureError
 from mnistcnn.reading.prediction import Options, summarise_reading

@@ -43,7 +43,7 @@ OURS = """
 import statistics, sys, time
 from mnistcnn.config import Precision, TrainConfig
 from mnistcnn.data import load_dataset
-from mnistcnn.device import resolve_device
+from mnistcnn.network.device import resolve_device
 from mnistcnn.training.trainer import Trainer
 size, precision, steps = int(sys.argv[1]), Precision(sys.argv[2]), int(sys.argv[3])
 config = TrainConfig(batch_size=size, precision=precision)

@@ -30,7 +30,7 @@ from benchmarks.papers import margins
 from benchmarks.reading import SURE, digits_of, read, recipe, scores, sure_right
 from benchmarks.table import Rows, row, spread
 from mnistcnn import load_checkpoint, load_dataset
-from mnistcnn.checkpoint import find_checkpoint
+from mnistcnn.checkpoints.checkpoint import find_checkpoint
 from mnistcnn.config import Split
 from mnistcnn.reading.prediction import Options, predict_each
 from mnistcnn.reading.reader import Predictor

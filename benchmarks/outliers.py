@@ -21,8 +21,8 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from benchmarks.wild import KINDS as WILD
 from mnistcnn import load_checkpoint, load_dataset
-from mnistcnn.calibration import probabilities
-from mnistcnn.checkpoint import PACKAGED
+from mnistcnn.checkpoints.calibration import probabilities
+from mnistcnn.checkpoints.checkpoint import PACKAGED
 from mnistcnn.config import DatasetName, Split, TrainConfig
 from mnistcnn.ink.decoding import Decoded, decode, open_decoded, read_file
 from mnistcnn.ink.framing import center_digit

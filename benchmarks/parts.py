@@ -56,10 +56,10 @@ def ours() -> Parts:
     """Parts of `Trainer`."""
     from mnistcnn.config import Precision, TrainConfig
     from mnistcnn.data import load_dataset
-    from mnistcnn.data.loader import EpochLoader
-    from mnistcnn.data.sampler import HardExampleSampler
-    from mnistcnn.device import resolve_device
-    from mnistcnn.metrics import predict_logits
+    from mnistcnn.network.device import resolve_device
+    from mnistcnn.network.inference import predict_logits
+    from mnistcnn.training.loader import EpochLoader
+    from mnistcnn.training.sampler import HardExampleSampler
     from mnistcnn.training.trainer import Trainer
 
     config = TrainConfig(batch_size=BATCH, precision=Precision.FLOAT32)

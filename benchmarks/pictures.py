@@ -18,9 +18,9 @@ from PIL import Image
 from benchmarks.wild import KINDS
 from mnistcnn import load_checkpoint, load_dataset
 from mnistcnn.config import DatasetName, Split, TrainConfig
-from mnistcnn.device import resolve_device
-from mnistcnn.metrics import predict_logits
-from mnistcnn.model import build_model
+from mnistcnn.network.device import resolve_device
+from mnistcnn.network.inference import predict_logits
+from mnistcnn.network.model import build_model
 from mnistcnn.reading.prediction import Options, predict_each
 from mnistcnn.reading.reader import Predictor
 

@@ -25,10 +25,10 @@ def work(batch_size: int, steps: int) -> None:
     """One of the processes: train, and have the first one print the median pictures/s of the whole world."""
     from mnistcnn.config import Precision, TrainConfig
     from mnistcnn.data import load_dataset
-    from mnistcnn.device import resolve_device
-    from mnistcnn.distributed import process_group
+    from mnistcnn.network.device import resolve_device
+    from mnistcnn.network.distributed import process_group
+    from mnistcnn.network.world import World
     from mnistcnn.training.trainer import Trainer
-    from mnistcnn.world import World
 
     world, compute = World.from_environment(), resolve_device("cpu", Precision.FLOAT32)
     config = TrainConfig(batch_size=batch_size, precision=Precision.FLOAT32)

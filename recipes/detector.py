@@ -27,13 +27,13 @@ from torch.nn import functional as F
 
 from mnistcnn import load_dataset
 from mnistcnn.config import DatasetName
-from mnistcnn.device import cpu_threads
 from mnistcnn.ink.decoding import decode, read_file
 from mnistcnn.ink.ruled_lines import remove_rules
 from mnistcnn.ink.sheet import Paper, find_sheet
+from mnistcnn.network.device import cpu_threads
 from mnistcnn.reading.detector import NONE, PACKAGED, SHAPES, Detector, read_detector
 from mnistcnn.reading.whole import find_whole
-from mnistcnn.storage import write_atomically
+from mnistcnn.system.storage import write_atomically
 from mnistcnn.training.optimizer import AdamW, learning_rate
 from recipes.counterexamples import draw_counterexamples
 from recipes.counterexamples.segments import draw_segments

@@ -18,9 +18,9 @@ from pathlib import Path
 from benchmarks.pictures import measure
 from benchmarks.wild import KINDS
 from mnistcnn import Files, TrainConfig, load_checkpoint, predict, train
-from mnistcnn.checkpoint import PACKAGED
+from mnistcnn.checkpoints.checkpoint import PACKAGED
 from mnistcnn.config import Split
-from mnistcnn.tensors import save_checkpoint
+from mnistcnn.network.tensors import save_checkpoint
 
 RECIPE = TrainConfig(epochs=15)  # the default one, three times as long
 COUNT = 25  # pictures of each kind

@@ -37,9 +37,9 @@ from typer.testing import CliRunner, Result  # noqa: E402
 from mnistcnn.cli import app  # noqa: E402
 from mnistcnn.config import DatasetName, Precision, TrainConfig  # noqa: E402
 from mnistcnn.data import files, synthetic  # noqa: E402
-from mnistcnn.device import Compute, resolve_device  # noqa: E402
-from mnistcnn.signals import SIGNALS  # noqa: E402
-from mnistcnn.storage import Files  # noqa: E402
+from mnistcnn.network.device import Compute, resolve_device  # noqa: E402
+from mnistcnn.system.signals import SIGNALS  # noqa: E402
+from mnistcnn.system.storage import Files  # noqa: E402
 from mnistcnn.training.run import train  # noqa: E402
 
 # What tests start inherits which signals are ignored, as some are under nohup or in a shell's background.

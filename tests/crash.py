@@ -23,7 +23,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mnistcnn.config import DatasetName, Precision, TrainConfig
-from mnistcnn.storage import Files
+from mnistcnn.system.storage import Files
 from mnistcnn.training.history import HISTORY
 from mnistcnn.training.run import train
 
@@ -64,7 +64,7 @@ def run(config: TrainConfig, files: Files, slow: bool) -> None:
 
 def fingerprint(files: Files, result: Path) -> None:
     """Write a digest of all that must not differ: weights, temperature, metrics, history without times, plots."""
-    from mnistcnn.checkpoint import load_checkpoint
+    from mnistcnn.checkpoints.checkpoint import load_checkpoint
 
     loaded = load_checkpoint(files.checkpoint)
     digest = hashlib.sha256()

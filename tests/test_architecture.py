@@ -12,14 +12,17 @@ FILES = sorted(SOURCE.rglob("*.py"))
 ELSEWHERE = {
     "__init__.py": "test_api.py",
     "__main__.py": "cli/test_app.py",
-    "architecture.py": "test_model.py",
+    "checkpoints/__init__.py": "checkpoints/test_checkpoint.py",
+    "checkpoints/architecture.py": "network/test_model.py",
     "events.py": "cli/test_progress.py",
     "data/__init__.py": "data/test_dataset.py",
     "reading/__init__.py": "reading/test_convolution.py",
     "training/__init__.py": "training/test_run.py",
     "training/finish.py": "training/test_run.py",
+    "system/__init__.py": "system/test_storage.py",
     "web/__init__.py": "web/test_server.py",
     "ink/__init__.py": "ink/test_page.py",
+    "network/__init__.py": "network/test_model.py",
     "reading/results.py": "reading/test_prediction.py",
 }
 

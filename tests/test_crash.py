@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from mnistcnn.checkpoint import load_checkpoint
+from mnistcnn.checkpoints.checkpoint import load_checkpoint
 from mnistcnn.config import Precision
-from mnistcnn.signals import SIGNALS
+from mnistcnn.system.signals import SIGNALS
 from mnistcnn.training.resume import load_unfinished
 from tests.conftest import invoke, posix
 

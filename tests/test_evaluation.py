@@ -6,7 +6,7 @@ import torch
 from mnistcnn.config import Split
 from mnistcnn.errors import CheckpointError, UsageError
 from mnistcnn.evaluation import confusion_matrix, evaluate
-from mnistcnn.model import build_model
+from mnistcnn.network.model import build_model
 from mnistcnn.plots import CONFUSION, MISTAKES
 
 
@@ -46,7 +46,7 @@ def test_pictures_are_written_where_asked(trained: Path, tiny: Path) -> None:
 
 
 def test_a_bare_state_dict_has_a_test_split_only(trained: Path, tiny: Path, tmp_path: Path) -> None:
-    from mnistcnn.checkpoint import load_checkpoint
+    from mnistcnn.checkpoints.checkpoint import load_checkpoint
     from mnistcnn.config import DatasetName
 
     loaded = load_checkpoint(trained)

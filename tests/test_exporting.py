@@ -11,7 +11,7 @@ from PIL import Image
 from safetensors import safe_open
 
 from mnistcnn import exporting
-from mnistcnn.checkpoint import PACKAGED, load_checkpoint
+from mnistcnn.checkpoints.checkpoint import PACKAGED, load_checkpoint
 from mnistcnn.config import ExportFormat, InputType
 from mnistcnn.errors import OutputError, UsageError
 from mnistcnn.exporting import Export, export

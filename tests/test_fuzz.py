@@ -13,11 +13,11 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from mnistcnn.checkpoint import PACKAGED, load_checkpoint
+from mnistcnn.checkpoints.checkpoint import PACKAGED, load_checkpoint
+from mnistcnn.checkpoints.pickled import read_pickle
 from mnistcnn.data import load_dataset
-from mnistcnn.device import resolve_device
 from mnistcnn.errors import CheckpointError
-from mnistcnn.pickled import read_pickle
+from mnistcnn.network.device import resolve_device
 from mnistcnn.training.resume import UnfinishedRun, load_unfinished, save_unfinished
 from mnistcnn.training.trainer import Trainer
 from tests.conftest import TINY_CONFIG, invoke

@@ -14,15 +14,15 @@ import pytest
 import torch
 from PIL import Image
 
-from mnistcnn.calibration import probabilities
-from mnistcnn.checkpoint import PACKAGED, load_checkpoint
+from mnistcnn.checkpoints.calibration import probabilities
+from mnistcnn.checkpoints.checkpoint import PACKAGED, load_checkpoint
 from mnistcnn.config import DatasetName, Precision, Split
 from mnistcnn.data import files, load_dataset
-from mnistcnn.device import Compute
 from mnistcnn.evaluation import confusion_matrix, evaluate
 from mnistcnn.exporting import export
-from mnistcnn.metrics import predict_logits
-from mnistcnn.model import build_model
+from mnistcnn.network.device import Compute
+from mnistcnn.network.inference import predict_logits
+from mnistcnn.network.model import build_model
 from mnistcnn.reading.prediction import predict
 from mnistcnn.web.reader import Reader
 from tests.conftest import REAL_MNIST, invoke

@@ -8,7 +8,7 @@ import torchinfo
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from mnistcnn.model import MnistCNN
+from mnistcnn.network.model import MnistCNN
 from mnistcnn.summary import summarise
 
 

@@ -13,19 +13,19 @@ from importlib import import_module
 
 TYPE_CHECKING = False  # as type checkers know it; `typing` would be most of the time that this import takes
 if TYPE_CHECKING:
-    from mnistcnn.checkpoint import Checkpoint as Checkpoint
-    from mnistcnn.checkpoint import load_checkpoint as load_checkpoint
+    from mnistcnn.checkpoints.checkpoint import Checkpoint as Checkpoint
+    from mnistcnn.checkpoints.checkpoint import load_checkpoint as load_checkpoint
     from mnistcnn.cli.progress import progress_bar as progress_bar
     from mnistcnn.config import TrainConfig as TrainConfig
     from mnistcnn.data import load_dataset as load_dataset
     from mnistcnn.errors import MnistCnnError as MnistCnnError
     from mnistcnn.evaluation import evaluate as evaluate
     from mnistcnn.exporting import export as export
-    from mnistcnn.model import MnistCNN as MnistCNN
+    from mnistcnn.network.model import MnistCNN as MnistCNN
     from mnistcnn.picture_evaluation import evaluate_pictures as evaluate_pictures
     from mnistcnn.reading.prediction import predict as predict
-    from mnistcnn.storage import Files as Files
     from mnistcnn.summary import summarise as summarise
+    from mnistcnn.system.storage import Files as Files
     from mnistcnn.training.run import train as train
 
     __version__: str

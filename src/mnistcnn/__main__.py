@@ -11,10 +11,10 @@ import contextlib
 import os
 import sys
 
-from mnistcnn.container import cpu_count
 from mnistcnn.errors import ExitCode, Interrupted, MnistCnnError
-from mnistcnn.signals import listening
-from mnistcnn.streams import prepare_streams
+from mnistcnn.system.container import cpu_count
+from mnistcnn.system.signals import listening
+from mnistcnn.system.streams import prepare_streams
 
 
 def main() -> None:

@@ -7,15 +7,15 @@ from pathlib import Path
 import torch
 
 from mnistcnn.accuracy import DigitScore, digit_scores, wilson_interval
-from mnistcnn.calibration import calibration_error, is_at_bound, probabilities
-from mnistcnn.checkpoint import Checkpoint, find_checkpoint, load_checkpoint
+from mnistcnn.checkpoints.calibration import calibration_error, is_at_bound, probabilities
+from mnistcnn.checkpoints.checkpoint import Checkpoint, find_checkpoint, load_checkpoint
 from mnistcnn.config import DatasetName, Split, TrainConfig
 from mnistcnn.data import DataSplits, load_dataset
-from mnistcnn.device import Compute, resolve_device
 from mnistcnn.errors import UsageError
 from mnistcnn.events import Observer, ignore
-from mnistcnn.metrics import BATCH_SIZE, compute_metrics, predict_logits
-from mnistcnn.model import CLASSES, build_model
+from mnistcnn.network.device import Compute, resolve_device
+from mnistcnn.network.inference import BATCH_SIZE, compute_metrics, predict_logits
+from mnistcnn.network.model import CLASSES, build_model
 from mnistcnn.plots import data_title, plot_confusion, plot_mistakes
 from mnistcnn.results import Environment, Result
 

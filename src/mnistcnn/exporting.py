@@ -10,15 +10,15 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from mnistcnn.checkpoint import Checkpoint, find_checkpoint, load_checkpoint
+from mnistcnn.checkpoints.checkpoint import Checkpoint, find_checkpoint, load_checkpoint
 from mnistcnn.config import ExportFormat, InputType
 from mnistcnn.data.synthetic import render_digits
-from mnistcnn.device import strict_float32
 from mnistcnn.errors import OutputError, UsageError, require
 from mnistcnn.events import Observer, ignore
-from mnistcnn.model import CLASSES, SIDE, MnistCNN, build_model, normalise
+from mnistcnn.network.device import strict_float32
+from mnistcnn.network.model import CLASSES, SIDE, MnistCNN, build_model, normalise
 from mnistcnn.results import Result
-from mnistcnn.storage import check_writable, write_atomically
+from mnistcnn.system.storage import check_writable, write_atomically
 
 OPSET = 18  # of ONNX, 2022; the oldest that torch's exporter writes
 INPUT, OUTPUT = "pictures", "probabilities"

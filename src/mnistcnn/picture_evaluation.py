@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mnistcnn.accuracy import DigitScore, digit_scores, wilson_interval
-from mnistcnn.checkpoint import find_checkpoint, load_checkpoint
+from mnistcnn.checkpoints.checkpoint import find_checkpoint, load_checkpoint
 from mnistcnn.data.files import DamagedError, decode_idx, gunzip
 from mnistcnn.errors import DataError, PictureError
 from mnistcnn.events import Note, Observer, Transfer, ignore

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mnistcnn.data import ImageDataset
 from mnistcnn.events import EpochResult
-from mnistcnn.storage import write_atomically
+from mnistcnn.system.storage import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from mnistcnn.checkpoint import find_checkpoint, load_checkpoint
+from mnistcnn.checkpoints.checkpoint import find_checkpoint, load_checkpoint
 from mnistcnn.config import TrainConfig
-from mnistcnn.device import derive_seed
 from mnistcnn.events import Observer, ignore
-from mnistcnn.model import BIAS, DROPOUT, SIDE, WEIGHT_STD, MnistCNN, build_model
+from mnistcnn.network.device import derive_seed
+from mnistcnn.network.model import BIAS, DROPOUT, SIDE, WEIGHT_STD, MnistCNN, build_model
 from mnistcnn.plots import plot_filters
 from mnistcnn.results import Result
 

@@ -73,7 +73,7 @@ def test_something_is_on_the_screen_before_pytorch_is_loaded(monkeypatch: pytest
 
 
 def test_too_little_memory_is_told_before_pytorch_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mnistcnn.container.memory_limit", lambda: 100 << 20)
+    monkeypatch.setattr("mnistcnn.system.container.memory_limit", lambda: 100 << 20)
     monkeypatch.setattr(mnistcnn, "train", None, raising=False)
     result = invoke("train")
     error, hint = result.stderr.splitlines()
@@ -302,8 +302,8 @@ def test_of_several_processes_the_first_says_what_is_wrong_and_the_others_let_it
 
 
 def test_what_was_given_on_the_command_line_is_told_from_defaults(tiny: Path, config: TrainConfig) -> None:
-    from mnistcnn.signals import Stop
-    from mnistcnn.storage import Files
+    from mnistcnn.system.signals import Stop
+    from mnistcnn.system.storage import Files
     from mnistcnn.training.run import train
 
     stop = Stop()

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from mnistcnn.checkpoint import load_checkpoint
-from mnistcnn.tensors import save_checkpoint
+from mnistcnn.checkpoints.checkpoint import load_checkpoint
+from mnistcnn.network.tensors import save_checkpoint
 from tests.conftest import invoke
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mnistcnn.checkpoint import PACKAGED, Checkpoint, load_checkpoint
+from mnistcnn.checkpoints.checkpoint import PACKAGED, Checkpoint, load_checkpoint
 from tests.writing import Picture
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mnistcnn.checkpoint import Checkpoint
+from mnistcnn.checkpoints.checkpoint import Checkpoint
 from mnistcnn.reading.decide import doubted_digits, evidence, interpret, number_wins, plausible
 from mnistcnn.reading.lattice import Segment
 from mnistcnn.reading.marks import Mark

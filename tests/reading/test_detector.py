@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from mnistcnn.checkpoint import Checkpoint
+from mnistcnn.checkpoints.checkpoint import Checkpoint
 from mnistcnn.data.synthetic import render_digits
 from mnistcnn.errors import MnistCnnError
 from mnistcnn.reading import detector as module

@@ -4,9 +4,9 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
-from mnistcnn.architecture import CLASSES
+from mnistcnn.checkpoints.architecture import CLASSES
 from mnistcnn.data.synthetic import render_digits
-from mnistcnn.model import MnistCNN, normalise
+from mnistcnn.network.model import MnistCNN, normalise
 from mnistcnn.reading.network import Network
 
 

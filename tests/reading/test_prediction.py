@@ -10,13 +10,13 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from mnistcnn.calibration import probabilities
-from mnistcnn.checkpoint import Checkpoint, load_checkpoint
+from mnistcnn.checkpoints.calibration import probabilities
+from mnistcnn.checkpoints.checkpoint import Checkpoint, load_checkpoint
 from mnistcnn.data import load_dataset
-from mnistcnn.device import Compute
 from mnistcnn.ink.decoding import Decoded
-from mnistcnn.metrics import predict_logits
-from mnistcnn.model import build_model
+from mnistcnn.network.device import Compute
+from mnistcnn.network.inference import predict_logits
+from mnistcnn.network.model import build_model
 from mnistcnn.reading.prediction import Options, predict, summarise_reading
 from mnistcnn.reading.reader import TOO_MANY, ReadDigit, Reading
 from mnistcnn.reading.sources import ImageLike, Source

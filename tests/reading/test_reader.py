@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from benchmarks.wild import KINDS
-from mnistcnn.checkpoint import Checkpoint
+from mnistcnn.checkpoints.checkpoint import Checkpoint
 from mnistcnn.data.synthetic import render_digits
 from mnistcnn.errors import PictureError
 from mnistcnn.ink.framing import Frame, is_framed

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mnistcnn.calibration import probabilities
-from mnistcnn.checkpoint import Checkpoint
+from mnistcnn.checkpoints.calibration import probabilities
+from mnistcnn.checkpoints.checkpoint import Checkpoint
 from mnistcnn.reading import scorer as module
 from mnistcnn.reading.network import Network
 from mnistcnn.reading.scorer import Scorer, slanted

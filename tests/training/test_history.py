@@ -7,8 +7,8 @@ import pytest
 from mnistcnn.config import TrainConfig
 from mnistcnn.errors import Interrupted
 from mnistcnn.events import EpochResult, Event, Note, StepResult
-from mnistcnn.signals import Stop
-from mnistcnn.storage import Files
+from mnistcnn.system.signals import Stop
+from mnistcnn.system.storage import Files
 from mnistcnn.training.history import HISTORY
 from mnistcnn.training.run import train
 

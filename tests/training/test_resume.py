@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 import torch
 
-from mnistcnn.archive import load_archive
+from mnistcnn.checkpoints.archive import load_archive
 from mnistcnn.data import load_dataset
-from mnistcnn.device import Compute
 from mnistcnn.errors import CheckpointError, OutputError
-from mnistcnn.storage import Files
-from mnistcnn.tensors import save_archive
+from mnistcnn.network.device import Compute
+from mnistcnn.network.tensors import save_archive
+from mnistcnn.system.storage import Files
 from mnistcnn.training.resume import UnfinishedRun, load_unfinished, save_unfinished
 from mnistcnn.training.trainer import Trainer
 from tests.conftest import TINY_CONFIG

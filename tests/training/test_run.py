@@ -8,14 +8,14 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from mnistcnn.checkpoint import load_checkpoint
+from mnistcnn.checkpoints.checkpoint import load_checkpoint
 from mnistcnn.config import Split, TrainConfig
 from mnistcnn.errors import Interrupted, OutputError, TrainingError, UsageError
 from mnistcnn.evaluation import evaluate
 from mnistcnn.events import EpochResult, Event, Note, Stage, StepResult, TrainStart
 from mnistcnn.plots import CONFUSION, CURVES, MISTAKES
-from mnistcnn.signals import Stop
-from mnistcnn.storage import Files
+from mnistcnn.system.signals import Stop
+from mnistcnn.system.storage import Files
 from mnistcnn.training import run as run_module
 from mnistcnn.training.finish import TrainResult
 from mnistcnn.training.history import HISTORY
@@ -98,7 +98,7 @@ def test_evaluate_gives_exactly_what_train_reported(trained: Path, tiny: Path) -
 def test_too_little_memory_is_found_before_anything_is_done(
     files: Files, config: TrainConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mnistcnn.container.memory_limit", lambda: 100 << 20)
+    monkeypatch.setattr("mnistcnn.system.container.memory_limit", lambda: 100 << 20)
     with pytest.raises(TrainingError, match="this container has 100 MB"):
         train(config, files)
     assert not files.checkpoint.parent.exists()

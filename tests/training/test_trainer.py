@@ -8,9 +8,9 @@ import torch
 
 from mnistcnn.config import TrainConfig
 from mnistcnn.data import DataSplits, ImageDataset, load_dataset
-from mnistcnn.device import Compute
 from mnistcnn.errors import TrainingError
 from mnistcnn.events import EpochResult, StepResult
+from mnistcnn.network.device import Compute
 from mnistcnn.training.trainer import Trainer, best_of
 from tests.conftest import TINY_CONFIG
 

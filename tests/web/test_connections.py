@@ -17,7 +17,7 @@ from PIL import Image
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from mnistcnn.signals import SIGNALS
+from mnistcnn.system.signals import SIGNALS
 from mnistcnn.web import connections, server
 from tests.browser import served
 from tests.conftest import posix

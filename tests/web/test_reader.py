@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mnistcnn.checkpoint import PACKAGED, load_checkpoint
+from mnistcnn.checkpoints.checkpoint import PACKAGED, load_checkpoint
 from mnistcnn.config import Precision
 from mnistcnn.errors import PictureError
+from mnistcnn.network.tensors import save_checkpoint
 from mnistcnn.reading.prediction import predict
 from mnistcnn.reading.reader import NOTHING
-from mnistcnn.tensors import save_checkpoint
 from mnistcnn.web.reader import FIRST_PAGE, Reader
 
 PICTURES = sorted((Path(__file__).parents[1] / "pictures").iterdir())

@@ -27,8 +27,8 @@ from mnistcnn.errors import (
     UsageError,
     first_line,
 )
-from mnistcnn.signals import listening
-from mnistcnn.world import World
+from mnistcnn.network.world import World
+from mnistcnn.system.signals import listening
 
 PATIENCE = 10.0  # seconds; torchrun ends all as soon as one has failed, and the first one is to say why
 # How those say so that have no type for it: the dynamic linker, PyTorch, OpenCV and the C++ library.

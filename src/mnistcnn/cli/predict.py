@@ -63,7 +63,7 @@ def predict(
     if json and jsonl:
         raise UsageError("--json and --jsonl cannot be used together.")
     o.keep_numpy_to_one_thread()
-    from mnistcnn.checkpoint import find_checkpoint, load_checkpoint
+    from mnistcnn.checkpoints.checkpoint import find_checkpoint, load_checkpoint
     from mnistcnn.cli.progress import progress_bar
     from mnistcnn.reading.prediction import Options, predict_each
     from mnistcnn.reading.reader import Predictor

@@ -83,7 +83,7 @@ def _training(about: dict[str, Any]) -> Iterator[tuple[str, str]]:
         metrics = about["metrics"].get(split)
         if isinstance(metrics, dict) and {"accuracy", "loss"} <= set(metrics):
             yield split, f"accuracy {percent(metrics['accuracy'])}, loss {metrics['loss']:.4f}"
-    from mnistcnn.calibration import is_at_bound
+    from mnistcnn.checkpoints.calibration import is_at_bound
 
     bound = "; it is at its bound, so that the calibration means nothing" if is_at_bound(about["temperature"]) else ""
     yield "temperature", f"{about['temperature']:.3f}{bound}"

@@ -12,9 +12,9 @@ from mnistcnn.cli import shared_options as o
 from mnistcnn.cli.conventions import between
 from mnistcnn.cli.output import data_name, new_table, percent, show_json, show_pairs, stdout, written
 from mnistcnn.config import DEFAULT_CHECKPOINT, DEFAULT_OUTPUT_DIR, TrainConfig
-from mnistcnn.container import check_memory
 from mnistcnn.events import Event, Observer, Stage, ignore
-from mnistcnn.world import World
+from mnistcnn.network.world import World
+from mnistcnn.system.container import check_memory
 
 if TYPE_CHECKING:
     from mnistcnn.training.finish import TrainResult

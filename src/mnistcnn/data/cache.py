@@ -13,7 +13,7 @@ from mnistcnn.data import files
 from mnistcnn.data.download import download_mnist
 from mnistcnn.errors import DataError
 from mnistcnn.events import Note, Observer, Transfer
-from mnistcnn.storage import explain, flush_to_disk
+from mnistcnn.system.storage import explain, flush_to_disk
 
 CACHE_VARIABLE = "MNISTCNN_CACHE_DIR"
 LOCK_PATIENCE = 1800.0  # seconds; longer than any fetch may take

@@ -6,11 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
-from mnistcnn.architecture import CLASSES, HIDDEN, MEAN, STD
+from mnistcnn.checkpoints.architecture import CLASSES, HIDDEN, MEAN, STD
 from mnistcnn.config import Precision
-from mnistcnn.container import cpu_count
 from mnistcnn.reading.convolution import convolve
 from mnistcnn.results import Environment, cpu_name
+from mnistcnn.system.container import cpu_count
 
 _BATCH = 32  # frames at a time: their patches, 5 MB, fit a processor's cache
 

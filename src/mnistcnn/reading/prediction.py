@@ -9,13 +9,13 @@ from pathlib import Path
 
 from PIL import Image
 
-from mnistcnn.checkpoint import Checkpoint, find_checkpoint, load_checkpoint
+from mnistcnn.checkpoints.checkpoint import Checkpoint, find_checkpoint, load_checkpoint
 from mnistcnn.errors import PictureError
 from mnistcnn.reading.annotate import annotated
 from mnistcnn.reading.reader import TOO_MANY, Predictor, ReadDigit, Reading, ReadMark
 from mnistcnn.reading.results import Candidate, PredictedDigit, Prediction, UnreadMark
 from mnistcnn.reading.sources import ImageLike, find_sources
-from mnistcnn.storage import write_atomically
+from mnistcnn.system.storage import write_atomically
 
 TOP_K = 2
 DOUBTED = "probably not a digit"

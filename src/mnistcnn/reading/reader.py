@@ -17,8 +17,7 @@ from itertools import islice, pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from mnistcnn.checkpoint import Checkpoint
-from mnistcnn.container import cpu_count
+from mnistcnn.checkpoints.checkpoint import Checkpoint
 from mnistcnn.errors import PictureError
 from mnistcnn.ink.decoding import Decoded
 from mnistcnn.ink.framing import SIDE, Frame, ink_box, is_framed
@@ -31,6 +30,7 @@ from mnistcnn.reading.scorer import Scorer
 from mnistcnn.reading.scores import RowReading, Score, read_rows, read_segment
 from mnistcnn.reading.sources import Source
 from mnistcnn.reading.whole import find_whole
+from mnistcnn.system.container import cpu_count
 
 _GAP_HEIGHTS = 0.9  # a gap between words is at least this wide; guess
 _USUAL_GAPS = 2.2  # and this many times as wide as the usual gap; guess

@@ -9,15 +9,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mnistcnn.calibration import probabilities
-from mnistcnn.checkpoint import Checkpoint
+from mnistcnn.checkpoints.calibration import probabilities
+from mnistcnn.checkpoints.checkpoint import Checkpoint
 from mnistcnn.ink.framing import SIDE, Frame
 from mnistcnn.reading.detector import load_detector
 from mnistcnn.reading.network import Network
 from mnistcnn.reading.scores import Scores
 
 if TYPE_CHECKING:
-    from mnistcnn.device_network import DeviceNetwork
+    from mnistcnn.network.device_network import DeviceNetwork
 
 # Columns to the right for a row down: each frame is also scored as if it leant a little to the left, since hands that
 # lean far to the right are rare in MNIST. Fitted: of 603 real digits 98.5 % are right without, 99.0 with it, and of 300
@@ -66,6 +66,6 @@ def slanted(frames: NDArray[np.uint8], slant: float) -> NDArray[np.uint8]:
 
 
 def _on_device(checkpoint: Checkpoint, device: str) -> DeviceNetwork:
-    from mnistcnn.device_network import DeviceNetwork  # noqa: PLC0415 - PyTorch, which reading on the CPU never loads
+    from mnistcnn.network.device_network import DeviceNetwork  # noqa: PLC0415 - PyTorch, which reading on the CPU never loads
 
     return DeviceNetwork(checkpoint.weights, device)

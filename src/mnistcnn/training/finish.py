@@ -11,19 +11,19 @@ import numpy as np
 import torch
 
 from mnistcnn.accuracy import may_be_chance
-from mnistcnn.calibration import fit_temperature, is_at_bound, probabilities
-from mnistcnn.checkpoint import Checkpoint, load_checkpoint
+from mnistcnn.checkpoints.calibration import fit_temperature, is_at_bound, probabilities
+from mnistcnn.checkpoints.checkpoint import Checkpoint, load_checkpoint
 from mnistcnn.config import Split
 from mnistcnn.data import DataSplits
 from mnistcnn.errors import CheckpointError, OutputError
 from mnistcnn.evaluation import confusion_matrix
 from mnistcnn.events import EpochResult, Note, Observer, Stage
-from mnistcnn.metrics import compute_metrics, predict_logits
-from mnistcnn.model import build_model
+from mnistcnn.network.inference import compute_metrics, predict_logits
+from mnistcnn.network.model import build_model
+from mnistcnn.network.tensors import save_checkpoint, to_arrays
 from mnistcnn.plots import CONFUSION, CURVES, MISTAKES, data_title, plot_confusion, plot_mistakes, plot_training
 from mnistcnn.results import Environment, Metrics, Result
-from mnistcnn.storage import Files, exists, write_atomically
-from mnistcnn.tensors import save_checkpoint, to_arrays
+from mnistcnn.system.storage import Files, exists, write_atomically
 from mnistcnn.training.history import HISTORY, write_history
 from mnistcnn.training.optimizer import learning_rate
 from mnistcnn.training.trainer import Trainer, best_of

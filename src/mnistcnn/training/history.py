@@ -4,7 +4,7 @@ from typing import Any
 
 from mnistcnn.data import DataSplits
 from mnistcnn.results import to_json
-from mnistcnn.storage import Files, write_atomically
+from mnistcnn.system.storage import Files, write_atomically
 from mnistcnn.training.trainer import Trainer, best_of
 
 HISTORY = "history.json"

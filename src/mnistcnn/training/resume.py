@@ -10,14 +10,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mnistcnn.architecture import SHAPES
-from mnistcnn.archive import load_archive
-from mnistcnn.config import Split, TrainConfig, flag
-from mnistcnn.data import DataSplits
-from mnistcnn.data.sampler import HardExampleSampler
-from mnistcnn.errors import CheckpointError, OutputError, TrainingError, UsageError, first_line
-from mnistcnn.events import EpochResult, Note, Observer
-from mnistcnn.fields import (
+from mnistcnn.checkpoints.architecture import SHAPES
+from mnistcnn.checkpoints.archive import load_archive
+from mnistcnn.checkpoints.fields import (
     MOST_IMAGES,
     check_array,
     check_config,
@@ -28,8 +23,13 @@ from mnistcnn.fields import (
     check_number,
     check_weights,
 )
-from mnistcnn.storage import Files, exists
-from mnistcnn.tensors import save_archive, to_tensor
+from mnistcnn.config import Split, TrainConfig, flag
+from mnistcnn.data import DataSplits
+from mnistcnn.errors import CheckpointError, OutputError, TrainingError, UsageError, first_line
+from mnistcnn.events import EpochResult, Note, Observer
+from mnistcnn.network.tensors import save_archive, to_tensor
+from mnistcnn.system.storage import Files, exists
+from mnistcnn.training.sampler import HardExampleSampler
 from mnistcnn.training.trainer import RunningMetrics, Trainer, TrainerState, best_of
 
 FORMAT = 2

@@ -6,20 +6,20 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 from mnistcnn.config import TrainConfig
-from mnistcnn.container import check_memory
 from mnistcnn.data import DataSplits, load_dataset
-from mnistcnn.device import cpu_threads, resolve_device
-from mnistcnn.distributed import barrier, broadcast, local_device, process_group
 from mnistcnn.errors import Interrupted, OutputError, UsageError
 from mnistcnn.events import EpochResult, Note, Observer, StepResult, TrainStart, ignore
-from mnistcnn.signals import Stop
-from mnistcnn.storage import Files, check_writable, exists, held, remove_leftovers
+from mnistcnn.network.device import cpu_threads, resolve_device
+from mnistcnn.network.distributed import barrier, broadcast, local_device, process_group
+from mnistcnn.network.world import World
+from mnistcnn.system.container import check_memory
+from mnistcnn.system.signals import Stop
+from mnistcnn.system.storage import Files, check_writable, exists, held, remove_leftovers
 from mnistcnn.training.contention import ContentionWatch
 from mnistcnn.training.finish import TrainResult, finish, output_paths
 from mnistcnn.training.history import HISTORY, describe_progress, write_history
 from mnistcnn.training.resume import UnfinishedRun, find_unfinished, merge_settings, save_unfinished, take_up
 from mnistcnn.training.trainer import Trainer
-from mnistcnn.world import World
 
 CONTINUE = "Continue with `mnistcnn train --resume`."
 

@@ -11,17 +11,17 @@ from torch.nn import functional as F
 
 from mnistcnn.config import TrainConfig
 from mnistcnn.data import ImageDataset
-from mnistcnn.data.loader import Batch, EpochLoader
-from mnistcnn.data.sampler import HardExampleSampler
-from mnistcnn.device import Compute, derive_seed
-from mnistcnn.distributed import all_reduce, data_parallel
 from mnistcnn.errors import TrainingError
 from mnistcnn.events import EpochResult, StepResult
-from mnistcnn.metrics import compute_metrics, predict_logits
-from mnistcnn.model import CLASSES, MnistCNN
+from mnistcnn.network.device import Compute, derive_seed
+from mnistcnn.network.distributed import all_reduce, data_parallel
+from mnistcnn.network.inference import compute_metrics, predict_logits
+from mnistcnn.network.model import CLASSES, MnistCNN
+from mnistcnn.network.world import ALONE, World
 from mnistcnn.results import Metrics
+from mnistcnn.training.loader import Batch, EpochLoader
 from mnistcnn.training.optimizer import AdamW, learning_rate
-from mnistcnn.world import ALONE, World
+from mnistcnn.training.sampler import HardExampleSampler
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from mnistcnn.signals import SIGNALS
+from mnistcnn.system.signals import SIGNALS
 
 MAX_CONNECTIONS = 32  # each may hold a picture
 MAX_CONNECTIONS_PER_ADDRESS = 16  # browsers open six

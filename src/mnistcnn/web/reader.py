@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mnistcnn.checkpoint import find_checkpoint, load_checkpoint
+from mnistcnn.checkpoints.checkpoint import find_checkpoint, load_checkpoint
 from mnistcnn.errors import PictureError
 from mnistcnn.events import Observer, ignore
 from mnistcnn.ink.decoding import has_more_pages

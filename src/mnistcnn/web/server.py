@@ -26,7 +26,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mnistcnn.errors import ExitCode, Interrupted, PictureError, ServerError
 from mnistcnn.results import Result
-from mnistcnn.signals import SIGNALS
+from mnistcnn.system.signals import SIGNALS
 from mnistcnn.web.connections import BACKLOG, Connection, Server
 from mnistcnn.web.reader import Reader
 

@@ -1,0 +1,36 @@
+"""The trained network on a GPU, for reading: the same as `reading.network`, in PyTorch."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional as F
+
+from mnistcnn.network.device import resolve_device, strict_float32
+from mnistcnn.network.inference import predict_logits
+from mnistcnn.network.model import build_model, normalise
+from mnistcnn.results import Environment
+
+
+class DeviceNetwork:
+    """The fixed network with trained weights, in float32 on a device; use it from one thread at a time."""
+
+    def __init__(self, weights: Mapping[str, NDArray[np.float32]], device: str) -> None:
+        """`device` is one of `resolve_device`. Raises `DeviceError`."""
+        self._compute = resolve_device(device)
+        self._model = build_model(weights, self._compute)
+
+    def logits(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """The logits (N, 10) of frames (N, 28, 28), 0 paper … 255 ink."""
+        return predict_logits(self._model, torch.tensor(frames)[:, None], self._compute).numpy()
+
+    def first_layer(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """What the 25 filters of the first layer give, (N, 9, 9, 25), for frames (N, 28, 28): 0 or more."""
+        with torch.inference_mode(), strict_float32():
+            inputs = normalise(torch.tensor(frames)[:, None].to(self._compute.device))
+            return F.relu(self._model.conv1(inputs)).permute(0, 2, 3, 1).cpu().numpy()
+
+    def environment(self) -> Environment:
+        """What it is computed on and with."""
+        return self._compute.environment()
