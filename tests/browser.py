@@ -105,15 +105,18 @@ def answered(text: str, confidence: float, warning: str | None = None) -> dict[s
     The other probabilities of a digit are equal; a ? in `text` is a doubted 7.
     """
     rows = text.split("\n")
+    digits = [
+        _answered_digit(sign, confidence, (column + 0.5) / len(row), (i + 0.5) / len(rows))
+        for i, row in enumerate(rows)
+        for column, sign in enumerate(row)
+        if sign != " "
+    ]
     return {
         "text": text if re.search(r"\d", text) else None,
         "confidence": confidence if text else None,
-        "digits": [
-            _answered_digit(sign, confidence, (column + 0.5) / len(row), (i + 0.5) / len(rows))
-            for i, row in enumerate(rows)
-            for column, sign in enumerate(row)
-            if sign != " "
-        ],
+        "digits": digits,
+        "frames": [[[100] * 28] * 28 for _ in digits],
+        "responses": [[[[0] * 9] * 9] * 25 for _ in digits],
         "warning": warning,
         "note": None,
         "seconds": 0.01,
@@ -126,9 +129,10 @@ def _answered_digit(sign: str, confidence: float, x: float, y: float) -> dict[st
     return {
         "digit": None if sign == "?" else digit,
         "confidence": confidence,
-        "probabilities": [confidence if other == digit else (1 - confidence) / 9 for other in range(10)],
+        "top": [
+            {"digit": other, "confidence": confidence if other == digit else (1 - confidence) / 9}
+            for other in range(10)
+        ],
         "box": [left - 20, top - 40, left + 20, top + 40],
         "doubted": sign == "?",
-        "frame": [[25 * digit] * 28] * 28,
-        "responses": [[[0] * 9] * 9] * 25,
     }

@@ -14,8 +14,14 @@ def marked(*digits: PredictedDigit, image: Image.Image = WHITE) -> np.ndarray:
     return np.asarray(annotated(open_decoded(image, "p"), made)).astype(int)
 
 
+def make_digit(
+    digit: int, confidence: float, box: tuple[int, int, int, int] = (0, 0, 0, 0), row: int = 0
+) -> PredictedDigit:
+    return PredictedDigit(digit=digit, confidence=confidence, top=[Candidate(digit, confidence)], box=box, row=row)
+
+
 def digit(box: tuple[int, int, int, int], sure: bool = True) -> PredictedDigit:
-    return PredictedDigit(7 if sure else None, 0.9, [Candidate(7, 0.9)], box, 0)
+    return PredictedDigit(digit=7 if sure else None, confidence=0.9, top=[Candidate(7, 0.9)], box=box, row=0)
 
 
 def test_without_digits_nothing_is_drawn() -> None:
@@ -65,7 +71,7 @@ def test_labels_never_collide() -> None:
                 frame = (left, top, left + spacing * generator.uniform(0.3, 1.0), top + 1.1 * spacing)
                 frames.append(frame)
                 confidence = float(generator.uniform(0.5, 1.0))
-                digits.append(PredictedDigit(8, confidence, [Candidate(8, confidence)], (0, 0, 0, 0), row))
+                digits.append(make_digit(8, confidence, row=row))
         size = (8 * spacing + 30, 5 * spacing + 30)
         labels = [label for label in place_labels(digits, frames, size) if label is not None]
         assert len(labels) > (0 if spacing == 8 else 20)
@@ -79,7 +85,7 @@ def test_labels_never_collide() -> None:
     ("confidence", "text"), [(1.0, "7"), (0.99, "7"), (0.9899, "7 98%"), (0.5, "7 50%"), (0.0, "7 0%")]
 )
 def test_a_confidence_is_written_only_where_it_is_low(confidence: float, text: str) -> None:
-    made = PredictedDigit(7, confidence, [Candidate(7, confidence)], (100, 80, 150, 160), 0)
+    made = make_digit(7, confidence, box=(100, 80, 150, 160))
     (label,) = place_labels([made], [(100, 80, 150, 160)], (300, 200))
     assert label is not None
     assert label.text == text
@@ -89,7 +95,7 @@ def test_a_confidence_is_written_only_where_it_is_low(confidence: float, text: s
 def test_a_label_makes_way_for_its_neighbours() -> None:
     """Three digits in a row, close together, of which each would like to say how sure it is."""
     frames: list[Box] = [(100 + 30 * i, 100, 128 + 30 * i, 160) for i in range(3)]
-    digits = [PredictedDigit(7, 0.8, [Candidate(7, 0.8)], (0, 0, 0, 0), 0) for _ in frames]
+    digits = [make_digit(7, 0.8) for _ in frames]
     labels = place_labels(digits, frames, (300, 300))
     assert [label.text if label else None for label in labels] == ["7 80%"] * 3
     assert not any(overlap(label.box, frame) for label in labels if label for frame in frames)

@@ -11,7 +11,8 @@ from mnistcnn.data.synthetic import render_digits
 from mnistcnn.errors import MnistCnnError
 from mnistcnn.reading import detector as module
 from mnistcnn.reading.detector import NONE, PACKAGED, SHAPES, Detector, load_detector, read_detector
-from mnistcnn.reading.reader import Predictor, Reading
+from mnistcnn.reading.reader import Predictor
+from mnistcnn.reading.results import Reading
 from mnistcnn.reading.sources import find_sources
 
 PICTURES = sorted((Path(__file__).parents[1] / "pictures").iterdir())

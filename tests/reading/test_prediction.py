@@ -18,7 +18,8 @@ from mnistcnn.network.device import Compute
 from mnistcnn.network.inference import predict_logits
 from mnistcnn.network.model import build_model
 from mnistcnn.reading.prediction import Options, predict, summarise_reading
-from mnistcnn.reading.reader import TOO_MANY, ReadDigit, Reading
+from mnistcnn.reading.reader import TOO_MANY
+from mnistcnn.reading.results import Candidate, PredictedDigit, Reading
 from mnistcnn.reading.sources import ImageLike, Source
 from tests.conftest import TINY_CONFIG
 from tests.writing import Picture, off_by, write
@@ -213,17 +214,18 @@ def read_number(*digits: tuple[float, bool, int, bool], warning: str | None = No
     """A reading of 7s: the confidence of each, whether it is doubted, its row, whether a space is before it."""
     frame = np.zeros((28, 28), np.uint8)
     made = [
-        ReadDigit(
-            frame=frame,
-            probabilities=[0.0] * 6 + [1 - sure, sure, 0.0, 0.0],
-            doubted=doubted,
+        PredictedDigit(
+            digit=None if doubted else 7,
+            confidence=sure,
+            top=[Candidate(7, sure), Candidate(6, 1 - sure)],
             box=(0, 0, 9, 9),
             row=row,
             space=space,
+            doubted=doubted,
         )
         for sure, doubted, row, space in digits
     ]
-    return Reading(digits=made, confidence=0.5, warning=warning, original=frame)
+    return Reading(digits=made, frames=[frame] * len(made), confidence=0.5, warning=warning, original=frame)
 
 
 def test_unsure_and_doubted_digits_of_a_number_are_marked() -> None:

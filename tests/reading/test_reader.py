@@ -18,8 +18,8 @@ from mnistcnn.ink.framing import Frame, is_framed
 from mnistcnn.ink.threshold import blur
 from mnistcnn.reading import marks
 from mnistcnn.reading.prediction import predict
-from mnistcnn.reading.reader import NOTHING, SEVERAL, TOO_MANY, Predictor, Reading, read_picture
-from mnistcnn.reading.results import Prediction
+from mnistcnn.reading.reader import NOTHING, SEVERAL, TOO_MANY, Predictor, read_picture
+from mnistcnn.reading.results import Prediction, Reading
 from mnistcnn.reading.scores import Scores
 from mnistcnn.reading.sources import Source, find_sources
 from tests.conftest import invoke
@@ -46,7 +46,7 @@ def read(predictor: Predictor, picture: object, **how: bool) -> Reading:
 def text(reading: Reading) -> str:
     rows = ["" for _ in range(1 + max((digit.row for digit in reading.digits), default=-1))]
     for digit in reading.digits:
-        rows[digit.row] += " " * digit.space + str(int(np.argmax(digit.probabilities)))
+        rows[digit.row] += " " * digit.space + str(digit.top[0].digit)
     return "\n".join(rows)
 
 
@@ -197,9 +197,9 @@ def test_a_picture_of_one_digit_is_read_as_it_always_was(predictor: Predictor, p
     number, alone = read(predictor, path), read(predictor, path, single=True)
     (digit,) = number.digits
     assert np.array_equal(digit.frame, alone.digits[0].frame)
-    assert digit.probabilities == pytest.approx(alone.digits[0].probabilities, rel=1e-5)
-    assert int(np.argmax(digit.probabilities)) == int(path.stem[0])
-    assert number.confidence is not None and 0 < number.confidence <= max(digit.probabilities)
+    assert digit.top == alone.digits[0].top
+    assert digit.top[0].digit == int(path.stem[0])
+    assert number.confidence is not None and 0 < number.confidence <= digit.confidence
     left, top, right, bottom = digit.box
     with Image.open(path) as image:
         assert 0 <= left < right <= image.width and 0 <= top < bottom <= image.height

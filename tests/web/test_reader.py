@@ -35,12 +35,14 @@ def test_a_picture_is_read_exactly_as_predict_reads_it(reader: Reader, path: Pat
     assert (drawing.text, drawing.warning) == (expected.text, expected.warning)
     (digit,), (same,) = drawing.digits, expected.digits
     assert (digit.digit, digit.box, digit.doubted) == (same.digit, same.box, same.doubted)
-    for candidate in same.top:
-        assert digit.probabilities[candidate.digit] == pytest.approx(candidate.confidence, abs=1e-6)
+    assert {one.digit: one.confidence for one in digit.top} == pytest.approx(
+        {one.digit: one.confidence for one in same.top}, abs=1e-6
+    )
     (seen,) = Path("seen").iterdir()
-    assert digit.frame == np.asarray(Image.open(seen)).tolist()
-    assert len(digit.responses) == 25 and {len(row) for tile in digit.responses for row in tile} == {9}
-    assert max(value for tile in digit.responses for row in tile for value in row) == 255
+    assert drawing.frames == [np.asarray(Image.open(seen)).tolist()]
+    (responses,) = drawing.responses
+    assert len(responses) == 25 and {len(row) for tile in responses for row in tile} == {9}
+    assert max(value for tile in responses for row in tile for value in row) == 255
 
 
 def test_of_several_pages_the_first_is_read_and_it_is_said(reader: Reader, tmp_path: Path) -> None:

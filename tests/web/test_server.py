@@ -60,10 +60,11 @@ def test_the_page_comes_whole_and_needs_nothing_from_elsewhere(port: int) -> Non
 def test_a_picture_is_answered_with_all_that_the_page_shows(port: int) -> None:
     status, drawing = ask(port, "POST", "/read", DIGIT, Content_Type="image/png")
     assert status == 200
-    assert set(drawing) == {"text", "confidence", "digits", "warning", "note", "seconds"}
+    assert set(drawing) == {"text", "confidence", "digits", "frames", "responses", "warning", "note", "seconds"}
     (digit,) = drawing["digits"]
-    assert set(digit) == {"digit", "confidence", "probabilities", "box", "doubted", "frame", "responses"}
-    assert sum(digit["probabilities"]) == pytest.approx(1) and len(digit["box"]) == 4
+    assert set(digit) == {"digit", "confidence", "top", "box", "row", "space", "doubted"}
+    assert sum(candidate["confidence"] for candidate in digit["top"]) == pytest.approx(1) and len(digit["box"]) == 4
+    assert (len(drawing["frames"]), len(drawing["responses"])) == (1, 1)
 
 
 def test_where_there_is_nothing_the_answer_has_no_digit(port: int) -> None:

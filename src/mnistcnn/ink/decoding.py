@@ -8,7 +8,7 @@ import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -48,13 +48,17 @@ class Decoded:
     image: Image.Image
     size: tuple[int, int]
     grey: bool
+    _colours: dict[int, Colours] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def colours(self, side: int = WORKING_SIDE) -> Colours:
-        """Its colours, at most `side` pixels either way.
+        """Its colours, at most `side` pixels either way; computed once, so they must not be changed.
 
         Transparency is laid over white, or over black where what is drawn is itself light.
         """
-        return _to_colours(self.image, side)
+        side = min(side, max(self.image.size))
+        if side not in self._colours:
+            self._colours[side] = _to_colours(self.image, side)
+        return self._colours[side]
 
 
 def read_file(path: Path) -> bytes:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mnistcnn.ink.decoding import Colours
 from mnistcnn.ink.framing import Ink
 from mnistcnn.ink.paper import LUMINANCE, project
-from mnistcnn.ink.threshold import LEAST_CONTRAST, Grey, otsu, scaled
+from mnistcnn.ink.threshold import LEAST_CONTRAST, Grey, otsu, sampled, scaled
 
 Matrix = NDArray[np.float64]  # (3, 3), a perspective: points of the picture → points of the page
 
@@ -57,7 +57,8 @@ def subtract_window(colours: Colours) -> Colours:
 def page_ink(grey: Grey) -> Ink | None:
     """Grey levels, positive for ink, to ink in 0 … 1; None where nothing stands out."""
     smooth: Grey = np.asarray(cv2.GaussianBlur(grey, (0, 0), 0.8), dtype=np.float32)
-    noise = 1.4826 * float(np.median(np.abs(smooth - np.median(smooth))))
+    some = sampled(smooth)
+    noise = 1.4826 * float(np.median(np.abs(some - np.median(some))))
     inked = smooth[smooth > max(6 * noise, LEAST_CONTRAST)]
     if inked.size < 3:
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 
 import cv2
 import numpy as np
@@ -10,7 +11,8 @@ import numpy as np
 from mnistcnn.ink.components import find_components
 from mnistcnn.ink.decoding import Colours
 from mnistcnn.ink.framing import Ink
-from mnistcnn.ink.threshold import SURE, Grey, scaled
+from mnistcnn.ink.paper import LUMINANCE, project
+from mnistcnn.ink.threshold import SURE, Grey, sampled, scaled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,12 +42,13 @@ def find_pale_ink(difference: Colours, grey: Grey, ink: Ink, params: Params | No
     usual_height = _usual_height(ink)
     if usual_height is None:
         return pale
-    luminance = difference @ np.array([0.299, 0.587, 0.114], dtype=np.float32)
-    darker = float((luminance * grey).sum()) < 0
-    contrast = -difference.min(axis=2) if darker else difference.max(axis=2)
+    darker = float(np.vdot(project(difference, LUMINANCE), grey)) < 0
+    channels = cv2.split(difference)  # `difference.min(axis=2)` takes several times as long
+    contrast = -reduce(np.minimum, channels) if darker else reduce(np.maximum, channels)
     contrast = np.asarray(cv2.GaussianBlur(contrast, (0, 0), 0.8), dtype=np.float32)
-    middle = float(np.median(contrast))
-    noise = 1.4826 * float(np.median(np.abs(contrast - middle)))
+    some = sampled(contrast)
+    middle = float(np.median(some))
+    noise = 1.4826 * float(np.median(np.abs(some - np.float32(middle))))
     least = middle + max(params.least_noises * noise, params.least_contrast)
     parts = find_components(contrast > least)
     strong = np.bincount(parts.labels[ink > SURE], minlength=len(parts.areas) + 1)[1:]

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from mnistcnn.checkpoints.checkpoint import Checkpoint, find_checkpoint, load_checkpoint
 from mnistcnn.errors import PictureError
+from mnistcnn.ink.framing import SIDE
 from mnistcnn.reading.annotate import annotated
-from mnistcnn.reading.reader import TOO_MANY, Predictor, ReadDigit, Reading, ReadMark
-from mnistcnn.reading.results import Candidate, PredictedDigit, Prediction, UnreadMark
+from mnistcnn.reading.reader import TOO_MANY, Predictor
+from mnistcnn.reading.results import PredictedDigit, Prediction, Reading, UnreadMark
 from mnistcnn.reading.sources import ImageLike, find_sources
 from mnistcnn.system.storage import write_atomically
 
@@ -53,12 +55,20 @@ def predict(
     `CheckpointError`, `DeviceError` and `OutputError`.
     """
     loaded = checkpoint if isinstance(checkpoint, Checkpoint) else load_checkpoint(find_checkpoint(checkpoint))
-    options = Options(top_k, invert, min_confidence, save_input, single, accept_doubted, annotate)
+    options = Options(
+        top_k=top_k,
+        invert=invert,
+        min_confidence=min_confidence,
+        save_input=save_input,
+        single=single,
+        accept_doubted=accept_doubted,
+        annotate=annotate,
+    )
     made = predict_each(Predictor(loaded, device), images, options, recursive=recursive)
     return [prediction for prediction, _ in made]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """How images are read, and what is made of what was read; see `predict`."""
 
@@ -99,7 +109,7 @@ def summarise_reading(name: str, reading: Reading, options: Options) -> Predicti
     digits = [_digit(digit, options) for digit in reading.digits]
     if not digits:
         return Prediction(name, warning=reading.warning)
-    text = _write_text(digits, reading)
+    text = _write_text(digits, reading.marks)
     doubted = [digit.doubted for digit in digits]
     warning = reading.warning
     if any(doubted) and warning != TOO_MANY:
@@ -114,41 +124,44 @@ def summarise_reading(name: str, reading: Reading, options: Options) -> Predicti
         unsure=any(digit.digit is None and not digit.doubted for digit in digits),
         text=None if all(doubted) else text,
         digits=digits,
-        marks=[UnreadMark(mark.text, mark.box, mark.row) for mark in reading.marks],
+        marks=reading.marks,
     )
 
 
-def _write_text(digits: list[PredictedDigit], reading: Reading) -> str:
-    """All that is written: rows joined by newlines, with the signs between digits and the spaces between words."""
+def _write_text(digits: list[PredictedDigit], marks: list[UnreadMark]) -> str:
+    """The whole text: rows joined by newlines, with the signs between digits and the spaces between words."""
     text = ""
-    for i, (digit, read) in enumerate(zip(digits, reading.digits, strict=True)):
-        before = [mark for mark in reading.marks if mark.digits_before == i and mark.row == read.row]
-        if i and read.row > reading.digits[i - 1].row:
-            text += "".join(_written(mark) for mark in reading.marks if mark.digits_before == i and mark.row < read.row)
+    row = 0
+    for i, digit in enumerate(digits):
+        before = [mark for mark in marks if mark.digits_before == i]
+        text += "".join(_written(mark) for mark in before if mark.row < digit.row)
+        signs = "".join(_written(mark) for mark in before if mark.row == digit.row)
+        if i and digit.row > row:
             text += "\n"
-        elif read.space and not before:
+        elif digit.space and not signs:
             text += " "
-        text += "".join(_written(mark) for mark in before)
-        text += MISSING if digit.digit is None else str(digit.digit)
-    return text + "".join(_written(mark) for mark in reading.marks if mark.digits_before == len(digits))
+        text += signs + (MISSING if digit.digit is None else str(digit.digit))
+        row = digit.row
+    return text + "".join(_written(mark) for mark in marks if mark.digits_before == len(digits))
 
 
-def _written(mark: ReadMark) -> str:
+def _written(mark: UnreadMark) -> str:
     """A sign as it is written in the text; a mark without a name is only listed."""
     return mark.text or ""
 
 
-def _digit(read: ReadDigit, options: Options) -> PredictedDigit:
-    ranked = sorted(range(10), key=read.probabilities.__getitem__, reverse=True)
-    top = [Candidate(digit, read.probabilities[digit]) for digit in ranked[: options.top_k]]
+def _digit(read: PredictedDigit, options: Options) -> PredictedDigit:
+    """A digit as it was read, with the options applied."""
     doubted = read.doubted and not options.accept_doubted
-    sure = not doubted and top[0].confidence >= options.min_confidence
-    return PredictedDigit(top[0].digit if sure else None, top[0].confidence, top, read.box, read.row, doubted)
+    sure = not doubted and read.confidence >= options.min_confidence
+    digit = read.top[0].digit if sure else None
+    return replace(read, digit=digit, top=read.top[: options.top_k], doubted=doubted)
 
 
 def _save_frames(folder: Path, number: int, name: str, reading: Reading) -> None:
-    for i, frame in enumerate(reading.frames, start=1):
-        suffix = f"_{i:02d}" if len(reading.frames) > 1 else ""
+    frames = reading.frames or [np.zeros((SIDE, SIDE), dtype=np.uint8)]  # an empty one where there is nothing
+    for i, frame in enumerate(frames, start=1):
+        suffix = f"_{i:02d}" if len(frames) > 1 else ""
         _save_png(folder, number, name, suffix, Image.fromarray(frame))
 
 

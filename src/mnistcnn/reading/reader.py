@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice, pairwise
 
 import numpy as np
@@ -26,6 +26,7 @@ from mnistcnn.ink.ruled_lines import remove_rules
 from mnistcnn.ink.sheet import SURFACE_SIDE, Paper, Sheet, find_sheet
 from mnistcnn.reading.decide import doubted_digits, evidence, interpret
 from mnistcnn.reading.look import Look, PixelBox, look_at, picture_box
+from mnistcnn.reading.results import Candidate, PredictedDigit, Reading, UnreadMark
 from mnistcnn.reading.scorer import Scorer
 from mnistcnn.reading.scores import RowReading, Score, read_rows, read_segment
 from mnistcnn.reading.sources import Source
@@ -41,47 +42,6 @@ _CLEAR = math.log(0.8)  # the log probability of a digit that needs no second lo
 NOTHING = "nothing but background"
 SEVERAL = "several separate digits"
 TOO_MANY = "too many marks; only the largest were looked at"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadDigit:
-    """One digit as it was read: its frame, probabilities (10,), whether it may be none at all, place and row."""
-
-    frame: Frame
-    probabilities: list[float]
-    doubted: bool
-    box: PixelBox
-    row: int
-    space: bool  # there is a gap between words before it
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadMark:
-    """A mark that was not read as a digit: a sign or None, its place, and how many digits of the picture precede it."""
-
-    text: str | None
-    box: PixelBox
-    row: int
-    digits_before: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """The digits of a picture in reading order, how sure it is that they are right, and a warning.
-
-    `original` (height, width) uint8 is the picture's luminance, reduced to at most 640 pixels either way.
-    """
-
-    digits: list[ReadDigit]
-    confidence: float | None
-    warning: str | None
-    original: NDArray[np.uint8]
-    marks: list[ReadMark] = field(default_factory=list)
-
-    @property
-    def frames(self) -> list[Frame]:
-        """What the network saw: a frame for each digit; an empty one where there is none."""
-        return [digit.frame for digit in self.digits] or [np.zeros((28, 28), dtype=np.uint8)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,7 +116,7 @@ def read_picture(decoded: Decoded, score: Score, *, invert: bool | None = None, 
         best = max(found, key=_evidence, default=None)
     if best is None or not best.rows:
         warning = TOO_MANY if best is not None and best.look.too_many else NOTHING
-        return Reading(digits=[], confidence=None, warning=warning, original=original)
+        return Reading(digits=[], frames=[], confidence=None, warning=warning, original=original)
     return _make_reading(best, original, single=single)
 
 
@@ -194,15 +154,9 @@ def read_frame(frame: Frame, score: Score) -> Reading:
     scores = score([frame])
     box = ink_box(frame)
     assert box is not None  # `is_framed` saw ink
-    digit = ReadDigit(
-        frame=frame,
-        probabilities=scores.probabilities[0].tolist(),
-        doubted=bool(scores.doubted[0]),
-        box=(box[1].start, box[0].start, box[1].stop, box[0].stop),
-        row=0,
-        space=False,
-    )
-    return Reading(digits=[digit], confidence=max(digit.probabilities), warning=None, original=frame)
+    edges = (box[1].start, box[0].start, box[1].stop, box[0].stop)
+    digit = _make_digit(scores.probabilities[0], doubted=bool(scores.doubted[0]), box=edges)
+    return Reading(digits=[digit], frames=[frame], confidence=digit.confidence, warning=None, original=frame)
 
 
 def _make_reading(interpretation: Interpretation, original: NDArray[np.uint8], *, single: bool) -> Reading:
@@ -212,27 +166,39 @@ def _make_reading(interpretation: Interpretation, original: NDArray[np.uint8], *
     alone = len(rows) == 1 and len(rows[0].segments) == 1
     if single and look.whole is not None and look.whole.several:
         warning = SEVERAL
-    confidence = float(np.prod(np.concatenate([row.confidences for row in rows])))
-    digits: list[ReadDigit] = []
-    marks = []
+    digits: list[PredictedDigit] = []
+    marks: list[UnreadMark] = []
     for number, row in enumerate(rows):
         for sign in row.signs:
-            before = sum(segment.mark.x < sign.mark.x for segment in row.segments)
+            before = len(digits) + sum(segment.mark.x < sign.mark.x for segment in row.segments)
             box = picture_box(sign.mark, matrix, look.size)
-            marks.append(ReadMark(text=sign.text, box=box, row=number, digits_before=len(digits) + before))
+            marks.append(UnreadMark(text=sign.text, box=box, row=number, digits_before=before))
         doubted = row.scores.doubted if alone else doubted_digits(row)
-        for i, (segment, space) in enumerate(zip(row.segments, _find_spaces(row), strict=True)):
-            digits.append(
-                ReadDigit(
-                    frame=segment.frame,
-                    probabilities=row.scores.probabilities[i].tolist(),
-                    doubted=bool(doubted[i]),
-                    box=picture_box(segment.mark, matrix, look.size),
-                    row=number,
-                    space=space,
-                )
-            )
-    return Reading(digits=digits, confidence=confidence, warning=warning, original=original, marks=marks)
+        spaces = _find_spaces(row)
+        for i, segment in enumerate(row.segments):
+            box = picture_box(segment.mark, matrix, look.size)
+            shares = row.scores.probabilities[i]
+            digits.append(_make_digit(shares, doubted=bool(doubted[i]), box=box, row=number, space=spaces[i]))
+    return Reading(
+        digits=digits,
+        frames=[segment.frame for row in rows for segment in row.segments],
+        confidence=float(np.prod(np.concatenate([row.confidences for row in rows]))),
+        warning=warning,
+        original=original,
+        marks=marks,
+    )
+
+
+def _make_digit(
+    probabilities: NDArray[np.float64], *, doubted: bool, box: PixelBox, row: int = 0, space: bool = False
+) -> PredictedDigit:
+    """A digit with all ten candidates; `probabilities` (10,) are those of the digits."""
+    ranked = np.argsort(-probabilities, kind="stable").tolist()
+    top = [Candidate(digit, float(probabilities[digit])) for digit in ranked]
+    digit = None if doubted else top[0].digit
+    return PredictedDigit(
+        digit=digit, confidence=top[0].confidence, top=top, box=box, row=row, space=space, doubted=doubted
+    )
 
 
 def _find_spaces(row: RowReading) -> list[bool]:

@@ -1,9 +1,13 @@
-"""What reading an image returns."""
+"""The results of reading an image."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
+
+from mnistcnn.ink.framing import Frame
 from mnistcnn.reading.look import PixelBox
 from mnistcnn.results import Result
 
@@ -16,25 +20,43 @@ class Candidate(Result):
     confidence: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PredictedDigit(Result):
     """One digit of an image. `digit` is None where it is unsure or doubted; `top` says what it may be."""
 
     digit: int | None
     confidence: float  # that it is this one, if it is a digit
-    top: list[Candidate]
+    top: list[Candidate]  # the likeliest first
     box: PixelBox  # left, top, right and bottom edge in pixels of the upright original
     row: int  # from 0, from top to bottom
-    doubted: bool = False  # it may be no digit at all
+    space: bool = False  # there is a gap between words before it
+    doubted: bool = False  # it may not be a digit
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UnreadMark(Result):
     """A mark that was not read as a digit: the sign that it is, one of `. , : - /`, or None."""
 
     text: str | None
     box: PixelBox  # left, top, right and bottom edge in pixels of the upright original
     row: int  # from 0, from top to bottom
+    digits_before: int  # digits of the image that precede it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """The digits of an image in reading order, how sure it is that all of them are right, and a warning.
+
+    Each digit's `top` has all ten. `frames` is what the network saw of each, `original` (height, width) uint8 the
+    image's luminance, reduced to at most 640 pixels either way.
+    """
+
+    digits: list[PredictedDigit]
+    frames: list[Frame]
+    confidence: float | None
+    warning: str | None
+    original: NDArray[np.uint8]
+    marks: list[UnreadMark] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,8 +50,8 @@ class Scorer:
         if not frames:
             return Scores(np.zeros((0, 10)), np.zeros(0), np.zeros(0, dtype=bool))
         images = np.stack(frames)
-        logits = [self.network.logits(slanted(images, slant)) for slant in slants]
-        shares = np.mean([probabilities(each, self._temperature) for each in logits], axis=0)
+        logits = self.network.logits(np.concatenate([slanted(images, slant) for slant in slants]))
+        shares = probabilities(logits, self._temperature).reshape(len(slants), len(frames), -1).mean(axis=0)
         log_odds = self.detector.log_odds(images).astype(np.float64)
         return Scores(shares, log_odds, log_odds < self.detector.threshold)
 

@@ -86,7 +86,10 @@ async function read() {
     const type = body.type.startsWith("image/") ? body.type : "image/unknown";
     const answer = await (await fetch("read", { method: "POST", body, headers: { "Content-Type": type } })).json();
     const { scale, left, top } = sent?.image ? fit(sent.image) : { scale: 1, left: 0, top: 0 };
-    for (const digit of answer.digits ?? []) {
+    for (const [i, digit] of (answer.digits ?? []).entries()) {
+      digit.probabilities = Array.from({ length: 10 }, (_, j) => digit.top.find((other) => other.digit === j).confidence);
+      digit.frame = answer.frames[i];
+      digit.responses = answer.responses[i];
       digit.box = digit.box.map((edge, i) => edge * scale + (i % 2 ? top : left) + (i < 2 ? -AIR : AIR));
     }
     boxes.hidden = sent !== null && !sent.image;
