@@ -12,8 +12,11 @@ from numpy.typing import NDArray
 from mnistcnn.ink.framing import Ink, ink_box
 from mnistcnn.ink.strokes import dilate, thin
 from recipes.ink import Rng, by_hand, crop, cut_out, draw_stroke, enlarge, framed, join, parse_strokes, write
+from recipes.printing import print_text
 
 Frames = NDArray[np.uint8]  # (N, 28, 28), 0 paper … 255 ink
+
+_PRINTED = 0.15  # of the drawn digits
 
 # Ways of writing each digit; in the file each has a line: the digit, a space, and its strokes.
 _WAYS: dict[int, list[list[NDArray[np.float64]]]] = {digit: [] for digit in range(10)}
@@ -33,7 +36,9 @@ def draw_digits(count: int, rng: Rng) -> tuple[Frames, NDArray[np.int64]]:
 
 
 def _written(label: int, rng: Rng) -> Ink:
-    """A digit, written in one of the ways of `digits.txt`."""
+    """A digit, written in one of the ways of `digits.txt`, or printed."""
+    if rng.random() < _PRINTED:
+        return by_hand(print_text(str(label), rng), rng)
     ways = _WAYS[label]
     return by_hand(write(ways[rng.integers(len(ways))], rng), rng)
 

@@ -10,11 +10,21 @@ import numpy as np
 
 from mnistcnn.ink.framing import Ink
 from recipes.ink import CANVAS, Rng, blank, crop, draw_stroke, join, parse_strokes, smooth_path, warp, write
+from recipes.printing import print_text
 
 _LETTERS = [
     parse_strokes(line)
     for line in resources.files(__package__).joinpath("letters.txt").read_text(encoding="ascii").splitlines()
 ]
+
+
+# Without those that may be a digit in some hand: b, g, i, l, o, q, r, s, y, z, I, O, Q, S, Z, and so on.
+PRINTED = (
+    "ABCDEFGHJKLMNPRTUVWXYacdefhkmnptuvwx"
+    "ΓΔΛΞΠΣΨΩαζηκλμπτυχψωДЖИЙЛПЦШЩЪЫЮЯгджийлмнптхцшщъыюя"
+    "אבגהחטכלמנעפצקשתبتثجحخسشصضطظعغفقكلمني"
+    "&@#$%€£§?+=()[]{}<>*~√∞÷×¥©←→↔⇒♠♣♥♦♪♫☺★☆△▽∀∃∇∈≠≤≥≈±"
+)
 
 
 def letter(rng: Rng) -> Ink:
@@ -30,6 +40,12 @@ def word(rng: Rng) -> Ink:
         letters = [crop(write(_LETTERS[rng.integers(len(_LETTERS))], rng)) for _ in range(rng.integers(3, 9))]
         lines.append(np.ascontiguousarray(crop(join(letters, rng.uniform(-0.1, 0.2), rng)).T))
     return lines[0].T if len(lines) == 1 else join(lines, rng.uniform(0, 0.1), rng).T
+
+
+def print_letters(rng: Rng) -> Ink:
+    """A printed letter or sign of one of several alphabets; rarely a word."""
+    count = int(rng.integers(3, 9)) if rng.random() < 0.08 else 1
+    return print_text("".join(PRINTED[i] for i in rng.integers(len(PRINTED), size=count)), rng)
 
 
 def drawing(rng: Rng) -> Ink:
