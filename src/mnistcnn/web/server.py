@@ -103,7 +103,7 @@ def build_app(reader: Reader, *, public: bool = False) -> ASGIApp:
             return _failure(422, error.message)
         finally:
             waiting[address] -= 1
-        return JSONResponse({**_fields(drawing), "digits": [_fields(digit) for digit in drawing.digits]})
+        return JSONResponse({**_fields(drawing), "digits": [digit.to_dict() for digit in drawing.digits]})
 
     async def show(request: Request) -> Response:
         path = PAGE / FILES[request.url.path]
