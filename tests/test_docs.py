@@ -77,7 +77,7 @@ def test_every_environment_variable_is_documented() -> None:
         assert f"| `{variable}` |" in TEXTS[RELIABILITY]
 
 
-def test_every_test_named_in_what_it_survives_exists() -> None:
+def test_every_test_that_the_reliability_page_names_exists() -> None:
     named = re.findall(r"`(test_\w+)`", TEXTS[RELIABILITY])
     assert len(named) > 20
     written = "\n".join(path.read_text(encoding="utf-8") for path in ROOT.joinpath("tests").rglob("test_*.py"))
