@@ -147,8 +147,9 @@ def test_the_readme_shows_the_layers_of_the_network() -> None:
 
 
 def test_the_readme_installs_the_small_build_of_pytorch_first() -> None:
-    installs = re.findall(r"pip install (\S+)", "\n".join(command_lines(TEXTS[README])))
-    assert installs[:2] == ["torch", "."]
+    lines = [line for line in command_lines(TEXTS[README]) if line.startswith("git clone")]
+    installs = [re.findall(r"pip install (?:-e )?(\S+)", line) for line in lines]
+    assert installs == [["torch", "."], ["torch", "'.[test]'"]]
 
 
 def test_ci_runs_the_tests_by_the_command_of_the_readme() -> None:
