@@ -1,5 +1,7 @@
-"""The documents say what the program does. `python -m tests.test_docs` writes their tables of options anew."""
+"""The documents say what the program does. `python -m tests.test_docs` writes their tables of options."""
 
+import functools
+import importlib
 import importlib.util
 import re
 import shlex
@@ -11,14 +13,16 @@ import typer
 from typer.core import TyperArgument, TyperGroup, TyperOption
 
 import mnistcnn
+from mnistcnn import summarise
 from mnistcnn.cli import app
 from mnistcnn.data.cache import CACHE_VARIABLE
 from mnistcnn.errors import ExitCode
-from tests.conftest import write_tiny
+from tests.conftest import invoke, write_tiny
 
 ROOT = Path(__file__).resolve().parents[1]
-README, API, ARCHITECTURE, RELIABILITY = (
-    ROOT / name for name in ("README.md", "docs/api.md", "docs/architecture.md", "docs/reliability.md")
+README, API, ARCHITECTURE, READING, RELIABILITY = (
+    ROOT / name
+    for name in ("README.md", "docs/api.md", "docs/architecture.md", "docs/reading.md", "docs/reliability.md")
 )
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("benchmarks/*.md")])
 TEXTS = {path: path.read_text(encoding="utf-8") for path in DOCUMENTS}
@@ -73,25 +77,95 @@ def test_every_environment_variable_is_documented() -> None:
         assert f"| `{variable}` |" in TEXTS[RELIABILITY]
 
 
-def test_every_test_named_in_what_it_survives_exists() -> None:
+def test_every_test_that_the_reliability_page_names_exists() -> None:
     named = re.findall(r"`(test_\w+)`", TEXTS[RELIABILITY])
     assert len(named) > 20
     written = "\n".join(path.read_text(encoding="utf-8") for path in ROOT.joinpath("tests").rglob("test_*.py"))
     assert not [test for test in named if f"def {test}(" not in written]
 
 
-def test_the_architecture_names_every_file_and_no_other() -> None:
+def test_the_architecture_names_every_room_and_module_in_the_order_of_the_layers() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
+    layers = [set(layer.split(" | ")) for layer in contracts[0]["layers"]]
+    table = TEXTS[ARCHITECTURE].partition("## Rooms")[2].partition("\n## ")[0]
+    rooms = [
+        re.findall(r"`(\w+)(?:/|\.py)`", line.split("|")[1]) for line in table.splitlines() if line.startswith("|")
+    ]
+    named = [room for row in rooms for room in row]
+    assert named.pop(0) == "__init__"
+    for layer in layers:
+        assert set(named[: len(layer)]) == layer
+        del named[: len(layer)]
+    assert not named
+
+
+def test_the_files_that_the_architecture_names_exist() -> None:
     source = ROOT / "src" / "mnistcnn"
-    files = {path.relative_to(source).as_posix() for path in source.rglob("*.py")}
-    _, _, modules = TEXTS[ARCHITECTURE].partition("## Modules")
-    table = "\n".join(line for line in modules.splitlines() if line.startswith("|"))
-    assert set(re.findall(r"`([\w/]+\.py)`", table)) == files
-    order = TEXTS[ARCHITECTURE].partition("## Modules")[0]
-    assert set(re.findall(r"`([\w/]+\.py)`", order)) <= files
+    named = re.findall(r"`([\w/]+\.py)`", TEXTS[ARCHITECTURE])
+    assert len(named) > 30
+    assert not [file for file in named if not (source / file).is_file() and not (ROOT / file).is_file()]
+
+
+def test_the_functions_that_the_reader_names_exist() -> None:
+    table = re.findall(r"`((?:ink|reading)\.[\w.]+)`", TEXTS[READING])
+    assert len(table) > 8
+    for named in table:
+        room, module, *attributes = named.split(".")
+        found = importlib.import_module(f"mnistcnn.{room}.{module}")
+        assert functools.reduce(getattr, attributes, found)
 
 
 def test_the_readme_is_short() -> None:
     assert len(TEXTS[README].splitlines()) <= 200
+
+
+def test_the_readme_shows_what_is_read_in_the_samples() -> None:
+    shown = re.search(r"<!-- figures: mnistcnn predict --sample -->\n```\n(.*?)```", TEXTS[README], re.DOTALL)
+    assert shown is not None
+    printed = invoke("predict", "--sample", "--quiet").stdout
+    assert len(shown[1].splitlines()) == len(printed.splitlines()) == 2
+    for line, ours in zip(shown[1].splitlines(), printed.splitlines(), strict=True):
+        *words, percent, _ = line.split()
+        *our_words, our_percent, _ = ours.split()
+        assert words == our_words
+        assert float(percent) == pytest.approx(float(our_percent), abs=0.5)  # packages decode JPEGs differently
+
+
+def test_the_readme_shows_the_layers_of_the_network() -> None:
+    table = TEXTS[README].partition("## The network")[2].partition("\n## ")[0]
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines() if line.startswith("|")]
+    shown = [(name, output, parameters) for name, _, output, parameters in rows[2:-1]]
+    layers = summarise().layers
+    assert [name for name, _, _ in shown] == [layer.name for layer in layers]
+    assert [output for _, output, _ in shown] == ["×".join(map(str, layer.output)) for layer in layers]
+    assert [count for _, _, count in shown] == [
+        f"{layer.parameters:,}" if layer.parameters else "–" for layer in layers
+    ]
+    assert f"{sum(layer.parameters for layer in layers):,}" in rows[-1][-1]
+
+
+def test_the_readme_installs_the_small_build_of_pytorch_first() -> None:
+    lines = [line for line in command_lines(TEXTS[README]) if line.startswith("git clone")]
+    installs = [re.findall(r"pip install (?:-e )?(\S+)", line) for line in lines]
+    assert installs == [["torch", "."], ["torch", "'.[test]'"]]
+
+
+def test_ci_runs_the_tests_by_the_command_of_the_readme() -> None:
+    (command,) = {line.rpartition("&& ")[2] for line in command_lines(TEXTS[README]) if "pytest" in line}
+    steps = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+    assert [line for line in steps if "pytest" in line and not line.strip().startswith("#")] == [
+        line for line in steps if line.startswith(f"    {command} ")
+    ]
+    assert sum("pytest -n" in line for line in steps) == 1
+
+
+def test_the_changelog_begins_with_this_version() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    newest = re.search(r"^## \[(.+?)\] – \d{4}-\d\d-\d\d$", TEXTS[ROOT / "CHANGELOG.md"], re.MULTILINE)
+    assert newest is not None
+    assert newest[1] == version
 
 
 def slug(heading: str) -> str:
@@ -120,6 +194,8 @@ def command_lines(text: str) -> list[str]:
 
 def check_command(words: list[str]) -> None:
     """Fail unless a command of ours parses, or a module run with `python -m` exists."""
+    if words[0] in ("git", "cd"):  # their arguments may be called mnistcnn
+        return
     module = words[words.index("-m") + 1] if "-m" in words[:-1] and "python" in words[0] else None
     if module is not None:
         assert importlib.util.find_spec(module), module

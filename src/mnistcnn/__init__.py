@@ -31,15 +31,15 @@ if TYPE_CHECKING:
     __version__: str
 
 _HOMES = {
-    "Checkpoint": "checkpoint",
-    "Files": "storage",
-    "MnistCNN": "model",
+    "Checkpoint": "checkpoints.checkpoint",
+    "Files": "system.storage",
+    "MnistCNN": "network.model",
     "MnistCnnError": "errors",
     "TrainConfig": "config",
     "evaluate": "evaluation",
     "evaluate_pictures": "picture_evaluation",
     "export": "exporting",
-    "load_checkpoint": "checkpoint",
+    "load_checkpoint": "checkpoints.checkpoint",
     "load_dataset": "data",
     "predict": "reading.prediction",
     "progress_bar": "cli.progress",

@@ -1,4 +1,4 @@
-"""Layers whose products suit the CPU's kernels in training; `benchmarks/README.md` has the figures."""
+"""Layers whose products suit the CPU's kernels in training; `docs/experiments.md` has the figures."""
 
 from typing import Any
 
