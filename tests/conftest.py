@@ -73,9 +73,13 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_tiny(tmp_path_factory.mktemp("tiny"))
 
 
-@pytest.fixture(scope="session", params=[Precision.FLOAT32, Precision.BFLOAT16], ids=str)
+@pytest.fixture(
+    scope="session",
+    params=[Precision.FLOAT32, pytest.param(Precision.BFLOAT16, marks=pytest.mark.slow)],
+    ids=str,
+)
 def precision(request: pytest.FixtureRequest) -> Precision:
-    """Every test that trains, or uses what was trained, runs in both; torch computes bfloat16 on any CPU."""
+    """Tests that train run in both; torch computes bfloat16 on any CPU, on most at an eighth of the speed."""
     return Precision(request.param)
 
 
@@ -92,11 +96,11 @@ def compute(precision: Precision) -> Compute:
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory, tiny: Path, config: TrainConfig) -> Path:
-    """A checkpoint trained on `tiny`; its outputs lie in `output` beside it."""
-    folder = tmp_path_factory.getbasetemp() / f"trained-{config.precision}"
-    if not folder.exists():  # when the precision changes from test to test
-        train(config, Files(folder / "net.pth", folder / "output", data_dir=tiny))
+def trained(tmp_path_factory: pytest.TempPathFactory, tiny: Path) -> Path:
+    """A checkpoint trained on `tiny` in float32; its outputs lie in `output` beside it."""
+    folder = tmp_path_factory.mktemp("trained")
+    config = replace(TINY_CONFIG, precision=Precision.FLOAT32)
+    train(config, Files(folder / "net.pth", folder / "output", data_dir=tiny))
     return folder / "net.pth"
 
 
