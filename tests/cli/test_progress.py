@@ -87,7 +87,7 @@ def test_a_resumed_run_begins_where_it_stood() -> None:
     bars(TrainStart(2, 20, 14, 2, 4, ENVIRONMENT, DATA))
     assert bars.progress.tasks[0].completed == 14
     assert bars.progress.tasks[0].total == 20
-    assert "Going on in epoch 2 at step 4" in stream.getvalue().replace("\n", " ")
+    assert "Resuming in epoch 2 at step 4" in stream.getvalue().replace("\n", " ")
     bars(EpochResult(1, 0.001, HALF, HALF, 1.0, 1.0))  # stopped after its last step: no step comes before this
 
 
