@@ -83,7 +83,8 @@ def unfinished(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
     for _ in zip(range(3), trainer.run(), strict=False):
         pass
     path = tmp_path_factory.mktemp("unfinished") / "net.pth.unfinished"
-    save_unfinished(path, UnfinishedRun(TINY_CONFIG, data.describe(), 1.0, trainer.state_dict()))
+    run = UnfinishedRun(config=TINY_CONFIG, data=data.describe(), seconds=1.0, state=trainer.state_dict())
+    save_unfinished(path, run)
     return path.read_bytes()
 
 

@@ -91,7 +91,7 @@ def doubled() -> list[Any]:
         (lambda c: weights_with(c, "fc2.bias", torch.full((10,), float("nan"))), "fc2.bias has values"),
         (lambda c: weights_with(c, "fc2.bias", torch.zeros(11)), r"fc2.bias is float32 \(11,\), not float32 \(10,\)"),
         (lambda c: weights_with(c, "fc2.bias", torch.zeros(10).long()), r"fc2.bias is int64 \(10,\), not float32"),
-        (lambda c: weights_with(c, "fc2.bias", torch.full((10,), 3e38)), "fc2.bias has values beyond 1,000,000"),
+        (lambda c: weights_with(c, "fc2.bias", torch.full((10,), 3e38)), "fc2.bias has values beyond ±1,000,000"),
         (lambda c: weights_with(c, "fc2.bias", torch.full((10,), 1e300, dtype=torch.float64)), "that are not finite"),
         (lambda c: weights_with(c, "fc2.bias", torch.zeros(10).to_sparse()), "a sparse tensor"),
         (lambda c: weights_with(c, "fc2.bias", torch.zeros(10, device="meta")), "a tensor without values"),

@@ -171,8 +171,8 @@ MISTAKES: list[tuple[list[object], int, str]] = [
     (["export", "net"], 2, "neither in .onnx nor in .safetensors"),
     (["export", "."], 2, "neither"),
     (["summary", "none.pth"], 1, "There is no checkpoint none.pth"),
-    (["summary", "--plot", "."], 1, "names no file"),
-    (["train", "--checkpoint", "."], 1, "names no file"),
+    (["summary", "--plot", "."], 1, "does not name a file"),
+    (["train", "--checkpoint", "."], 1, "does not name a file"),
     (["frobnicate"], 2, "frobnicate"),
 ]
 

@@ -130,7 +130,7 @@ def test_other_data_are_named_and_refused(name: str, said: str, tmp_path: Path) 
 
 
 def test_other_data_under_the_names_of_mnist_are_refused(tiny: Path) -> None:
-    with pytest.raises(DataError, match="fails its SHA-256 check: it is damaged, or other data than MNIST") as caught:
+    with pytest.raises(DataError, match="fails its SHA-256 check: it is damaged, or not a file of MNIST") as caught:
         read(tiny)
     assert "evaluate --pictures FOLDER" in str(caught.value.hint)
 

@@ -321,7 +321,10 @@ def _no_leftovers() -> Iterator[None]:
 
 @pytest.mark.parametrize(
     ("temperature", "lr", "said"),
-    [(20.0, 0.006, "The temperature is at its bound, 20"), (1.0, 1e-9, "no better than chance. It is saved, but")],
+    [
+        (20.0, 0.006, "The temperature is at a bound of its search, 20"),
+        (1.0, 1e-9, "no better than chance. It is saved, but"),
+    ],
 )
 def test_a_network_of_no_use_is_saved_with_a_warning(
     temperature: float, lr: float, said: str, files: Files, config: TrainConfig, monkeypatch: pytest.MonkeyPatch
