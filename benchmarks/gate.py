@@ -79,7 +79,7 @@ def packaged_reader(checkpoint: Path | None) -> Reader:
         answers = []
         for source, found in predictor.read(sources):
             if isinstance(found, PictureError):
-                answers.append(_reading(Prediction(source.name, error=found.message)))
+                answers.append(_reading(Prediction(path=source.name, error=found.message)))
             else:
                 answers.append(_reading(summarise_reading(source.name, found, Options())))
         return answers

@@ -20,7 +20,7 @@ from mnistcnn.plots import data_title, plot_confusion, plot_mistakes
 from mnistcnn.results import Environment, Result
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation(Result):
     """The measurements of a network on one split. `confusion_matrix[t][p]` counts digits t that were read as p."""
 

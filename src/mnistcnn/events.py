@@ -31,7 +31,7 @@ class Transfer(Result):
     total: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrainStart(Result):
     """The beginning of a training run, or of the rest of a resumed one."""
 
@@ -44,7 +44,7 @@ class TrainStart(Result):
     data: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StepResult(Result):
     """The progress within an epoch; `train` is the running average since its beginning."""
 
@@ -57,7 +57,7 @@ class StepResult(Result):
     pictures_per_second: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EpochResult(Result):
     """One finished epoch."""
 

@@ -50,7 +50,7 @@ class Result:
         return dict(plain(asdict(self)))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Metrics(Result):
     """The accuracy and the loss on `count` images."""
 
@@ -59,7 +59,7 @@ class Metrics(Result):
     count: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Environment(Result):
     """The hardware and the software of a computation, recorded so that it can be repeated."""
 

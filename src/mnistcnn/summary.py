@@ -46,7 +46,7 @@ class LayerSummary(Result):
     initial_weight_std: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSummary(Result):
     """The network layer by layer; `forward_bytes` and `training_bytes` estimate the memory of a batch in float32."""
 

@@ -384,5 +384,5 @@ def test_a_confidence_is_that_of_all_digits(predictor: Predictor) -> None:
 
 def test_predictions_without_numbers_keep_their_shape(packaged: Checkpoint) -> None:
     (made,) = predict(np.full((50, 60), 255, np.uint8), packaged)
-    assert made == Prediction("image 1", warning="nothing but background")
+    assert made == Prediction(path="image 1", warning="nothing but background")
     assert replace(made, path="x").text is None and made.digits == []

@@ -23,7 +23,8 @@ def path(tiny: Path, compute: Compute, tmp_path_factory: pytest.TempPathFactory)
     for _ in zip(range(3), training.run(), strict=False):
         pass
     saved = tmp_path_factory.mktemp("unfinished") / "net.pth.unfinished"
-    save_unfinished(saved, UnfinishedRun(config=TINY_CONFIG, data=data.describe(), seconds=1.5, state=training.state_dict()))
+    run = UnfinishedRun(config=TINY_CONFIG, data=data.describe(), seconds=1.5, state=training.state_dict())
+    save_unfinished(saved, run)
     return saved
 
 

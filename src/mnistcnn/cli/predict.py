@@ -72,7 +72,15 @@ def predict(
     with progress_bar(quiet=quiet) as observer:
         loaded = load_checkpoint(find_checkpoint(checkpoint, observer))
     paths = find_images(images or [str(SAMPLES)], recursive=recursive)
-    options = Options(top_k, invert, min_confidence, save_input, single, accept_doubted, annotate)
+    options = Options(
+        top_k=top_k,
+        invert=invert,
+        min_confidence=min_confidence,
+        save_input=save_input,
+        single=single,
+        accept_doubted=accept_doubted,
+        annotate=annotate,
+    )
     predictions = predict_each(Predictor(loaded, device), paths, options)
     width = max(len(printable(path.name if sample else path)) for path in paths)
     records = []

@@ -22,11 +22,11 @@ class DeviceNetwork:
         self._model = build_model(weights, self._compute)
 
     def logits(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Compute the logits (N, 10) of frames (N, 28, 28), 0 paper … 255 ink."""
+        """Compute the logits (N, 10) float32 of frames (N, 28, 28) uint8, 0 paper … 255 ink."""
         return predict_logits(self._model, torch.tensor(frames)[:, None], self._compute).numpy()
 
     def first_layer(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Compute the activations (N, 9, 9, 25) of the first layer's filters, 0 or more, for frames (N, 28, 28)."""
+        """Compute the first layer's activations, (N, 9, 9, 25), 0 or more, for frames (N, 28, 28) uint8."""
         with torch.inference_mode(), strict_float32():
             inputs = normalise(torch.tensor(frames)[:, None].to(self._compute.device))
             return F.relu(self._model.conv1(inputs)).permute(0, 2, 3, 1).cpu().numpy()

@@ -39,7 +39,7 @@ class HardExampleSampler:
         self._sums.index_add_(1, indices, torch.stack([losses, torch.ones_like(losses)]))
 
     def finish_epoch(self) -> None:
-        """Make the mean losses of this epoch those that the next one is sampled by."""
+        """Keep the mean losses of this epoch; the next epoch is sampled by them."""
         sums, times = self._sums
         self.losses = torch.where(times > 0, sums / times.clamp(min=1), self.losses)
         self._sums = torch.zeros_like(self._sums)

@@ -1,4 +1,4 @@
-"""A network kept ready to read one drawing after another, and to show what it sees of each."""
+"""Reads one drawing after another with a loaded network, and returns the network's inputs and activations, too."""
 
 import time
 from dataclasses import dataclass
@@ -19,42 +19,45 @@ from mnistcnn.reading.sources import Source
 from mnistcnn.results import Result
 
 FIRST_PAGE = "only the first page of the file was read"
-# A file as MNIST frames a 1, which takes the shortest way through all that has to be loaded for the first picture.
+# A PGM file of a 1, framed as MNIST's: reading it loads everything that the first drawing needs, in the least time.
 _FRAMED_ONE = b"P5 28 28 255\n" + bytes(4 * 28) + 20 * (bytes(13) + b"\xff\xff" + bytes(13)) + bytes(4 * 28)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DrawnDigit(Result):
-    """One digit of a drawing, and what the network saw of it on the way."""
+    """One digit of a drawing, with the network's input and first activations."""
 
     digit: int | None  # None where it is doubted
     confidence: float
     probabilities: list[float]  # of the ten digits
     box: tuple[int, int, int, int]  # left, top, right and bottom edge in pixels of the drawing
-    doubted: bool  # it may be no digit at all
+    doubted: bool  # it may not be a digit at all
     frame: list[list[int]]  # 28 rows of 28, 0 paper … 255 ink
-    responses: list[list[list[int]]]  # of the 25 filters of the first layer, 9 rows of 9, 0 … 255 the strongest
+    responses: list[list[list[int]]]  # of each of the first layer's 25 filters: 9 rows of 9, 0 … 255 (the strongest)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Drawing(Result):
-    """What a drawing was read as: one digit, or a number; `digits` is empty where there is nothing to read."""
+    """The reading of a drawing: one digit or a number; `digits` is empty if there is nothing to read."""
 
-    text: str | None  # rows joined by newlines, a ? for each doubted digit; None where there is nothing else
-    confidence: float | None  # that all of it is right
+    text: str | None  # rows joined by newlines, a ? for each doubted digit; None if all digits are doubted
+    confidence: float | None  # the probability that all of `text` is right
     digits: list[DrawnDigit]
     warning: str | None
-    note: str | None  # what of the file was not read
+    note: str | None  # the part of the file that was not read
     seconds: float
 
 
 class Reader:
-    """A trained network that reads the content of image files; use it from one thread at a time."""
+    """Reads the content of image files with a trained network; use it from one thread at a time."""
 
     def __init__(
         self, checkpoint: Path | str | None = None, *, device: str = "auto", observer: Observer = ignore
     ) -> None:
-        """Load a network and warm it up; without a `checkpoint`, see `checkpoint.find_checkpoint`."""
+        """Load a network and warm it up; `find_checkpoint` chooses one if `checkpoint` is None.
+
+        Raises `CheckpointError` and `DeviceError`.
+        """
         self._predictor = Predictor(load_checkpoint(find_checkpoint(checkpoint, observer)), device)
         self.read(_FRAMED_ONE)
 
@@ -90,7 +93,10 @@ class Reader:
         ]
 
     def _responses(self, frames: NDArray[np.uint8]) -> list[list[list[list[int]]]]:
-        """The first layer's responses to frames (N, 28, 28): of each 25 filters, 9 rows of 9, 0 … 255 the strongest."""
+        """Scale the first layer's activations for frames (N, 28, 28) uint8 to 0 … 255, each frame's strongest.
+
+        The result has 25 filters of 9 rows of 9 for each frame.
+        """
         first = self._predictor.scorer.network.first_layer(frames)
         strongest = np.maximum(first.max(axis=(1, 2, 3), keepdims=True), 1e-6)
         shown = np.rint(first * (255 / strongest)).astype(np.uint8)
