@@ -55,5 +55,5 @@ def wilson_interval(accuracy: float, count: int) -> tuple[float, float]:
 
 
 def may_be_chance(accuracy: float, count: int) -> bool:
-    """Whether the 95 % interval of an accuracy on `count` images includes that of always answering 1."""
+    """Whether the 95 % interval of an accuracy on `count` images reaches down to that of always answering 1."""
     return wilson_interval(accuracy, count)[0] <= COMMONEST_SHARE

@@ -97,7 +97,9 @@ class TrainConfig(Result):
         for name, (kind, setting) in self.settings().items():
             if issubclass(kind, StrEnum):
                 object.__setattr__(self, name, kind(getattr(self, name)))  # callers may give plain strings
-            least, value, excluded = setting.min, getattr(self, name), setting.min_excluded
+            least = setting.min
+            excluded = setting.min_excluded
+            value = getattr(self, name)
             if least is not None and (not least <= value <= setting.max or (excluded and value == least)):
                 bounds = f"{'more than' if excluded else 'at least'} {least} and at most {setting.max}"
                 raise UsageError(f"{name} must be {bounds}, not {value}.", setting=name)

@@ -27,7 +27,8 @@ class MnistCnnError(Exception):
 
     def __init__(self, message: str, hint: str | None = None) -> None:
         super().__init__(message)
-        self.message, self.hint = message, hint
+        self.message = message
+        self.hint = hint
 
 
 class UsageError(MnistCnnError):
@@ -95,7 +96,9 @@ class Interrupted(BaseException):
 
     def __init__(self, message: str, hint: str | None = None, exit_code: ExitCode = ExitCode.INTERRUPTED) -> None:
         super().__init__(message)
-        self.message, self.hint, self.exit_code = message, hint, exit_code
+        self.message = message
+        self.hint = hint
+        self.exit_code = exit_code
 
 
 def first_line(error: Exception) -> str:

@@ -81,11 +81,13 @@ def evaluate(
 def _evaluate(
     checkpoint: Checkpoint, data: DataSplits, split: Split, compute: Compute, batch_size: int, output_dir: Path | None
 ) -> Evaluation:
-    images, model = data.split(split), build_model(checkpoint.weights, compute)
+    images = data.split(split)
+    model = build_model(checkpoint.weights, compute)
     started = time.perf_counter()
     logits = predict_logits(model, images.images, compute, batch_size)
     seconds = time.perf_counter() - started
-    metrics, confusion = compute_metrics(logits, images.labels), confusion_matrix(logits, images.labels)
+    metrics = compute_metrics(logits, images.labels)
+    confusion = confusion_matrix(logits, images.labels)
     probability = probabilities(logits.numpy(), checkpoint.temperature)
     files = []
     if output_dir is not None:

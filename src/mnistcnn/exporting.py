@@ -49,7 +49,8 @@ class ExportModule(nn.Module):
 
     def __init__(self, network: MnistCNN, temperature: float) -> None:
         super().__init__()
-        self.network, self.temperature = network, temperature
+        self.network = network
+        self.temperature = temperature
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Compute softmax(logits / temperature) of images, uint8 or float, 0 paper … 255 ink."""

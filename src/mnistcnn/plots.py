@@ -19,7 +19,7 @@ from mnistcnn.system.storage import write_atomically
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Every kind of colour vision tells these apart. Source: M. Okabe, K. Ito, "Color universal design" (2002).
+# Every kind of colour vision tells these apart. Source: M. Okabe, K. Ito, "Color universal design".
 TRAIN_COLOUR, VALIDATION_COLOUR, KEPT_COLOUR = "#0072B2", "#D55E00", "#009E73"
 CURVES, CONFUSION, MISTAKES = "training_curves.png", "confusion_matrix.png", "mistakes.png"
 MOST_MISTAKES = 24
@@ -71,7 +71,8 @@ def plot_training(
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.25)
         behind = axes.twinx()  # it shows the learning rate in light grey behind the curves
-        places, label = np.linspace(0, epochs[-1], len(rates)), f"learning rate (peak {max(rates):.2g})"
+        places = np.linspace(0, epochs[-1], len(rates))
+        label = f"learning rate (peak {max(rates):.2g})"
         shade = behind.fill_between(places, rates, color="0.5", alpha=0.15, linewidth=0, label=label)
         behind.set(ylim=(0, 1.05 * max(rates)), yticks=[])
         axes.set_zorder(behind.get_zorder() + 1)

@@ -30,7 +30,7 @@ def cpu_name() -> str:
     """Return the processor's name, or its architecture if the system doesn't name it."""
     import platform  # noqa: PLC0415 - some milliseconds of every start
 
-    about = Path("/proc/cpuinfo")  # of Linux
+    about = Path("/proc/cpuinfo")  # only Linux has it
     text = about.read_text(encoding="utf-8", errors="replace") if about.exists() else ""
     named = re.search(r"^model name\s*:(.*)", text, re.MULTILINE)
     return named[1].strip() if named else platform.processor() or platform.machine()

@@ -48,7 +48,7 @@ class LayerSummary(Result):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSummary(Result):
-    """The network layer by layer; `forward_bytes` and `training_bytes` estimate the memory of a batch in float32."""
+    """The network layer by layer; `forward_bytes` and `training_bytes` estimate the memory for a batch in float32."""
 
     layers: list[LayerSummary]
     parameters: int

@@ -2,7 +2,7 @@
 
 CLASSES = 10
 SIDE = 28  # pixels
-MEAN, STD = 0.1307, 0.3081  # of the pixels of MNIST's training images, in 0 … 1
+MEAN, STD = 0.1307, 0.3081  # mean and deviation of the pixels of MNIST's training images, scaled to 0 … 1
 HIDDEN = 1024  # units of fc1
 SHAPES = {  # shapes of the weights and biases, named and laid out as in a PyTorch state_dict
     "conv1.weight": (25, 1, 12, 12),

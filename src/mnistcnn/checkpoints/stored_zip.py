@@ -70,7 +70,7 @@ def _find_directory(content: bytes) -> tuple[int, int, int]:
     fields = (disk, first_disk, here, count, size, start)
     locator = end - _LOCATOR_64.size
     if locator >= 0 and content[locator : locator + 4] == b"PK\6\7":
-        # PyTorch also writes the record for archives beyond 4 GB; it must agree, and lie where the locator says.
+        # PyTorch always adds the record for archives of more than 4 GB; it must agree, and lie where the locator says.
         end = locator - _END_64.size
         _, record_disk, record_start, disks = _LOCATOR_64.unpack_from(content, locator)
         if end < 0 or (record_disk, record_start, disks) != (0, end, 1):

@@ -66,7 +66,9 @@ def show_error(error: MnistCnnError | Interrupted) -> None:
 
 def show_note(message: str, *, warning: bool = False, console: Console | None = None) -> None:
     """Print a line on stderr; warnings begin with `Warning:`."""
-    print_line(console or stderr(), message, *("Warning: ", "bold yellow") if warning else ("", "dim"))
+    name = "Warning: " if warning else ""
+    style = "bold yellow" if warning else "dim"
+    print_line(console or stderr(), message, name, style)
 
 
 def percent(fraction: float, digits: int = 2) -> str:

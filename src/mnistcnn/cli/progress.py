@@ -107,7 +107,8 @@ class Bars(Lines):
 
 
 def _start_line(event: TrainStart) -> str:
-    data, environment = event.data, event.environment
+    data = event.data
+    environment = event.environment
     line = f"Training on {data['dataset']}: {data['train']:,} pictures, {data['validation']:,} held out; "
     line += f"{event.epochs} epoch{'s' * (event.epochs > 1)}, {event.steps:,} steps, "
     line += f"on {environment} ({environment.device_reason})."

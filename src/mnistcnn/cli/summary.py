@@ -59,8 +59,13 @@ def show_summary(result: "ModelSummary") -> None:
     table = new_table("Weights now and before training", *headings)
     for layer in result.layers:
         if layer.weight_mean is not None:
-            now = f"{layer.weight_mean:+.4f}", f"{layer.weight_std:.4f}"
-            table.add_row(layer.name, *now, f"{layer.initial_weight_mean:+.4f}", f"{layer.initial_weight_std:.4f}")
+            table.add_row(
+                layer.name,
+                f"{layer.weight_mean:+.4f}",
+                f"{layer.weight_std:.4f}",
+                f"{layer.initial_weight_mean:+.4f}",
+                f"{layer.initial_weight_std:.4f}",
+            )
     stdout().print(table)
     show_pairs(written(result.files))
 

@@ -86,7 +86,7 @@ def _get(url: str, name: str, deadline: float, observer: Observer) -> bytes:
 
 
 class _Patient(io.RawIOBase):
-    """A raw stream that ends at the deadline, even amid headers, chunk sizes or trailers."""
+    """A raw stream that fails at the deadline, even amid headers, chunk sizes or trailers."""
 
     def __init__(self, raw: io.RawIOBase, connection: socket.socket, deadline: float) -> None:
         self._raw = raw
@@ -149,7 +149,8 @@ class _Redirects(HTTPRedirectHandler):
 
     def redirect_request(self, req: Request, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Request | None:
         fp.close()  # otherwise urllib would read the body, which may be endless
-        start, end = urlsplit(req.full_url).scheme, urlsplit(newurl).scheme
+        start = urlsplit(req.full_url).scheme
+        end = urlsplit(newurl).scheme
         if (start, end) not in {("http", "http"), ("http", "https"), ("https", "https")}:
             raise DataError(f"it redirects to {end}, which is refused")
         return super().redirect_request(req, fp, code, msg, headers, newurl)

@@ -28,7 +28,7 @@ SUMS = "SHA256SUMS"  # written with the synthetic digits, whose sums aren't publ
 
 
 class DamagedError(DataError):
-    """A file's content is wrong; the message names the file and says why."""
+    """A file's content is damaged or unexpected; the message names the file and says why."""
 
 
 def find_folder(root: Path) -> Path:
@@ -123,7 +123,8 @@ def decode_idx(content: bytes | bytearray) -> NDArray[np.uint8]:
     if len(content) < header:
         raise ValueError("truncated IDX header")
     shape = struct.unpack_from(f">{content[3]}I", content, offset=4)
-    found, expected = len(content) - header, math.prod(shape)
+    found = len(content) - header
+    expected = math.prod(shape)
     if found != expected:
         raise ValueError(f"{found:,} bytes of data where the header says {expected:,}")
     return np.frombuffer(content, dtype=np.uint8, offset=header).reshape(shape)

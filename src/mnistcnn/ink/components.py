@@ -13,10 +13,10 @@ from mnistcnn.ink.framing import ink_box
 Mask = NDArray[np.bool_]
 Box = tuple[slice, slice]  # rows and columns
 
-_SHADOW = 2  # a component this many times as large as the digit may be a shadow that hides other digits
+_SHADOW = 2  # a component more than so many times as large as the digit may be a shadow joined with other digits
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Components:
     """The 8-connected components of a mask, numbered in reading order of their first pixels.
 
@@ -47,14 +47,22 @@ def find_components(mask: Mask) -> Components:
     labels = np.zeros(mask.shape, dtype=np.int32)
     box = ink_box(mask)  # most of an image is paper, which need not be searched
     if box is None:
-        return Components(labels, *np.zeros((5, 0), dtype=np.int32))
+        none = np.zeros(0, dtype=np.int32)
+        return Components(labels=labels, left=none, top=none, widths=none, heights=none, areas=none)
     # Wu's algorithm numbers components in reading order; OpenCV's others number them by blocks of pixels.
     _, labels[box], stats, _ = cv2.connectedComponentsWithStatsWithAlgorithm(
         mask[box].astype(np.uint8), 8, cv2.CV_32S, cv2.CCL_WU
     )
     rows, columns = box
     left, top, widths, heights, areas = np.asarray(stats[1:], dtype=np.int32).T
-    return Components(labels, left + columns.start, top + rows.start, widths, heights, areas)
+    return Components(
+        labels=labels,
+        left=left + columns.start,
+        top=top + rows.start,
+        widths=widths,
+        heights=heights,
+        areas=areas,
+    )
 
 
 def select_components(parts: Components) -> Mask:
@@ -95,7 +103,7 @@ def _surroundings(parts: Components) -> Mask:
 
 
 def are_several(parts: Components, chosen: Mask) -> bool:
-    """Whether the chosen components are digits side by side: with a gap, and each of most of the whole height."""
+    """Whether the chosen components are digits side by side: separated by a gap, each about as high as all together."""
     height = (parts.top + parts.heights)[chosen].max() - parts.top[chosen].min()
     tall = np.flatnonzero(chosen & (parts.heights >= 0.6 * height))
     tall = tall[np.argsort(parts.left[tall])]

@@ -78,7 +78,7 @@ def disc(radius: float) -> NDArray[np.uint8]:
 
 
 def _over_disc(operation: Callable[..., Any], ink: Ink, radius: float) -> Ink:
-    """Apply a morphological operation over a disc; between two multiples of half a pixel, mix their results."""
+    """Apply a morphological operation over a disc; between multiples of half a pixel, return their weighted mean."""
     smaller = np.floor(radius * 2) / 2
     share = (radius - smaller) * 2
     inner = operation(ink, disc(smaller))

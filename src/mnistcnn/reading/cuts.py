@@ -82,7 +82,7 @@ def _find_paths(ink: Ink) -> Paths:
 
 
 def _steps(ink: Ink, slant: float) -> NDArray[np.int8]:
-    """Find for each pixel the step, in columns to the right, of the path of least ink from it to the row above."""
+    """Find for each pixel the step, in columns to the right, from it to the row above on its path of least ink."""
     moves = np.arange(-2, 3)
     prices = (_SIDEWAYS * np.abs(moves - slant)).astype(np.float32)[:, None]
     steps = np.zeros(ink.shape, dtype=np.int8)

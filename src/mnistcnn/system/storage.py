@@ -137,10 +137,7 @@ def _replace(target: Path, content: bytes) -> None:
 
 
 def remove_leftovers(path: Path) -> None:
-    """Remove the temporary files of processes that were killed while they wrote `path`.
-
-    The caller must hold the lock: nobody else may be writing `path` meanwhile.
-    """
+    """Remove the temporary files of processes that were killed while they wrote `path`; nobody may be writing it."""
     target = _real(path)
     ours = re.compile(rf"\.{re.escape(target.name[:_NAME_LENGTH])}\.[0-9a-f]{{16}}\.tmp")
     with suppress(OSError):
@@ -165,7 +162,8 @@ def _writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason, hint = explain(error, path), None
+        reason = explain(error, path)
+        hint = None
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             hint = "Free some space."
         elif _WINDOWS and len(str(path.absolute())) >= _WINDOWS_LENGTH:

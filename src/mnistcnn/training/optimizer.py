@@ -22,7 +22,7 @@ def learning_rate(step: int, steps: int, peak: float) -> float:
 
 
 class AdamW:
-    """AdamW with PyTorch's default moments and fused kernels; each step gets its own learning rate.
+    """AdamW with PyTorch's default betas and epsilon and its fused kernels; each step gets its own learning rate.
 
     `parameters` are float32. If `copies` are given, of any dtype, the gradients are theirs, and each step copies the
     parameters to them. Source: P. Micikevicius et al., "Mixed precision training" (2018).
