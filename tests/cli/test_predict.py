@@ -18,7 +18,7 @@ def test_a_prediction_is_one_line_however_long(capsys: pytest.CaptureFixture[str
         path="a" * 150 + ".png",
         digit=7,
         confidence=0.987,
-        top=[Candidate(digit=7, confidence=0.987), Candidate(digit=1, confidence=0.01)],
+        top=[Candidate(7, 0.987), Candidate(1, 0.01)],
         text="7",
     )
     show_prediction(made, 20)
@@ -32,7 +32,7 @@ def test_an_unsure_prediction_names_the_candidates(capsys: pytest.CaptureFixture
         path="p.png",
         digit=None,
         confidence=0.4,
-        top=[Candidate(digit=7, confidence=0.4), Candidate(digit=1, confidence=0.3)],
+        top=[Candidate(7, 0.4), Candidate(1, 0.3)],
         unsure=True,
         text="?",
     )
@@ -46,7 +46,7 @@ def test_runners_up_that_round_to_nothing_are_not_shown(capsys: pytest.CaptureFi
             path="p.png",
             digit=7,
             confidence=0.9996,
-            top=[Candidate(digit=7, confidence=0.9996), Candidate(digit=1, confidence=0.0004)],
+            top=[Candidate(7, 0.9996), Candidate(1, 0.0004)],
             text="7",
         ),
         5,
@@ -57,9 +57,9 @@ def test_runners_up_that_round_to_nothing_are_not_shown(capsys: pytest.CaptureFi
             digit=7,
             confidence=0.99935,
             top=[
-                Candidate(digit=7, confidence=0.99935),
-                Candidate(digit=1, confidence=0.00051),
-                Candidate(digit=2, confidence=0.0),
+                Candidate(7, 0.99935),
+                Candidate(1, 0.00051),
+                Candidate(2, 0.0),
             ],
             text="7",
         ),
@@ -81,7 +81,7 @@ def test_warnings_and_errors_of_pictures_go_to_stderr(capsys: pytest.CaptureFixt
             path="p.png",
             digit=7,
             confidence=0.4,
-            top=[Candidate(digit=7, confidence=0.4)],
+            top=[Candidate(7, 0.4)],
             text="7",
             warning="nothing but background",
         ),
@@ -189,7 +189,7 @@ def test_further_rows_of_a_number_stand_below_the_first(capsys: pytest.CaptureFi
 
 
 def test_what_is_doubted_is_named_with_what_it_would_be(capsys: pytest.CaptureFixture[str]) -> None:
-    candidates = [Candidate(digit=7, confidence=0.8), Candidate(digit=1, confidence=0.1)]
+    candidates = [Candidate(7, 0.8), Candidate(1, 0.1)]
     show_prediction(
         Prediction(path="p.png", digit=None, confidence=0.8, top=candidates, warning="probably not a digit"), 5
     )

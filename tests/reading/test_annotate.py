@@ -10,14 +10,18 @@ WHITE = Image.new("L", (300, 200), 255)
 
 
 def marked(*digits: PredictedDigit, image: Image.Image = WHITE) -> np.ndarray:
-    made = Prediction(path="p", digits=list(digits), text="7")
+    made = Prediction("p", digits=list(digits), text="7")
     return np.asarray(annotated(open_decoded(image, "p"), made)).astype(int)
 
 
+def make_digit(
+    digit: int, confidence: float, box: tuple[int, int, int, int] = (0, 0, 0, 0), row: int = 0
+) -> PredictedDigit:
+    return PredictedDigit(digit=digit, confidence=confidence, top=[Candidate(digit, confidence)], box=box, row=row)
+
+
 def digit(box: tuple[int, int, int, int], sure: bool = True) -> PredictedDigit:
-    return PredictedDigit(
-        digit=7 if sure else None, confidence=0.9, top=[Candidate(digit=7, confidence=0.9)], box=box, row=0
-    )
+    return PredictedDigit(digit=7 if sure else None, confidence=0.9, top=[Candidate(7, 0.9)], box=box, row=0)
 
 
 def test_without_digits_nothing_is_drawn() -> None:
@@ -67,15 +71,7 @@ def test_labels_never_collide() -> None:
                 frame = (left, top, left + spacing * generator.uniform(0.3, 1.0), top + 1.1 * spacing)
                 frames.append(frame)
                 confidence = float(generator.uniform(0.5, 1.0))
-                digits.append(
-                    PredictedDigit(
-                        digit=8,
-                        confidence=confidence,
-                        top=[Candidate(digit=8, confidence=confidence)],
-                        box=(0, 0, 0, 0),
-                        row=row,
-                    )
-                )
+                digits.append(make_digit(8, confidence, row=row))
         size = (8 * spacing + 30, 5 * spacing + 30)
         labels = [label for label in place_labels(digits, frames, size) if label is not None]
         assert len(labels) > (0 if spacing == 8 else 20)
@@ -86,12 +82,10 @@ def test_labels_never_collide() -> None:
 
 
 @pytest.mark.parametrize(
-    ("confidence", "text"), [(1.0, "7"), (0.99, "7"), (0.9899, "7 98 %"), (0.5, "7 50 %"), (0.0, "7 0 %")]
+    ("confidence", "text"), [(1.0, "7"), (0.99, "7"), (0.9899, "7 98 %"), (0.5, "7 50%"), (0.0, "7 0%")]
 )
 def test_a_confidence_is_written_only_where_it_is_low(confidence: float, text: str) -> None:
-    made = PredictedDigit(
-        digit=7, confidence=confidence, top=[Candidate(digit=7, confidence=confidence)], box=(100, 80, 150, 160), row=0
-    )
+    made = make_digit(7, confidence, box=(100, 80, 150, 160))
     (label,) = place_labels([made], [(100, 80, 150, 160)], (300, 200))
     assert label is not None
     assert label.text == text
@@ -101,10 +95,7 @@ def test_a_confidence_is_written_only_where_it_is_low(confidence: float, text: s
 def test_a_label_makes_way_for_its_neighbours() -> None:
     """Three digits in a row, close together, of which each would like to say how sure it is."""
     frames: list[Box] = [(100 + 30 * i, 100, 128 + 30 * i, 160) for i in range(3)]
-    digits = [
-        PredictedDigit(digit=7, confidence=0.8, top=[Candidate(digit=7, confidence=0.8)], box=(0, 0, 0, 0), row=0)
-        for _ in frames
-    ]
+    digits = [make_digit(7, 0.8) for _ in frames]
     labels = place_labels(digits, frames, (300, 300))
     assert [label.text if label else None for label in labels] == ["7 80 %"] * 3
     assert not any(overlap(label.box, frame) for label in labels if label for frame in frames)

@@ -150,7 +150,7 @@ def _written(mark: ReadMark) -> str:
 
 def _digit(read: ReadDigit, options: Options) -> PredictedDigit:
     ranked = sorted(range(10), key=read.probabilities.__getitem__, reverse=True)
-    top = [Candidate(digit=digit, confidence=read.probabilities[digit]) for digit in ranked[: options.top_k]]
+    top = [Candidate(digit, read.probabilities[digit]) for digit in ranked[: options.top_k]]
     doubted = read.doubted and not options.accept_doubted
     sure = not doubted and top[0].confidence >= options.min_confidence
     return PredictedDigit(

@@ -8,7 +8,7 @@ from mnistcnn.reading.look import PixelBox
 from mnistcnn.results import Result
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Candidate(Result):
     """A digit and its probability, 0 … 1."""
 
