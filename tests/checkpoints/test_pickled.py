@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from mnistcnn import pickled
+from mnistcnn.checkpoints import pickled
 from mnistcnn.checkpoints.pickled import UnknownNameError, read_pickle
 
 

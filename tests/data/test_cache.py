@@ -110,10 +110,10 @@ def test_a_damaged_file_in_a_given_folder_is_named_and_kept(archives: dict[str, 
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("0/a.png", "has a folder for each class, and not"),
-        ("mnist.npz", "has mnist.npz, a NumPy archive, and not"),
+        ("0/a.png", "has a folder for each class, not"),
+        ("mnist.npz", "has mnist.npz, a NumPy archive, not"),
         ("emnist-digits-train-images-idx3-ubyte.gz", "has emnist-digits-train-images-idx3-ubyte.gz, an IDX file of"),
-        ("mnist_train.csv", "has mnist_train.csv, a table, and not"),
+        ("mnist_train.csv", "has mnist_train.csv, a table, not"),
     ],
 )
 def test_other_data_are_named_and_refused(name: str, said: str, tmp_path: Path) -> None:
