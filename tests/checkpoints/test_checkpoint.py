@@ -87,7 +87,7 @@ def doubled() -> list[Any]:
         (lambda c: damaged(c, format=2), "format 2, but this mnistcnn reads formats up to 1; upgrade"),
         (lambda c: damaged(c, format=True), "format number"),
         (lambda c: damaged(c, kind="another"), "not a mnistcnn checkpoint"),
-        (lambda c: {"format": 1, "kind": c["kind"]}, "holds no weights"),
+        (lambda c: {"format": 1, "kind": c["kind"]}, "has no weights"),
         (lambda c: weights_with(c, "fc2.bias", torch.full((10,), float("nan"))), "fc2.bias has values"),
         (lambda c: weights_with(c, "fc2.bias", torch.zeros(11)), r"fc2.bias is float32 \(11,\), not float32 \(10,\)"),
         (lambda c: weights_with(c, "fc2.bias", torch.zeros(10).long()), r"fc2.bias is int64 \(10,\), not float32"),

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 FULL = Path("/dev/full")
-DIGIT = Path(__file__).parent / "pictures" / "3_brush.png"
+DIGIT = Path(__file__).parents[1] / "pictures" / "3_brush.png"
 pytestmark = pytest.mark.skipif(not FULL.exists(), reason="needs a shell and /dev/full")
 
 

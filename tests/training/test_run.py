@@ -148,7 +148,7 @@ def test_a_restart_that_fails_keeps_the_unfinished_run(files: Files, tmp_path: P
     before = files.unfinished.read_bytes()
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "x").write_bytes(b"")
-    with pytest.raises(Exception, match="has no"):
+    with pytest.raises(Exception, match="has SHA256SUMS"):
         train(config, replace(files, data_dir=tmp_path / "other"), restart=True)
     assert files.unfinished.read_bytes() == before
 
