@@ -118,7 +118,7 @@ def test_two_trainings_that_share_the_output_folder_are_told_so(tiny: Path, star
 
 
 def test_a_full_disk_in_the_middle_keeps_the_last_state(tiny: Path, precision: Precision) -> None:
-    """A limit on file sizes between those of the first state and of the one with the best weights in it."""
+    """The limit on file sizes lies between the first state's size and that of a state with the best weights."""
     pytest.importorskip("resource")
     code = (
         "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"

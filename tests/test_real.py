@@ -1,4 +1,4 @@
-"""The main job on real MNIST, where its archives lie beside the project; minutes, in CI."""
+"""The main job on real MNIST, if its archives lie in `shared/mnist` next to the project; it takes minutes."""
 
 from __future__ import annotations
 

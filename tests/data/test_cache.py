@@ -168,7 +168,7 @@ def test_a_cache_that_can_not_be_written_says_so(
 
 
 def test_a_full_cache_is_not_written_to(archives: dict[str, bytes], tmp_path: Path) -> None:
-    """As on a read-only disk, which root can't be shown by permissions: nothing changes, not even a lock."""
+    """Reading must change nothing, not even a lock, as on a read-only disk; permissions don't stop root."""
     with serving(archives) as (url, _):
         read(mirror=url)
     (tmp_path / "cache" / "mnist" / cache._LOCK).unlink(missing_ok=True)
@@ -203,7 +203,7 @@ Fetch = Callable[[str], subprocess.Popen[bytes]]
 
 @pytest.fixture
 def fetch(tiny: Path) -> Iterator[Fetch]:
-    """Starts a process that fetches the data from an address; it is ended with the test."""
+    """Starts a process that downloads the data from an address; it is ended with the test."""
     started: list[subprocess.Popen[bytes]] = []
 
     def fetch(url: str) -> subprocess.Popen[bytes]:

@@ -8,7 +8,7 @@ from mnistcnn.training.contention import ContentionWatch, system_load
 
 
 def told(times: list[float], *, load: float, chunks: int = 10) -> list[Note]:
-    """The notes on a run whose chunks of 1,000 images took so many seconds; `chunks` of them are an epoch."""
+    """Return the notes on a run whose chunks of 1,000 images took so many seconds; an epoch has `chunks` of them."""
     watch, notes, seconds = ContentionWatch(lambda: load, cores=2), [], 0.0
     for i, took in enumerate(times):
         epoch, step = i // chunks + 1, i % chunks + 1

@@ -60,7 +60,7 @@ def test_a_signal_after_the_last_epoch_says_how_to_continue(
 
 
 def fingerprint(checkpoint: Path, output: Path) -> dict[str, object]:
-    """All that must be the same bit for bit; times are not."""
+    """Return everything that must be the same bit for bit, without the times."""
     loaded = load_checkpoint(checkpoint)
     history = json.loads((output / HISTORY).read_text(encoding="utf-8"))
     for record in history["epochs"]:

@@ -86,7 +86,7 @@ def test_the_callers_random_numbers_change_nothing(data: DataSplits, compute: Co
 
 
 def after(steps: int) -> Callable[[], bool]:
-    """Becomes true when it has been asked `steps` times."""
+    """Return a stop that becomes true at its call number `steps`."""
     asked = 0
 
     def stop() -> bool:

@@ -1,4 +1,4 @@
-"""What the drawing page does, in a real browser."""
+"""The drawing page's behaviour in a real browser."""
 
 from __future__ import annotations
 
