@@ -181,7 +181,7 @@ def endless() -> object:
 def test_what_grows_when_it_is_looked_through_is_refused(content: object) -> None:
     program = pickle.dumps(content, protocol=2)
     assert len(program) < 10_000
-    with pytest.raises(ValueError, match="too much, or is nested too deeply"):
+    with pytest.raises(ValueError, match="too large, or nested too deeply"):
         read_pickle(program, {})
 
 

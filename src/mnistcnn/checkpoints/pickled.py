@@ -70,7 +70,7 @@ def read_pickle(program: bytes, storages: Mapping[str, memoryview]) -> object:
     anything else, and `ValueError` if it is damaged, too large, or contains itself.
     """
     if len(program) > MOST_BYTES:
-        raise ValueError("it describes too much")
+        raise ValueError("its pickle is too large")
     try:
         value = _Machine(program, storages).run()
     except (IndexError, KeyError, TypeError, AttributeError, OverflowError, struct.error, UnicodeDecodeError) as error:
@@ -294,5 +294,5 @@ def _check_size(root: Any) -> None:
             raise ValueError("its pickle is invalid")
         values += len(children)
         if values > MOST_VALUES or characters > MOST_CHARACTERS or depth > MOST_DEPTH:
-            raise ValueError("it describes too much, or is nested too deeply")
+            raise ValueError("its content is too large, or nested too deeply")
         waiting += [(child, depth + 1) for child in children]

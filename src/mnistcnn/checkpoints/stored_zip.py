@@ -101,9 +101,9 @@ def _read_directory(directory: bytes, count: int) -> list[_Entry]:
         if method != 0 or packed != size:
             raise ValueError("it is compressed")
         if flags & ~(_DESCRIBED | _UTF8):
-            raise ValueError("it is encrypted, or uses what PyTorch does not")
+            raise ValueError("it is encrypted, or uses a feature that PyTorch does not use")
         if extra_length or comment_length or disk or _ELSEWHERE in (size, start):
-            raise ValueError("its directory is not one of PyTorch")
+            raise ValueError("its directory is not as PyTorch writes it")
         if not name.isascii() or b"\0" in name:
             raise ValueError("a name in it is invalid")
         entries.append(_Entry(name=name, flags=flags, checksum=checksum, size=size, start=start))

