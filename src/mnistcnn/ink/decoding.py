@@ -51,7 +51,7 @@ class Decoded:
     grey: bool
 
     def colours(self, side: int = WORKING_SIDE) -> Colours:
-        """Convert to colours, reduced to at most `side` pixels wide and high.
+        """Its colours, at most `side` pixels either way.
 
         Transparent images are laid over white, or over black if their visible part is light.
         """

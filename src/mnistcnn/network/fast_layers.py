@@ -1,4 +1,4 @@
-"""Layers that compute the same products in shapes that train faster on the CPU; see `benchmarks/README.md`."""
+"""Layers whose products suit the CPU's kernels in training; `benchmarks/README.md` has the figures."""
 
 from typing import Any
 

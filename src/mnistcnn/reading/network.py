@@ -12,7 +12,7 @@ from mnistcnn.reading.convolution import convolve
 from mnistcnn.results import Environment, cpu_name
 from mnistcnn.system.container import cpu_count
 
-_BATCH = 32  # frames; their patches, 5 MB, fit a processor's cache
+_BATCH = 32  # frames at a time: their patches, 5 MB, fit a processor's cache
 
 
 class Network:
