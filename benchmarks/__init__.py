@@ -1,1 +1,1 @@
-"""Measurements that anyone can repeat; see `README.md` beside this file."""
+"""Measurements that anyone can repeat; `README.md` in this folder explains them."""

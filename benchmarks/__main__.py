@@ -1,9 +1,9 @@
-"""Side by side with the plain script and Keras: speed, start-up, memory and accuracy.
+"""Compares speed, start-up, memory and accuracy with the plain script and with Keras.
 
     python -m benchmarks                 a quick look, about two minutes
     python -m benchmarks --full          the whole table with ten seeds, most of an hour
     python -m benchmarks --seeds 3       only accuracy: three whole trainings
-    python -m benchmarks --whole         only whole trainings beside the other programs
+    python -m benchmarks --whole         only whole trainings, and those of the other programs
 
 Needs MNIST in the cache (`mnistcnn train` or `mnistcnn evaluate` puts it there).
 """
@@ -28,7 +28,7 @@ EPOCH_PICTURES = 55_000
 
 
 def training_speed(rows: Rows, data: Path, rounds: int, steps: int) -> None:
-    """Pictures/s against the plain script and against the machine's own ceiling."""
+    """Compare the pictures/s of training with the plain script's and with the machine's ceiling."""
     native = "bfloat16" if {"avx512_bf16", "amx_bf16"} & set(m.machine()["flags"]) else None
     for precision in ("float32", *([native] if native else [])):
         found = m.alternate(
@@ -51,7 +51,7 @@ def training_speed(rows: Rows, data: Path, rounds: int, steps: int) -> None:
 
 
 def start_up(rows: Rows, rounds: int, folder: Path) -> None:
-    """Whole processes: help against a bare Typer program, commands against `import torch`."""
+    """Time whole processes: help against a bare Typer program, commands against `import torch`."""
     bare = folder / "bare.py"
     bare.write_text(m.BARE_TYPER, encoding="utf-8")
     checkpoint, picture = folder / "models" / "net.pth", folder / "digit.png"
@@ -78,7 +78,7 @@ def start_up(rows: Rows, rounds: int, folder: Path) -> None:
 
 
 def drawing(rows: Rows) -> None:
-    """How soon the drawing page is answered: a canvas of 280×280 with a stroke on it."""
+    """Time the drawing page's answers to a canvas of 280×280 pixels with a stroke on it."""
     from PIL import Image, ImageDraw
 
     canvas, buffer = Image.new("RGBA", (280, 280), "white"), io.BytesIO()
@@ -90,7 +90,7 @@ def drawing(rows: Rows) -> None:
 
 
 def prepare(checkpoint: Path, picture: Path) -> None:
-    """A checkpoint to evaluate, and a picture to predict."""
+    """Make a checkpoint to evaluate and an image to predict."""
     from PIL import Image
 
     from mnistcnn import load_dataset
@@ -103,7 +103,7 @@ def prepare(checkpoint: Path, picture: Path) -> None:
 
 
 def memory(rows: Rows, folder: Path) -> None:
-    """Peak memory of training over that of `import torch`."""
+    """Compare the peak memory of training with that of `import torch`."""
     base = m.peak_memory(sys.executable, "-c", "import torch")
     out = ["-c", str(folder / "m" / "net.pth"), "-o", str(folder / "m"), "-q"]
     for epochs in (1, 2):
@@ -112,7 +112,7 @@ def memory(rows: Rows, folder: Path) -> None:
 
 
 def threads(rows: Rows, rounds: int, steps: int) -> None:
-    """What a second core gives."""
+    """Compare the training speed of two threads with that of one."""
     for size, count in ((50, steps), (200, max(20, steps // 3))):
         found = m.alternate(
             rounds,
@@ -126,7 +126,7 @@ def threads(rows: Rows, rounds: int, steps: int) -> None:
 
 
 def growth(rows: Rows, folder: Path, rounds: int) -> None:
-    """Training speed as pictures and epochs grow: both ratios are 1 where time is linear."""
+    """Compare training speeds as images and epochs increase: both ratios are 1 if the time is linear."""
 
     def speed(*options: str) -> list[float]:
         out = ["-c", str(folder / "g" / "net.pth"), "-o", str(folder / "g"), "-q", "--json"]
@@ -146,7 +146,7 @@ def growth(rows: Rows, folder: Path, rounds: int) -> None:
 
 
 def parts(rows: Rows, data: Path) -> dict[str, Any]:
-    """Where the seconds of an epoch go, beside the floor of the arithmetic alone."""
+    """Time the parts of an epoch, and the arithmetic alone."""
     found = {
         name: json.loads(m.python("-m", "benchmarks.parts", whose, "--data", str(data)))
         for name, whose in (("plain script", "plain"), ("mnistcnn", "ours"))
@@ -160,7 +160,7 @@ def parts(rows: Rows, data: Path) -> dict[str, Any]:
 
 
 def full(rows: Rows, data: Path, folder: Path, rounds: int, seeds: range, precision: str) -> dict[str, Any]:
-    """Everything beyond the quick look; what the charts are drawn from."""
+    """Measure everything beyond the quick look; the charts are drawn from it."""
     threads(rows, rounds, 200)
     memory(rows, folder)
     growth(rows, folder, rounds)

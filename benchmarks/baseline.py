@@ -1,9 +1,9 @@
-"""The plain script: the same network, trained as a good tutorial would write it.
+"""The plain script: it trains the same network as a good tutorial would.
 
     python -m benchmarks.baseline --data FOLDER --epochs 5
 
-torchvision's data set and transforms, a DataLoader, Adam, float32. `FOLDER` holds `MNIST/raw` as torchvision
-lays it out. One JSON line an epoch: seconds of training, and accuracy on the test set.
+It uses torchvision's data set and transforms, a DataLoader, Adam and float32. `FOLDER` has `MNIST/raw` as torchvision
+lays it out. It prints a JSON line for each epoch: seconds of training, and accuracy on the test set.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from torchvision import datasets, transforms
 
 
 class Net(nn.Module):
-    """The network of `mnistcnn`, as one would write it down."""
+    """The network of `mnistcnn`, written in the usual way."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ class Net(nn.Module):
             nn.init.constant_(layer.bias, 0.1)  # type: ignore[arg-type]
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Logits (N, 10) of pictures (N, 1, 28, 28)."""
+        """Compute the logits (N, 10) of images (N, 1, 28, 28)."""
         x = F.relu(self.conv1(x))
         x = F.max_pool2d(F.relu(self.conv2(x)), 2)
         x = torch.flatten(x, 1)
@@ -43,7 +43,7 @@ class Net(nn.Module):
 
 
 def train(model: Net, loader: DataLoader[object], optimizer: torch.optim.Optimizer, most: int, device: str) -> int:
-    """One epoch, or `most` steps; the number of pictures."""
+    """Train for one epoch, or `most` steps; return the number of images."""
     model.train()
     count = 0
     for step, (data, target) in enumerate(loader):
@@ -58,7 +58,7 @@ def train(model: Net, loader: DataLoader[object], optimizer: torch.optim.Optimiz
 
 
 def test(model: Net, loader: DataLoader[object], device: str = "cpu") -> float:
-    """Accuracy on all pictures of `loader`."""
+    """Measure the accuracy on all images of `loader`."""
     model.eval()
     correct = count = 0
     with torch.no_grad():

@@ -1,9 +1,9 @@
-"""How much a busy machine slows a training down, with one thread and two, and with OpenMP's ways of waiting.
+"""Measures how much a busy machine slows a training down, by threads and by OpenMP's ways of waiting.
 
     python -m benchmarks.busy --rounds 3
 
-A step of 50 while nothing else runs, and while as many other programs compute as there are cores. Needs MNIST in the
-cache; takes a minute a round.
+It times a step of 50 images while nothing else runs, and while as many other programs compute as there are cores. It
+needs MNIST in the cache, and takes a minute for each round.
 """
 
 import argparse
@@ -31,7 +31,7 @@ STEPS, BATCH = 120, 50
 
 @contextmanager
 def others(count: int) -> Iterator[None]:
-    """So many other programs compute while the context lasts."""
+    """Let `count` other programs compute while the context lasts."""
     busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
     try:
         yield
@@ -42,7 +42,7 @@ def others(count: int) -> Iterator[None]:
 
 
 def milliseconds(precision: str, environment: dict[str, str]) -> float:
-    """The median time of a step."""
+    """Measure the median time of a step."""
     speed = m.run(sys.executable, "-c", m.OURS, str(BATCH), precision, str(STEPS), **environment)
     return 1000 * BATCH / float(speed)
 

@@ -1,4 +1,4 @@
-"""The two charts in docs/performance.md, drawn from what `python -m benchmarks --full --json FILE` wrote.
+"""Draws the two charts in docs/performance.md from the output of `python -m benchmarks --full --json FILE`.
 
 python -m benchmarks.charts FILE [FOLDER]
 """
@@ -26,7 +26,7 @@ PARTS = {
 
 
 def draw_contenders(curves: dict[str, list[dict[str, float]]], path: Path) -> None:
-    """Test error against wall-clock time since the process began, one line a contender."""
+    """Draw test error against wall-clock time since the process began, a line for each contender."""
     figure = Figure(figsize=(8, 4.2), dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
@@ -58,7 +58,7 @@ def draw_contenders(curves: dict[str, list[dict[str, float]]], path: Path) -> No
 
 
 def draw_parts(parts: dict[str, dict[str, float]], floor: float, path: Path) -> None:
-    """Seconds an epoch of each part, beside what the arithmetic alone would take."""
+    """Draw the seconds of each part of an epoch, and those of the arithmetic alone."""
     figure = Figure(figsize=(8, 2.9), dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
@@ -81,7 +81,7 @@ def draw_parts(parts: dict[str, dict[str, float]], floor: float, path: Path) -> 
 
 
 def draw(results: dict[str, Any], folder: Path = FOLDER) -> None:
-    """The charts of what was measured: `--whole` gives one of them, `--full` both."""
+    """Draw the charts of the measurements: one of them for those of `--whole`, both for those of `--full`."""
     folder.mkdir(parents=True, exist_ok=True)
     draw_contenders(results["curves"], folder / "contenders.png")
     if "parts" in results:

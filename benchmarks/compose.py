@@ -1,7 +1,7 @@
-"""Pictures of whole numbers, composed of MNIST's test digits: the test set of `mnistcnn predict` for numbers.
+"""Composes images of whole numbers from MNIST's test digits: the test set of `mnistcnn predict` for numbers.
 
 Each kind takes digits as MNIST has them, with their labels, and a generator. It draws some of them in one hand, and
-gives a picture file as people have them: its bytes, its suffix and what is written on it, rows joined by newlines.
+returns an image file as people have them: its bytes, its suffix and its text, rows joined by newlines.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ OVERLAPPING = Spacing(touch=(-0.14, -0.06), share=0.5, gap=(0.06, 0.2))
 
 
 def spaced(spacing: Spacing, length: tuple[int, int] = (2, 10)) -> Kind:
-    """A kind that differs by its spacing alone."""
+    """Make a kind that differs by its spacing alone."""
 
     def kind(pool: Pool, rng: Rng) -> Picture:
         height = any_height(rng)
@@ -215,7 +215,7 @@ def uneven(pool: Pool, rng: Rng) -> Picture:
 
 
 def flagged_ones(pool: Pool, rng: Rng) -> Picture:
-    """Ones with a flag, and more of them than of other digits."""
+    """Ones with a flag, more of them than other digits."""
     height, hand = any_height(rng, 40, 160), replace(any_hand(rng), own=False, flags=True)
     ones = [digit for digit in pool if digit[1] == 1]
     ink, text = written([*pool, *ones, *ones, *ones], rng, height, hand=hand, rows=int(rng.integers(1, 3)))
@@ -230,7 +230,7 @@ def turned_by_exif(pool: Pool, rng: Rng) -> Picture:
 
 
 def photograph(pool: Pool, rng: Rng) -> Picture:
-    """All at once: seen from aside, uneven light, rough paper, a coloured pen, blur, noise, JPEG."""
+    """Everything together: an oblique view, uneven light, rough paper, a coloured pen, blur, noise, JPEG."""
     height = any_height(rng, 50, 160)
     ink, text = written(pool, rng, height, rows=int(rng.integers(1, 4)), hand=any_hand(rng, (0.045, 0.12)))
     ink = margins(ink, height, rng, 1, 4)

@@ -1,4 +1,4 @@
-"""The checks of `benchmarks.gpu` that are made in this process, or of how a command fails."""
+"""The checks of `benchmarks.gpu` that run in its process or test how a command fails."""
 
 from __future__ import annotations
 
@@ -27,13 +27,14 @@ from mnistcnn.network.device import resolve_device, strict_float32
 from mnistcnn.network.inference import predict_logits
 from mnistcnn.network.model import build_model
 from mnistcnn.reading.prediction import predict
+from mnistcnn.reading.results import PredictedDigit
 from mnistcnn.training.loader import EpochLoader
 from mnistcnn.training.sampler import HardExampleSampler
 from mnistcnn.training.trainer import Trainer
 from mnistcnn.web.reader import Reader
 
 ONLY_GPU = "only on a GPU", True
-PICTURES = 1_000  # of the test set, that are read in every way
+PICTURES = 1_000  # so many images of the test set are read in every way
 FILL = """
 import sys, torch
 held = []
@@ -50,7 +51,7 @@ sys.stdin.readline()
 
 @dataclass(frozen=True)
 class Options:
-    """What is checked, on which data, and a folder for what is written on the way."""
+    """The device to check, the data, and a folder for temporary files."""
 
     device: str
     epochs: int
@@ -60,27 +61,27 @@ class Options:
 
     @property
     def cuda(self) -> bool:
-        """Whether it is a CUDA device."""
+        """Whether the device is a CUDA device."""
         return self.device.startswith("cuda")
 
     @cached_property
     def data(self) -> DataSplits:
-        """MNIST."""
+        """Load MNIST."""
         return load_dataset(data_dir=self.data_dir)
 
     @property
     def data_words(self) -> list[str]:
-        """The same, as options of a command."""
+        """The options of a command that name the data folder."""
         return ["--data-dir", str(self.data_dir)] if self.data_dir else []
 
     @cached_property
     def torchvision_data(self) -> Path:
-        """The same, as torchvision lays it out."""
+        """The data folder as torchvision lays it out."""
         return torchvision_folder(self.folder, self.data_dir)
 
 
 def first_step(options: Options) -> tuple[str, bool]:
-    """The losses and gradients of the first batch, in float32 without TF32, beside those of the CPU."""
+    """Compare the losses and gradients of the first batch, in float32 without TF32, with those of the CPU."""
     config, train = TrainConfig(precision=Precision.FLOAT32), options.data.train
     batch = EpochLoader(train, config, 1, HardExampleSampler(len(train), config)).chunk(0)[0]
     found = []
@@ -98,7 +99,7 @@ def first_step(options: Options) -> tuple[str, bool]:
 
 
 def one_answer(options: Options) -> tuple[str, bool]:
-    """One checkpoint: logits on both devices, `predict`, the drawing page and ONNX."""
+    """Compare the answers of one checkpoint: logits on both devices, `predict`, the drawing page and ONNX."""
     checkpoint, images = load_checkpoint(PACKAGED), options.data.test.images[:PICTURES]
     answers = {}
     for device in ("cpu", options.device):
@@ -111,11 +112,9 @@ def one_answer(options: Options) -> tuple[str, bool]:
     for path, image in zip(paths, images, strict=True):
         Image.fromarray(image[0].numpy()).save(path)
     predicted = predict(paths, device=options.device, top_k=10, accept_doubted=True)
-    answers["predict"] = torch.tensor(
-        [[c.confidence for c in sorted(p.digits[0].top, key=lambda c: c.digit)] for p in predicted]
-    )
+    answers["predict"] = torch.tensor([_by_digit(prediction.digits[0]) for prediction in predicted])
     reader = Reader(PACKAGED, device=options.device)
-    answers["page"] = torch.tensor([reader.read(path.read_bytes()).digits[0].probabilities for path in paths])
+    answers["page"] = torch.tensor([_by_digit(reader.read(path.read_bytes()).digits[0]) for path in paths])
     session = onnxruntime.InferenceSession(export(options.folder / "net.onnx", PACKAGED).path)
     answers["ONNX"] = torch.from_numpy(session.run(None, {"pictures": images.numpy()})[0])
     apart = {name: float((answer.double() - expected).abs().max()) for name, answer in answers.items()}
@@ -124,8 +123,13 @@ def one_answer(options: Options) -> tuple[str, bool]:
     return f"{'the same digits' if same else 'other digits'}; apart: {figure}", same and max(apart.values()) < 1e-5
 
 
+def _by_digit(digit: PredictedDigit) -> list[float]:
+    """The probabilities of the ten digits, in their order."""
+    return [candidate.confidence for candidate in sorted(digit.top, key=lambda candidate: candidate.digit)]
+
+
 def refusals(options: Options) -> tuple[str, bool]:
-    """A card that isn't there, and cards that are hidden."""
+    """Check the errors for a card that isn't there and for hidden cards."""
     command = (*m.TOOL, "train", "--dataset", "synthetic", "--epochs", "1")
     for words, hidden in ((("--device", "cuda:7"), {}), (("--device", "cuda"), {"CUDA_VISIBLE_DEVICES": ""})):
         if wrong := complaint([*command, *words], hidden):
@@ -134,7 +138,7 @@ def refusals(options: Options) -> tuple[str, bool]:
 
 
 def memory_filled(options: Options) -> tuple[str, bool]:
-    """A training on a card whose memory another process has taken."""
+    """Check the error of training on a card whose memory another process has taken."""
     if not options.cuda:
         return ONLY_GPU
     with subprocess.Popen([sys.executable, "-c", FILL, options.device], stdin=-1, stdout=-1, text=True) as other:
@@ -147,7 +151,7 @@ def memory_filled(options: Options) -> tuple[str, bool]:
 
 
 def complaint(command: tuple[str, ...] | list[str], variables: dict[str, str]) -> str:
-    """What is wrong with how a command fails: nothing if it is one `Error:` line, perhaps a hint, and code 1."""
+    """Describe how a failure is wrong; it is right with one `Error:` line, an optional hint, and code 1."""
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run(command, cwd=folder, env={**os.environ, **variables}, check=False, **m.PIPES)
     errors = done.stderr.count("Error: ")
@@ -157,7 +161,7 @@ def complaint(command: tuple[str, ...] | list[str], variables: dict[str, str]) -
 
 
 def speed(options: Options) -> tuple[str, bool]:
-    """Training speed in this process, with no part of a start; the memory that it took."""
+    """Measure the training speed in this process, without its start, and the memory that it takes."""
     figures = []
     for size in (50, 200):
         speeds = [round(figure) for figure in _speeds(options, size, 8)]
@@ -168,7 +172,7 @@ def speed(options: Options) -> tuple[str, bool]:
 
 
 def _speeds(options: Options, size: int, chunks: int) -> list[float]:
-    """Pictures/s of each chunk but the first."""
+    """Measure the pictures/s of each chunk except the first."""
     config = TrainConfig(batch_size=size)
     compute = resolve_device(options.device, config.precision)
     trainer = Trainer(config, compute, options.data.train, options.data.validation)
@@ -180,7 +184,7 @@ def _speeds(options: Options, size: int, chunks: int) -> list[float]:
 
 
 def profile(options: Options) -> tuple[str, bool]:
-    """Kernels of a training step of 50, how long they take, and how much of the time nothing runs."""
+    """Profile a training step of 50: its kernels, their time, and the share of time in which none runs."""
     if not options.cuda:
         return ONLY_GPU
     _speeds(options, 50, 2)

@@ -1,4 +1,4 @@
-"""Letters in print and by hand; and what people draw, as lines in a square from 0 to 1, y downwards."""
+"""Draws printed and handwritten letters, and drawings as lines in a square from 0 to 1, y downwards."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ Drawing = Callable[[Rng], list[Line]]
 
 
 def through(*points: tuple[float, float]) -> Line:
-    """Straight from each point to the next."""
+    """Connect each point to the next one by a straight line."""
     corners = np.array(points)
     steps = np.linspace(0, len(points) - 1, 16 * len(points))
     return np.stack([np.interp(steps, np.arange(len(points)), corners[:, axis]) for axis in (0, 1)], axis=1)
 
 
 def arc(x: float, y: float, r: float, start: float = 0, end: float = 1, ry: float | None = None) -> Line:
-    """Part of a circle or ellipse, from `start` to `end` in turns clockwise from the right."""
+    """Draw a part of a circle or ellipse, from `start` to `end` in turns clockwise from the right."""
     turns = 2 * np.pi * np.linspace(start, end, 48)
     return np.stack([x + r * np.cos(turns), y + (ry or r) * np.sin(turns)], axis=1)
 
 
 def drawn(lines: list[Line], size: int, pen: float, rng: Rng, wobble: float = 0.015) -> Ink:
-    """The lines as a hand draws them, `size` pixels wide and high, a little turned, stretched and shaky."""
+    """Draw the lines as a hand does, `size` pixels wide and high, a little turned, stretched and shaky."""
     canvas = np.zeros((2 * size, 2 * size), np.uint8)
     bend = np.eye(2) + rng.normal(0, 0.08, (2, 2))
     waves, phases = rng.uniform(2, 9, (2, 2)), rng.uniform(0, 2 * np.pi, 2)
@@ -44,14 +44,14 @@ def drawn(lines: list[Line], size: int, pen: float, rng: Rng, wobble: float = 0.
 
 
 def font(name: str, size: int) -> ImageFont.FreeTypeFont:
-    """A font that comes with matplotlib."""
+    """Load a font that comes with matplotlib."""
     from matplotlib import get_data_path
 
     return ImageFont.truetype(str(Path(get_data_path()) / "fonts" / "ttf" / f"{name}.ttf"), size)
 
 
 def printed(text: str, name: str, size: int = 120) -> Ink:
-    """The text in print."""
+    """Print the text."""
     face = font(name, size)
     left, top, right, bottom = face.getbbox(text)
     canvas = Image.new("L", (int(right - left) + 20, int(bottom - top) + 20))
@@ -60,7 +60,7 @@ def printed(text: str, name: str, size: int = 120) -> Ink:
 
 
 def warped(ink: Ink, rng: Rng, strength: float = 0.04) -> Ink:
-    """Slanted, stretched and bent as writing is. `strength` is a share of the height."""
+    """Slant, stretch and bend ink as handwriting is. `strength` is a share of the height."""
     height, width = ink.shape
     room = round(0.4 * height)
     ink = np.pad(ink, room)
@@ -73,7 +73,7 @@ def warped(ink: Ink, rng: Rng, strength: float = 0.04) -> Ink:
 
 
 def by_hand(ink: Ink, rng: Rng, most: float = 13) -> Ink:
-    """Print redrawn with a pen of up to `most` pixels, along the middle of its strokes."""
+    """Redraw print with a pen of up to `most` pixels along the middle of its strokes."""
     lines = thinned(warped(ink, rng) > 0.5)
     return stroke(lines, 1.0, rng.uniform(3, most), rng)
 

@@ -1,8 +1,8 @@
-"""Pictures that people take every day: signs between digits, inks of different strength, edges, boards, cheques, cells.
+"""Makes images as people take them every day: signs between digits, faint inks, edges, boards, cheques, cells.
 
-Each kind takes digits as MNIST has them, with their labels, and a generator, and gives a picture file: its bytes, its
-suffix and its text. The text is as a reader is to give it: rows joined by newlines, a space for a gap of more than a
-digit and for a border between cells, and the signs of `signs.KEPT`; every other sign is a question mark.
+Each kind takes digits as MNIST has them, with their labels, and a generator, and returns an image file: its bytes, its
+suffix and its text. A reader should return this text: rows joined by newlines, a space for a gap of more than a digit
+and for a border between cells, and the signs of `signs.KEPT`; every other sign is a question mark.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def digit(label: int, pool: Pool, hand: Hand, height: float, rng: Rng) -> Ink:
 
 
 def row_of(characters: str, pool: Pool, hand: Hand, height: float, rng: Rng) -> list[Placed]:
-    """Digits, signs and spaces one after the other, on a baseline at 2 heights."""
+    """Draw digits, signs and spaces one after the other, on a baseline at 2 heights."""
     placed: list[Placed] = []
     usual = rng.uniform(0.08, 0.25)
     end, gap = 0, 0.0
@@ -63,7 +63,7 @@ def row_of(characters: str, pool: Pool, hand: Hand, height: float, rng: Rng) -> 
 
 
 def together(placed: Sequence[Placed]) -> Ink:
-    """All on one canvas, which ends where they do."""
+    """Draw all of them on one canvas that ends where they do."""
     top = min(each.top for each in placed)
     left = min(each.left for each in placed)
     bottom = max(each.top + len(each.ink) for each in placed)
@@ -76,24 +76,24 @@ def together(placed: Sequence[Placed]) -> Ink:
 
 
 def text_of(characters: str) -> str:
-    """What a reader is to give for them."""
+    """Return the text that a reader should return for them."""
     return "".join(c if c.isdigit() or c in KEPT or c.isspace() else "?" for c in characters)
 
 
 def pictured(page: Colours, rng: Rng) -> tuple[bytes, str]:
-    """As a scan or a screenshot, or as a photograph in uneven light."""
+    """Make a scan, a screenshot, or a photograph in uneven light of the ink."""
     if rng.random() < 0.6:
         return encoded(page)
     return encoded(lit(page, rng, 0.15) + noise(page.shape, 0.012, rng), ".jpg", quality=int(rng.integers(70, 92)))
 
 
 def any_digits(rng: Rng, low: int, high: int) -> str:
-    """So many digits."""
+    """Draw so many random digits."""
     return "".join(str(x) for x in rng.integers(0, 10, int(rng.integers(low, high + 1))))
 
 
 def marked(say: Callable[[Rng], str]) -> Kind:
-    """A kind that differs by what is written."""
+    """Make a kind that differs by its text."""
 
     def kind(pool: Pool, rng: Rng) -> Picture:
         characters = say(rng)
@@ -212,7 +212,7 @@ def two_inks(names: Sequence[str]) -> Kind:
         other = [i >= first if first else (i + turn) % 2 == 1 for i in range(len(placed))]
         around = np.rint(rng.uniform(0.3, 1.2, (2, 2)) * height).astype(int).tolist()
         inks = []
-        for colour in (False, True):  # the others leave their places empty
+        for colour in (False, True):  # the other digits leave their places empty
             shown = [
                 each if is_other == colour else replace(each, ink=np.zeros_like(each.ink))
                 for each, is_other in zip(placed, other, strict=True)
@@ -269,7 +269,7 @@ def dark_edge(pool: Pool, rng: Rng) -> Picture:
 
 
 def _bordered(page: Colours, sides: Sequence[int], colour: tuple[float, float, float]) -> Colours:
-    """The page with a border of one colour: so many pixels above, below, at the left and at the right."""
+    """Add a border of one colour: so many pixels above, below, at the left and at the right."""
     above, below, left, right = sides
     whole = np.empty((len(page) + above + below, page.shape[1] + left + right, 3), np.float32)
     whole[:] = colour

@@ -1,19 +1,19 @@
-"""The gate: is everything still read as well as before?
+"""The gate: it checks that everything is still read as well as before.
 
-    python -m benchmarks.gate                          # rendered pictures; a few minutes
+    python -m benchmarks.gate                          # rendered images; a few minutes
     python -m benchmarks.gate --full                   # more of each kind, and three seeds
-    python -m benchmarks.gate --real FOLDER            # also the real pictures in FOLDER
+    python -m benchmarks.gate --real FOLDER            # also the real images in FOLDER
     python -m benchmarks.gate --full --real FOLDER --store
 
-Rendered single digits, numbers and pictures without a digit are read, and a folder of real ones where one is given.
-What is read is compared with a stored baseline, picture by picture. The command prints one table, and fails with 1
-where a figure fell by more than its noise.
+It reads rendered single digits, numbers and images without a digit, and a folder of real ones if one is given. The
+readings are compared with a stored baseline, image by image. The command prints one table, and exits with code 1 if a
+figure fell by more than its noise.
 
-The noise: each picture that is read better or worse than in the baseline could, by chance, have gone the other way. So
-the change is compared with the root of its squares over the pictures (McNemar's test, where a picture is right or
-wrong). A figure of a part fell if it is more than 2 of these standard errors worse (five pictures worse and none better
-do), a single kind if it is more than 2.6 (seven and none). If the pictures aren't those of the baseline, the two means
-are compared instead, by the standard error of their difference.
+The noise: each image that is read better or worse than in the baseline could, by chance, have gone the other way. So
+the change is compared with the root of the sum of its squares over the images (McNemar's test, if an image is right or
+wrong). A figure of a part fell if it is worse by more than 2 of these standard errors (five images worse and none
+better suffice), a single kind if by more than 2.6 (seven and none). If the images aren't those of the baseline, the two
+means are compared by the standard error of their difference instead.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ from mnistcnn.reading.sources import Source
 BASELINE = Path(__file__).with_name("gate.json")
 QUICK_COUNT, QUICK_SEEDS = 6, (1,)
 FULL_COUNT, FULL_SEEDS = 10, (1, 2, 3)
-MAIN = {"missed": "right", "text": "text right"}  # shown as the share of pictures without the fault
-PART_LIMIT, KIND_LIMIT = 2.0, 2.6  # standard errors; convention, see above
+MAIN = {"missed": "right", "text": "text right"}  # shown as the share of images without the fault
+PART_LIMIT, KIND_LIMIT = 2.0, 2.6  # standard errors; a convention, explained above
 _BATCH = 32  # pictures
 
 Reader = Callable[[Sequence[Sample]], list["Reading"]]
@@ -55,23 +55,23 @@ Reader = Callable[[Sequence[Sample]], list["Reading"]]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reading:
-    """What one picture was read as."""
+    """The reading of one image."""
 
-    text: str  # empty where nothing is read
+    text: str  # empty if nothing is read
     digits: str  # as `text`, without spaces, rows and marks
-    digit: int | None  # of a picture that is read as exactly one
+    digit: int | None  # set if the image is read as exactly one digit
     confidence: float
     unreserved: bool  # without a warning, an error, or a digit left open
     remark: str  # the warning or the error
 
     @property
     def sure(self) -> bool:
-        """Given without any reserve."""
+        """Whether the reading is given without any reserve."""
         return self.unreserved and self.confidence >= SURE
 
 
 def packaged_reader(checkpoint: Path | None) -> Reader:
-    """The program's own reader. Only this function knows its interface."""
+    """Make the program's own reader; only this function knows its interface."""
     predictor = Predictor(load_checkpoint(find_checkpoint(checkpoint)), "cpu")
 
     def read(samples: Sequence[Sample]) -> list[Reading]:
@@ -79,7 +79,7 @@ def packaged_reader(checkpoint: Path | None) -> Reader:
         answers = []
         for source, found in predictor.read(sources):
             if isinstance(found, PictureError):
-                answers.append(_reading(Prediction(source.name, error=found.message)))
+                answers.append(_reading(Prediction(path=source.name, error=found.message)))
             else:
                 answers.append(_reading(summarise_reading(source.name, found, Options())))
         return answers
@@ -100,18 +100,18 @@ def _reading(prediction: Prediction) -> Reading:
 
 
 def faults(sample: Sample, reading: Reading) -> dict[str, int]:
-    """What is wrong with a reading: for each figure of the sample's part a count, 0 where nothing is.
+    """Count the faults of a reading for each figure of the sample's part.
 
-    Singles: `missed` where the digit isn't the label, `doubted` without digit and text, `as number` where several were
+    Singles: `missed` if the digit isn't the label, `doubted` without digit and text, `as number` if several were
     read, `wrong` with another digit, `wrong, sure` with another digit or number without reserve.
-    Numbers: `missed` where not all digits are right and in order; `errors`, the edit distance, at most one for each
-    digit there; `wrong, sure`; of rendered ones `text` where a space, row or mark is missing or wrong.
-    No digit: `sure` where something is read without reserve, and `read` where anything is.
+    Numbers: `missed` if not all digits are right and in order; `errors`, the edit distance, at most one for each
+    digit there; `wrong, sure`; for rendered ones `text` if a space, row or mark is missing or wrong.
+    No digit: `sure` if something is read without reserve, `read` if anything is read.
     """
     if sample.part.endswith("none"):
         return {"sure": reading.sure, "read": bool(reading.text)}
     if sample.part.endswith("numbers"):
-        # The marks of real pictures aren't known: a sign that is read as one that can't be told counts as an error.
+        # The marks of real images aren't labelled: only a sign that is read as a `?` counts as an error.
         got = digits_of(reading.text) if sample.hand else reading.digits if reading.text else ""
         missed = got != sample.digits
         found = {
@@ -132,19 +132,19 @@ def faults(sample: Sample, reading: Reading) -> dict[str, int]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Read:
-    """A picture and what was read."""
+    """An image and its reading."""
 
     sample: Sample
     reading: Reading
 
     @property
     def faults(self) -> dict[str, int]:
-        """See `faults`."""
+        """The faults of the reading, by figure."""
         return faults(self.sample, self.reading)
 
 
 def read_all(samples: Iterator[Sample], reader: Reader) -> list[Read]:
-    """All of them, with progress on standard error."""
+    """Read all samples, with progress on standard error."""
     done: list[Read] = []
     started = time.perf_counter()
     while batch := list(islice(samples, _BATCH)):
@@ -164,20 +164,20 @@ Key = tuple[str, str, int]  # part, kind, seed
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cell:
-    """What a baseline keeps of the pictures of one part, kind and seed: numbers alone."""
+    """The record of a baseline for the images of one part, kind and seed: numbers alone."""
 
     pictures: int
-    digits: int  # on all of them
-    names: int  # CRC-32 of the names of real pictures, in order; 0 for rendered ones
-    faults: dict[str, list[int]]  # for each figure the index of each picture with a fault, as often as it has one
+    digits: int  # on all images
+    names: int  # CRC-32 of the names of real images, in order; 0 for rendered ones
+    faults: dict[str, list[int]]  # for each figure the index of each image with a fault, repeated for each fault
 
     def count(self, figure: str, index: int) -> int:
-        """How many faults a picture has."""
+        """Count the faults of each image."""
         return self.faults.get(figure, []).count(index)
 
 
 def cells_of(done: Sequence[Read]) -> dict[Key, Cell]:
-    """All that was read, as a baseline keeps it."""
+    """Make the cells of a baseline from all readings."""
     groups: dict[Key, list[Read]] = {}
     for read in done:
         groups.setdefault((read.sample.part, read.sample.kind, read.sample.seed), []).append(read)
@@ -197,12 +197,12 @@ def cells_of(done: Sequence[Read]) -> dict[Key, Cell]:
 
 
 def names_of(samples: Sequence[Sample]) -> int:
-    """Tells the pictures of one real folder from those of another; 0 for rendered pictures."""
+    """Compute a checksum of real images' names, which tells folders apart; 0 for rendered images."""
     return zlib.crc32("\n".join(sample.name for sample in samples if sample.hand).encode())
 
 
 def load_baseline(path: Path) -> dict[Key, Cell]:
-    """The cells in a file; none where there isn't one."""
+    """Load the cells in a file; none if the file is missing."""
     if not path.is_file():
         return {}
     cells = {}
@@ -214,7 +214,7 @@ def load_baseline(path: Path) -> dict[Key, Cell]:
 
 
 def store_baseline(path: Path, cells: dict[Key, Cell]) -> None:
-    """Write the cells, one a line, beside those in the file that were not read now."""
+    """Write the cells, a line for each, and keep those in the file that were not read now."""
     parts: dict[str, dict[str, dict[str, Cell]]] = {}
     for (part, kind, seed), cell in sorted({**load_baseline(path), **cells}.items()):
         parts.setdefault(part, {}).setdefault(kind, {})[str(seed)] = cell
@@ -230,33 +230,33 @@ def store_baseline(path: Path, cells: dict[Key, Cell]) -> None:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Row:
-    """A figure of a part, or of a kind in it, beside the baseline's."""
+    """A figure of a part, or of a kind in it, and the baseline's figure."""
 
     part: str
     kind: str  # empty for the whole part
     figure: str
     pictures: int
-    share: float  # faults for each picture, or for each digit there is
+    share: float  # faults per image, or per digit there is
     low: float  # 95 % interval
     high: float
-    before: float | None  # the baseline's share of the same pictures, or of its own where they aren't the same
-    better: int  # pictures with fewer faults than in the baseline
+    before: float | None  # the baseline's share of the same images, or of its own if they differ
+    better: int  # images with fewer faults than in the baseline
     worse: int
-    deviation: float  # of the change, in standard errors; positive is worse
+    deviation: float  # the change in standard errors; positive is worse
 
     @property
     def fell(self) -> bool:
-        """Worse by more than the noise."""
+        """Whether it is worse by more than the noise."""
         return self.deviation > (KIND_LIMIT if self.kind else PART_LIMIT)
 
     @property
     def rose(self) -> bool:
-        """Better by more than the noise."""
+        """Whether it is better by more than the noise."""
         return -self.deviation > (KIND_LIMIT if self.kind else PART_LIMIT)
 
 
 def compare(done: Sequence[Read], baseline: dict[Key, Cell], names: dict[Key, int]) -> list[Row]:
-    """Each figure of each part, then of each kind; `names` are those of all pictures of a cell, see `names_of`."""
+    """Compare each figure of each part, then of each kind; `names` are those of all images of a cell."""
     groups: dict[tuple[str, str], list[Read]] = {}
     for read in done:
         groups.setdefault((read.sample.part, ""), []).append(read)
@@ -314,7 +314,7 @@ def _row(
 
 
 def _earlier(read: Read, figure: str, baseline: dict[Key, Cell], names: dict[Key, int]) -> int | None:
-    """How often the baseline's reading of the same picture has this fault; None where it has no such reading."""
+    """Count this fault in the baseline's reading of the same image; None if it has no such reading."""
     key = (read.sample.part, read.sample.kind, read.sample.seed)
     cell = baseline.get(key)
     if (
@@ -328,14 +328,14 @@ def _earlier(read: Read, figure: str, baseline: dict[Key, Cell], names: dict[Key
 
 
 def wilson(share: float, count: int, z: float = 1.96) -> tuple[float, float]:
-    """The interval of a share of `count` pictures. Source: E. Wilson, J. Am. Stat. Assoc. 22 (1927)."""
+    """Compute the interval of a share of `count` images. Source: E. Wilson, J. Am. Stat. Assoc. 22 (1927)."""
     middle = (share + z * z / (2 * count)) / (1 + z * z / count)
     reach = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count)) / (1 + z * z / count)
     return max(0.0, middle - reach), min(1.0, middle + reach)
 
 
 def table(rows: Sequence[Row], all_kinds: bool) -> list[str]:
-    """The parts' figures, then the main figure of the kinds: those that changed, or all of them."""
+    """Format the parts' figures, then the main figure of the kinds that changed, or of all kinds."""
     header = f"{'':<46} {'figure':<12} {'pictures':>8} {'before':>7} {'now':>7}  {'95 % interval':<15}"
     lines = [f"{header} {'better':>6} {'worse':>5} {'σ':>5}"]
     for row in rows:
@@ -358,7 +358,7 @@ def table(rows: Sequence[Row], all_kinds: bool) -> list[str]:
 
 
 def as_json(done: Sequence[Read]) -> list[dict[str, Any]]:
-    """All readings, to be compared with those of another version."""
+    """Format all readings as JSON, to compare them with those of another version."""
     return [
         {
             "part": read.sample.part,
@@ -373,7 +373,7 @@ def as_json(done: Sequence[Read]) -> list[dict[str, Any]]:
 
 
 def differences(done: Sequence[Read], earlier: list[dict[str, Any]]) -> list[str]:
-    """A line for each picture that got better or worse since a file of `--save`, by its part's first figure."""
+    """Describe each image that got better or worse since a file of `--save`, by its part's first figure."""
     before = {(each["part"], each["name"]): each for each in earlier}
     better: list[str] = []
     worse: list[str] = []
@@ -393,7 +393,7 @@ def differences(done: Sequence[Read], earlier: list[dict[str, Any]]) -> list[str
 
 
 def described(read: Read) -> str:
-    """A picture, what is on it, and what was read."""
+    """Describe an image: its name, its text and its reading."""
     sample, reading = read.sample, read.reading
     return (
         f"{sample.part}/{sample.name}: {sample.text!r} read as {reading.text!r} "
@@ -406,7 +406,7 @@ def _after(remark: str) -> str:
 
 
 def parsed() -> argparse.Namespace:
-    """The command line's options."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--real", type=Path, metavar="FOLDER", help="with singles, numbers, none and sets, or some")
     parser.add_argument("--only-real", action="store_true", help="no rendered pictures")
@@ -437,7 +437,7 @@ def parsed() -> argparse.Namespace:
 
 
 def main() -> None:
-    """Read, compare, print; exit with 1 where something fell."""
+    """Read, compare, print; exit with 1 if a figure fell."""
     options = parsed()
 
     def wanted(sample: Sample) -> bool:
@@ -476,7 +476,7 @@ def main() -> None:
 
 
 def rendered_samples(options: argparse.Namespace) -> Iterator[Sample]:
-    """The rendered pictures of each wanted kind and seed."""
+    """Render the images of each wanted kind and seed."""
     kinds = [
         (part, kind)
         for part, kinds_ in RENDERED.items()

@@ -1,9 +1,9 @@
-"""One device against the CPU: is all that it computes right, and how fast is it?
+"""Compares a device with the CPU: it checks the results and measures the speed.
 
     python -m benchmarks.gpu                      on the first CUDA device
-    python -m benchmarks.gpu --device cpu --epochs 1     the same checks, wherever there is no GPU
+    python -m benchmarks.gpu --device cpu --epochs 1     the same checks without a GPU
 
-Prints one table, a line for each check, and ends with code 1 where one failed. Needs MNIST in the cache, or with
+It prints a table with a line for each check, and exits with code 1 if one failed. It needs MNIST in the cache or in
 `--data-dir`. Nothing else should use the device: one check fills its memory.
 """
 
@@ -29,7 +29,7 @@ Check = Callable[[Options], tuple[str, bool]]
 
 
 def accuracy(options: Options) -> tuple[str, bool]:
-    """Whole runs of the default recipe: test accuracy, and where the seconds go."""
+    """Train with the default recipe: test accuracy, and the seconds of each part."""
     found = [train(options, "--seed", str(seed)) for seed in range(options.seeds)]
     right = [result["test"]["accuracy"] for result, _ in found]
     training = [sum(epoch["seconds"] for epoch in result["epochs"]) for result, _ in found]
@@ -45,21 +45,21 @@ def accuracy(options: Options) -> tuple[str, bool]:
 
 
 def one_epoch(options: Options) -> tuple[str, bool]:
-    """How soon 99 % of the test set are read."""
+    """Measure the seconds of training until 99 % of the test set are read."""
     result, _ = train(options, "--epochs", "1")
     right, seconds = result["test"]["accuracy"], result["epochs"][0]["seconds"]
     return f"{right:.2%} after {seconds:.2f} s of training", right >= 0.985
 
 
 def float32(options: Options) -> tuple[str, bool]:
-    """The same run with float32's matrix products."""
+    """Train for an epoch with float32's matrix products."""
     result, whole = train(options, "--precision", "float32")
     seconds = sum(epoch["seconds"] for epoch in result["epochs"])
     return f"{result['test']['accuracy']:.2%}, training {seconds:.2f} s, process {whole:.2f} s", True
 
 
 def plain_script(options: Options) -> tuple[str, bool]:
-    """The plain script on the same device."""
+    """Run the plain script on the same device."""
     command = ["-m", "benchmarks.baseline", "--data", str(options.torchvision_data), "--epochs", str(options.epochs)]
     started = time.perf_counter()
     lines = [json.loads(line) for line in m.python(*command, "--device", options.device).splitlines()]
@@ -68,7 +68,7 @@ def plain_script(options: Options) -> tuple[str, bool]:
 
 
 def moved(options: Options) -> tuple[str, bool]:
-    """A run begun on the CPU, killed there, gone on with here, interrupted, and ended on the CPU."""
+    """Begin a run on the CPU, kill it, resume it on the device, interrupt it, and finish it on the CPU."""
     with tempfile.TemporaryDirectory() as folder:
         words = [*m.TOOL, "train", "--dataset", "synthetic", "--epochs", "3", "--save-every", "0.5", "--json"]
         for device, signal, options_ in (("cpu", 9, []), (options.device, 2, ["--resume"])):
@@ -86,14 +86,14 @@ def moved(options: Options) -> tuple[str, bool]:
 
 
 def wait_for(process: subprocess.Popen[str], path: Path) -> None:
-    """Until a file has been written anew, or the process has ended."""
+    """Wait until a file has been rewritten, or the process has ended."""
     before = path.stat().st_mtime_ns if path.exists() else 0
     while process.poll() is None and not (path.exists() and path.stat().st_mtime_ns > before):
         time.sleep(0.05)
 
 
 def processes(options: Options) -> tuple[str, bool]:
-    """torchrun with one process, and with two where there are two cards."""
+    """Train under torchrun with one process, and with two if there are two cards."""
     counts = [1, 2] if options.device != "cpu" and torch.cuda.device_count() > 1 else [1]
     figures = []
     for count in counts:
@@ -106,7 +106,7 @@ def processes(options: Options) -> tuple[str, bool]:
 
 
 def train(options: Options, *words: str, start: tuple[str, ...] = m.TOOL) -> tuple[dict[str, Any], float]:
-    """A whole training; its result, and the seconds of the whole process."""
+    """Run a whole training; return its result, and the seconds of the whole process."""
     with tempfile.TemporaryDirectory() as folder:
         command = [*start, "train", "--json", "--quiet", "-c", f"{folder}/net.pth", "-o", folder]
         command += ["--device", options.device, *options.data_words, "--epochs", str(options.epochs), *words]

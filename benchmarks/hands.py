@@ -1,4 +1,4 @@
-"""Numbers in one writer's hand: MNIST's digits redrawn with one pen, in rows."""
+"""Writes numbers in one hand: MNIST's digits redrawn with one pen, in rows."""
 
 from __future__ import annotations
 
@@ -18,47 +18,47 @@ _SIDE, _TALL = 120, 100  # pixels: MNIST's frame enlarged; a digit when it is ma
 
 @dataclass(frozen=True)
 class Hand:
-    """How one person writes. Lengths are shares of a digit's height."""
+    """One person's handwriting. Lengths are shares of a digit's height."""
 
     pen: float  # stroke width
-    slant: float  # tangent; positive leans to the right
-    aspect: float  # width, beside MNIST's
+    slant: float  # the tangent of the angle; positive leans to the right
+    aspect: float  # width in terms of MNIST's
     sizes: float = 0.06  # standard deviation of the height
-    baseline: float = 0.03  # standard deviation of where a digit stands
+    baseline: float = 0.03  # standard deviation of a digit's height above the line
     own: bool = False  # MNIST's own strokes, each digit with the pen that it was written with
-    flags: bool = False  # a 1 has a flag, and at times a foot
+    flags: bool = False  # a 1 has a flag, and sometimes a foot
 
 
 @dataclass(frozen=True)
 class Spacing:
-    """Room between digits. `gap` is between their boxes; a `touch` between their strokes, negative if they overlap."""
+    """The space between digits. `gap` is between boxes; `touch` is between strokes, negative if they overlap."""
 
     gap: tuple[float, float] = (0.1, 0.3)  # shares of the height
     touch: tuple[float, float] | None = None
-    share: float = 1.0  # of neighbours that `touch` is for; the others have `gap`
+    share: float = 1.0  # the share of neighbours with `touch`; the others have `gap`
     words: bool = True  # rows of four digits and more may have a word gap
 
 
 def any_hand(rng: Rng, pen: tuple[float, float] = (0.05, 0.13), sizes: float = 0.06, baseline: float = 0.03) -> Hand:
-    """Somebody's hand; one in six keeps MNIST's own strokes."""
+    """Make a random hand; one in six keeps MNIST's own strokes."""
     own = bool(rng.random() < 1 / 6)
     return Hand(rng.uniform(*pen), rng.uniform(-0.1, 0.35), rng.uniform(0.85, 1.15), sizes, baseline, own)
 
 
 def _pieces(mask: NDArray[np.bool_], connectivity: int = 8) -> int:
-    """Connected parts, specks not counted."""
+    """Count the connected parts, without specks."""
     _, _, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), None, connectivity=connectivity)
     return int((stats[1:, cv2.CC_STAT_AREA] >= 0.0008 * mask.size).sum())
 
 
 def legible(ink: Ink, label: int) -> bool:
-    """Whether the loops are there that a reader looks for, and no other: none may be filled by a broad pen."""
+    """Whether the digit has the loops that it should have, and no others; a broad pen may have filled one."""
     holes = _pieces(np.pad(ink <= 0.5, 1, constant_values=True), 4) - 1
     return holes in {0: {1}, 2: {0, 1}, 4: {0, 1}, 6: {1}, 8: {2}, 9: {1}}.get(label, {0})
 
 
 def _sheared(digit: Digit, hand: Hand) -> Ink:
-    """The digit made upright, then slanted as the hand does; cut to its box, `_TALL` pixels high."""
+    """Make the digit upright, slant it as the hand does, and cut it to its box, `_TALL` pixels high."""
     ink = enlarge(digit, _SIDE)
     moments = cv2.moments(ink)
     lean = np.clip(-moments["mu11"] / max(moments["mu02"], 1e-6), -0.5, 0.5)
@@ -71,7 +71,7 @@ def _sheared(digit: Digit, hand: Hand) -> Ink:
 
 
 def stroke(lines: NDArray[np.bool_], scale: float, pen: float, rng: Rng) -> Ink:
-    """Lines of one pixel, `scale` times as large, by a pen of `pen` pixels that presses now more, now less."""
+    """Enlarge lines of one pixel `scale` times and draw them with a pen of `pen` pixels whose pressure varies."""
     size = max(1, round(lines.shape[1] * scale)), max(1, round(lines.shape[0] * scale))
     away = blur(np.asarray(cv2.distanceTransform((~lines).astype(np.uint8), cv2.DIST_L2, 5), np.float32), 1.2)
     away = np.asarray(
@@ -82,10 +82,10 @@ def stroke(lines: NDArray[np.bool_], scale: float, pen: float, rng: Rng) -> Ink:
 
 
 def with_flag(lines: NDArray[np.bool_], rng: Rng) -> NDArray[np.bool_]:
-    """The lines of a 1 with a flag, a little bowed, and at times with a foot."""
+    """Add a flag, a little bowed, and sometimes a foot to the lines of a 1."""
     places = np.argwhere(lines)[:, ::-1]
     (top, base), drawn = places[[0, -1]].astype(float), lines.astype(np.uint8)
-    angle = np.arctan2(*(base - top)[::-1]) + np.radians(rng.uniform(25, 50))  # to the left; that of a 7 is wider
+    angle = np.arctan2(*(base - top)[::-1]) + np.radians(rng.uniform(25, 50))  # to the left; a 7 has a wider angle
     tip = top + rng.uniform(0.2, 0.5) * _TALL * np.array([np.cos(angle), np.sin(angle)])
     bow = (top + tip) / 2 + rng.normal(0, 0.03, 2) * _TALL
     strokes = [[top, bow, tip]]
@@ -98,17 +98,17 @@ def with_flag(lines: NDArray[np.bool_], rng: Rng) -> NDArray[np.bool_]:
 
 
 def cropped(ink: Ink) -> Ink:
-    """The ink's box."""
+    """Crop ink to its box."""
     rows, columns = np.flatnonzero(ink.max(axis=1) > 0.2), np.flatnonzero(ink.max(axis=0) > 0.2)
     return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
 def glyph(digit: Digit, label: int, hand: Hand, height: float, rng: Rng) -> Ink | None:
-    """The digit as the hand writes it, about `height` pixels high; None if it would come out broken, or as a blot."""
+    """Write the digit in this hand, about `height` pixels high; None if it would be broken, or a blot."""
     box = _sheared(digit, hand)
     if _pieces(box > 0.5) != _pieces(digit > 40):
         return None
-    height *= float(np.clip(rng.normal(1, hand.sizes), 0.6, 1.6)) * min(1.0, _TALL / box.shape[1])  # no wide giants
+    height *= float(np.clip(rng.normal(1, hand.sizes), 0.6, 1.6)) * min(1.0, _TALL / box.shape[1])  # not huge
     scale = height / _TALL
     if hand.own:
         size = max(1, round(box.shape[1] * scale)), max(1, round(height))
@@ -127,7 +127,7 @@ def glyph(digit: Digit, label: int, hand: Hand, height: float, rng: Rng) -> Ink 
 
 
 def glyphs(pool: Sequence[Labelled], count: int, hand: Hand, height: float, rng: Rng) -> tuple[list[Ink], str]:
-    """`count` digits from the pool, and which they are."""
+    """Write `count` digits from the pool; return their inks and labels."""
     drawn: list[Ink] = []
     text = ""
     while len(drawn) < count:
@@ -140,7 +140,7 @@ def glyphs(pool: Sequence[Labelled], count: int, hand: Hand, height: float, rng:
 
 
 def _contact(row: Ink, ink: Ink, top: int, near: int) -> int:
-    """The leftmost place for `ink` at which it is clear of the row by its lines, and those `near` to them."""
+    """Find the leftmost place for `ink` at which its rows, and those `near` to them, are clear of the row."""
     seen = cv2.dilate((row[top : top + len(ink)] > 0.5).astype(np.uint8), np.ones((2 * near + 1, 1), np.uint8))
     right = np.where(seen.any(axis=1), seen.shape[1] - np.argmax(seen[:, ::-1], axis=1), -(10**6))
     solid = ink > 0.5
@@ -149,7 +149,7 @@ def _contact(row: Ink, ink: Ink, top: int, near: int) -> int:
 
 
 def row(drawn: Sequence[Ink], text: str, hand: Hand, height: float, spacing: Spacing, rng: Rng) -> tuple[Ink, str]:
-    """The digits beside each other, and the text with a space at each word gap. At the edges nothing is left over."""
+    """Join digits to a row, cropped to its ink, and their text, with a space for each word gap."""
     room = round(2.2 * height)
     canvas = np.zeros((room, sum(ink.shape[1] for ink in drawn) + round((len(drawn) + 1) * 2.2 * height)), np.float32)
     breaks = {int(rng.integers(2, len(text) - 1))} if spacing.words and len(text) >= 4 and rng.random() < 0.4 else set()
@@ -165,7 +165,7 @@ def row(drawn: Sequence[Ink], text: str, hand: Hand, height: float, spacing: Spa
         elif i in breaks:
             start, said = end + round(rng.uniform(0.9, 1.5) * height), said + " "
         elif spacing.touch and wanted[i]:
-            gap = round(max(rng.uniform(*spacing.touch), -0.6 * hand.pen) * height)  # a 1 is never quite covered
+            gap = round(max(rng.uniform(*spacing.touch), -0.6 * hand.pen) * height)  # a 1 is never covered entirely
             touching = _contact(canvas, ink, top, max(0, gap)) + gap
             start = max(touching, end - round(0.4 * ink.shape[1]), 0)
         place = canvas[top : top + len(ink), start : start + ink.shape[1]]
@@ -186,7 +186,7 @@ def written(
     spacing: Spacing | None = None,
     pitch: float | None = None,
 ) -> tuple[Ink, str]:
-    """Rows of digits about `height` pixels high, and their text. With a `pitch`, baselines are so many pixels apart."""
+    """Write rows of digits about `height` pixels high; return ink and text. `pitch` is the baselines' distance."""
     hand, spacing = hand or any_hand(rng), spacing or Spacing()
     done = []
     for _ in range(rows):

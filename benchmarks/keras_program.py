@@ -1,9 +1,9 @@
-"""Another framework: Keras' usual MNIST program, on the same network and batch, with JAX under it.
+"""Another framework: Keras' usual MNIST program, with the same network and batch size, on JAX.
 
     pip install '.[benchmarks]'
     python -m benchmarks.keras_program --data FOLDER --epochs 5
 
-`FOLDER` holds `MNIST/raw`. One JSON line an epoch, as `benchmarks.baseline` writes them.
+`FOLDER` has `MNIST/raw`. It prints a JSON line for each epoch, as `benchmarks.baseline` does.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from mnistcnn.data.files import TEST_FILES, TRAIN_FILES, decode_idx
 
 
 def read(folder: Path, names: tuple[str, str]) -> tuple[Any, Any]:
-    """Pictures (N, 28, 28, 1) float32 in 0 … 1 and labels (N,)."""
+    """Read images (N, 28, 28, 1) float32 in 0 … 1 and labels (N,)."""
     images, labels = (decode_idx((folder / "MNIST" / "raw" / name).read_bytes()) for name in names)
     return images.reshape(-1, 28, 28, 1).astype("float32") / 255, labels
 
 
 def build() -> keras.Model:
-    """The network of `mnistcnn`."""
+    """Build the network of `mnistcnn`."""
     options: dict[str, Any] = {
         "kernel_initializer": keras.initializers.RandomNormal(stddev=0.05),
         "bias_initializer": keras.initializers.Constant(0.1),
@@ -52,7 +52,7 @@ def build() -> keras.Model:
 
 
 class Report(keras.callbacks.Callback):  # type: ignore[misc]
-    """A JSON line after each epoch."""
+    """Prints a JSON line after each epoch."""
 
     def __init__(self, count: int) -> None:
         super().__init__()
@@ -63,8 +63,8 @@ class Report(keras.callbacks.Callback):  # type: ignore[misc]
         self._started = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Print what the epoch came to."""
-        seconds = time.perf_counter() - self._started  # with its test
+        """Print the epoch's seconds and accuracy."""
+        seconds = time.perf_counter() - self._started  # including its test
         record = {"epoch": epoch + 1, "seconds": seconds, "pictures_per_second": self._count / seconds}
         record["accuracy"] = float((logs or {}).get("val_accuracy", 0))
         print(json.dumps({**record, "wall_clock": time.time()}), flush=True)

@@ -1,4 +1,4 @@
-"""The measurements: each in a process of its own, as a user would start it."""
+"""The measurements; each runs in its own process, as a user would start it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-FLOPS_PER_PICTURE = 2 * (3 * 4_590_416 - 291_600)  # forward, and both gradients; conv1 needs none of its input
+FLOPS_PER_PICTURE = 2 * (3 * 4_590_416 - 291_600)  # forward and both gradients; conv1 needs no gradient of its input
 TOOL = (sys.executable, "-m", "mnistcnn")
 PIPES: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
 FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
@@ -69,7 +69,7 @@ app()
 
 
 def run(*command: str, **environment: str) -> str:
-    """Run a command to its end; its standard output."""
+    """Run a command to its end; return its standard output."""
     done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **environment})
     if done.returncode:
         raise SystemExit(f"{' '.join(command)[:200]} failed:\n{done.stderr[-2000:]}")
@@ -77,50 +77,50 @@ def run(*command: str, **environment: str) -> str:
 
 
 def python(*arguments: str, **environment: str) -> str:
-    """Run this interpreter."""
+    """Run this interpreter; return its standard output."""
     return run(sys.executable, *arguments, **environment)
 
 
 def ceiling(precision: str) -> float:
-    """FLOP/s of a product of two 1024×1024 matrices, by PyTorch's choice of library or by oneDNN: the faster."""
+    """Measure the FLOP/s of a product of two 1024×1024 matrices, by PyTorch's library or oneDNN, the faster one."""
     return float(python("-c", CEILING, precision))
 
 
 def our_speed(batch_size: int, precision: str, steps: int, threads: int | None = None) -> float:
-    """Training pictures/s, the median over chunks of about a thousand pictures."""
+    """Measure our training's pictures/s, the median over chunks of about a thousand images."""
     environment = {"OMP_NUM_THREADS": str(threads)} if threads else {}
     return float(python("-c", OURS, str(batch_size), precision, str(steps), **environment))
 
 
 def plain_speed(data: Path, batch_size: int, steps: int) -> float:
-    """Training pictures/s of the plain script."""
+    """Measure the plain script's training pictures/s."""
     arguments = ["--data", str(data), "--epochs", "1", "--batch-size", str(batch_size), "--most-steps", str(steps)]
     return float(json.loads(python("-m", "benchmarks.baseline", *arguments))["pictures_per_second"])
 
 
 def seconds(*command: str) -> float:
-    """Wall-clock time of a command, start to end."""
+    """Measure the wall-clock time of a command from start to end."""
     started = time.perf_counter()
     run(*command)
     return time.perf_counter() - started
 
 
 def peak_memory(*command: str) -> int:
-    """Peak resident memory of a command, in bytes."""
+    """Measure the peak resident memory of a command, in bytes."""
     code = "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, capture_output=True); "
     code += "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024)"
     return int(python("-c", code, *command))
 
 
 def page_answers(picture: bytes, count: int) -> list[float]:
-    """Milliseconds that `mnistcnn draw` takes to answer a PNG, asked one after the other by another process."""
+    """Measure the milliseconds in which `mnistcnn draw` answers each of several PNGs from another process."""
     command = [sys.executable, "-m", "mnistcnn", "draw", "--port", "0", "--no-open", "--quiet"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         address = server.stdout.readline().strip()
         connection = http.client.HTTPConnection(address.removeprefix("http://").rstrip("/"))
         connection.connect()
-        # As browsers do: else the kernel holds the picture back until the headers are acknowledged, 40 ms.
+        # Browsers do this, too; otherwise the kernel delays the image until the headers are acknowledged, 40 ms.
         connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         times = []
         for _ in range(count + 10):
@@ -133,7 +133,7 @@ def page_answers(picture: bytes, count: int) -> list[float]:
 
 
 def alternate(rounds: int, contenders: dict[str, Callable[[], float]]) -> dict[str, list[float]]:
-    """Each contender once a round, in turn, so that a slow minute hits all of them."""
+    """Measure each contender once a round, in turn, so that a slow minute affects all of them."""
     results: dict[str, list[float]] = {name: [] for name in contenders}
     for _ in range(rounds):
         for name, measure in contenders.items():
@@ -142,7 +142,7 @@ def alternate(rounds: int, contenders: dict[str, Callable[[], float]]) -> dict[s
 
 
 def machine() -> dict[str, Any]:
-    """What the figures were measured on."""
+    """Describe the machine and the software of the measurements."""
     from importlib.metadata import version
 
     name, flags = platform.processor(), ""

@@ -1,7 +1,8 @@
-"""Pictures without a digit: each kind takes a generator and MNIST's digits, and gives a picture file.
+"""Makes images without a digit: each kind takes a generator and MNIST's digits, and returns an image file.
 
-Left out is what a reader may take for a digit: the letters B D G I J O Q S Z and b g i j l o q s y z where they stand
-alone, a circle, a bare stroke, halves such as the lower one of a 6 and the right one of a 3, a mirrored 2, a turned 6.
+Marks that a reader may take for a digit are left out: the letters B D G I J O Q S Z and b g i j l o q s y z if they
+stand alone, a circle, a bare stroke, halves such as the lower one of a 6 and the right one of a 3, a mirrored 2, a
+turned 6.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ TURNS = [(3, "flip"), (7, "flip"), (9, "flip"), (4, "half"), (7, "half"), *[(dig
 
 
 def finished(ink: Ink, rng: Rng) -> Picture:
-    """On paper, a board or a photograph, of any size."""
+    """Put the ink on paper, a board or a photograph of any size."""
     ink = cropped(ink)
     scale = any_height(rng, 40, 220) / max(ink.shape[0], ink.shape[1] / 3)
     if scale < 1:
@@ -108,7 +109,7 @@ def halves(rng: Rng, pool: Pool) -> Picture:
 
 
 def turned_digits(rng: Rng, pool: Pool) -> Picture:
-    """Mirrored, upside down or on its side, where that makes no other digit."""
+    """A digit mirrored, upside down or on its side, unless that makes another digit."""
     label, way = TURNS[rng.integers(len(TURNS))]
     ink = one_of(pool, (label,), rng)
     turned = np.fliplr(ink) if way == "flip" else np.rot90(ink, 2 if way == "half" else 1)

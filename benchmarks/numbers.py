@@ -1,10 +1,11 @@
-"""How well whole numbers are read, beside the usual recipe, and what becomes of pictures without a digit.
+"""Measures how well whole numbers are read, by us and by the usual recipe, and how images without digits are.
 
     python -m benchmarks.numbers models/mnist_cnn.pth --count 50
     python -m benchmarks.numbers --speed
 
-A whole number is right if all its digits are, in order, spaces and the ends of rows aside: rows have their own column.
-Without a checkpoint it is the network in the package. `--no-digits` and `--speed` measure only that.
+A whole number is right if all its digits are right and in order; spaces and the ends of rows don't count, but rows
+have their own column. Without a checkpoint, the network in the package is measured. `--no-digits` and `--speed` measure
+only that.
 """
 
 from __future__ import annotations
@@ -39,19 +40,19 @@ FRAMES = "28×28 of MNIST"
 
 
 def generator(seed: int, kind: str) -> np.random.Generator:
-    """The same pictures of a kind, whatever else is measured."""
+    """Make a kind's own generator, so that its images don't depend on what else is measured."""
     return np.random.default_rng([seed, zlib.crc32(kind.encode())])
 
 
 def saved(folder: Path, kind: str, i: int, content: bytes, suffix: str) -> Path:
-    """The picture's file."""
+    """Save an image; return its file."""
     path = folder / f"{kind.replace(' ', '_').replace(',', '')}_{i:04d}{suffix}"
     path.write_bytes(content)
     return path
 
 
 def numbers(pool: Sequence[Labelled], predictor: Predictor, options: argparse.Namespace, folder: Path) -> Rows:
-    """For each kind of number how much is right, and by the recipe."""
+    """Measure for each kind of number the shares that are right, by us and by the recipe."""
     rows: Rows = []
     kinds = [kind for kind in options.kinds or compose.KINDS if kind in compose.KINDS]
     if kinds:
@@ -80,7 +81,7 @@ def numbers(pool: Sequence[Labelled], predictor: Predictor, options: argparse.Na
 
 
 def line(scored: dict[str, Any]) -> str:
-    """A row of the table."""
+    """Format a row of the table."""
     return (
         f"{scored['kind']:<22} {scored['whole']:>7.1%} {scored['errors']:>7.1%} {scored['rows']:>7.1%} "
         f"{scored['wrong, sure']:>12.1%} {scored['recipe']:>8.1%} {scored['recipe errors']:>7.1%}"
@@ -88,14 +89,14 @@ def line(scored: dict[str, Any]) -> str:
 
 
 def clear(paths: Sequence[Path], options: argparse.Namespace) -> None:
-    """Remove the pictures of a kind, unless they are to be kept."""
+    """Remove the images of a kind, unless they should be kept."""
     if options.save is None:
         for path in paths:
             path.unlink()
 
 
 def without_digits(pool: Sequence[Labelled], predictor: Predictor, options: argparse.Namespace, folder: Path) -> Rows:
-    """For each kind of picture without a digit how much is doubted, and how much given as a number for sure."""
+    """Measure for each kind of image without a digit the shares that are doubted, and surely read as a number."""
     rows: Rows = []
     kinds = [kind for kind in options.kinds or no_digits.KINDS if kind in no_digits.KINDS]
     if kinds:
@@ -118,7 +119,7 @@ def without_digits(pool: Sequence[Labelled], predictor: Predictor, options: argp
 
 
 def single(pool: Sequence[Labelled], predictor: Predictor, options: argparse.Namespace, folder: Path) -> Rows:
-    """MNIST's own frames, and single digits from the wild: how many are doubted, and how many right."""
+    """Measure the shares of MNIST's own frames and of single digits that are doubted, and that are right."""
     rows: Rows = []
     kinds = [kind for kind in (FRAMES, *wild.KINDS) if kind in (options.kinds or (FRAMES, *wild.KINDS))]
     if kinds:
@@ -140,7 +141,7 @@ def single(pool: Sequence[Labelled], predictor: Predictor, options: argparse.Nam
 
 
 def speed(pool: Sequence[Labelled], predictor: Predictor, count: int = 30) -> Rows:
-    """Milliseconds for one digit, ten and a page of a hundred: median, least, greatest."""
+    """Measure the milliseconds for one digit, ten and a page of a hundred: median, least, greatest."""
     rows: Rows = []
     for name, lines_, columns in (("one digit", 1, 1), ("ten digits", 1, 10), ("a page of 100 digits", 10, 10)):
         rng = generator(1, name)
@@ -159,7 +160,7 @@ def speed(pool: Sequence[Labelled], predictor: Predictor, count: int = 30) -> Ro
 
 
 def folders(pool: Sequence[Labelled]) -> Rows:
-    """The time and the peak memory of `mnistcnn predict` on folders of 100 and of 1,000 pictures."""
+    """Measure the time and the peak memory of `mnistcnn predict` on folders of 100 and of 1,000 images."""
     rows: Rows = []
     one, number = list(wild.KINDS.values()), list(compose.KINDS.values())
     painters: dict[str, Callable[[int, np.random.Generator], tuple[bytes, str]]] = {
@@ -182,7 +183,7 @@ def folders(pool: Sequence[Labelled]) -> Rows:
 
 
 def main() -> None:
-    """Print the tables, and write them as JSON where asked."""
+    """Print the tables, and write them as JSON if requested."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkpoint", type=Path, nargs="?", help="default: the one in the package")
     parser.add_argument("--count", type=int, default=50, help="pictures of each kind")

@@ -1,8 +1,8 @@
-"""How many frames that are not one digit are doubted, and how many digits: per kind, beside two baselines.
+"""Measures the shares of frames of other things, and of digits, that are doubted, by us and by two baselines.
 
     python -m benchmarks.outliers --count 200
 
-The kinds are other than those that the detector was trained with (`recipes/counterexamples`): letters in printed
+The kinds differ from those that the detector was trained with (`recipes/counterexamples`): letters in printed
 fonts, digits halved by a straight line, two test digits in one frame, mirrored digits, drawings, textures. The
 baselines are the temperature-scaled probability and the energy of the logits (W. Liu et al., "Energy-based
 out-of-distribution detection", 2020), each with a threshold that doubts as many validation images as the detector.
@@ -36,7 +36,7 @@ Frame = NDArray[np.uint8]
 Digits = NDArray[np.uint8]  # (N, 28, 28)
 Rng = np.random.Generator
 FONTS = ("DejaVu Serif", "DejaVu Sans Mono", "STIXGeneral", "cmr10", "cmtt10", "cmmi10")
-LETTERS = "ACEFGHJKMNPRTUVWXYacdefhkmnprtuvwxy"  # without those that are digits to many: O, I, l, S, Z, B, b, g, q, D
+LETTERS = "ACEFGHJKMNPRTUVWXYacdefhkmnprtuvwxy"  # many take the others for digits: O, I, l, S, Z, B, b, g, q, D
 PICTURES = sorted((Path(__file__).parents[1] / "tests" / "pictures").iterdir())
 
 
@@ -50,7 +50,7 @@ def _read(page: Image.Image) -> Frame:
 
 
 def _frame(decoded: Decoded) -> Frame:
-    """All of the ink of a picture as one digit, (28, 28); empty where there is none."""
+    """Frame all ink of an image as one digit, (28, 28); empty if there is none."""
     sheet = find_sheet(decoded, Paper.SURFACE)
     whole = find_whole(remove_rules(sheet.ink)) if sheet else None
     return whole.segment.frame if whole else np.zeros((28, 28), dtype=np.uint8)
@@ -87,7 +87,7 @@ def half(digits: Digits, rng: Rng) -> Frame:
 
 
 def two(digits: Digits, rng: Rng) -> Frame:
-    """Two digits beside each other, up to five pixels apart or one on the other."""
+    """Two digits next to each other, up to five pixels apart or overlapping."""
     left, right = _cropped(digits, rng), _cropped(digits, rng)
     gap, rise = int(rng.integers(-4, 6)), int(rng.integers(0, 5))
     both = np.zeros((32, left.shape[1] + right.shape[1] + max(gap, 0) + 4), np.float32)
@@ -99,7 +99,7 @@ def two(digits: Digits, rng: Rng) -> Frame:
 
 
 def mirrored(digits: Digits, rng: Rng) -> Frame:
-    """A digit as a mirror shows it; of any kind but 0, 1 and 8, so taken from the digits without these."""
+    """A mirrored digit; the digits given have no 0, 1 or 8."""
     return np.ascontiguousarray(digits[rng.integers(len(digits))][:, ::-1])
 
 
@@ -205,7 +205,7 @@ KINDS: dict[str, Callable[[Digits, Rng], Frame]] = {
 
 
 def frames_by_kind(images: Digits, labels: NDArray[np.int64], count: int, seed: int) -> dict[str, dict[str, Digits]]:
-    """Frames of digits and of other things, by kind: (N, 28, 28) uint8."""
+    """Make frames of digits and of other things, by kind: (N, 28, 28) uint8."""
     rng = np.random.default_rng(seed)
     asymmetric = images[~np.isin(labels, (0, 1, 8))]
     wild = {

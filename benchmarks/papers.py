@@ -1,4 +1,4 @@
-"""Paper, pens, light and cameras: what the pictures of `compose` and `no_digits` have around the ink."""
+"""Paper, pens, light and cameras for the images of `compose` and `no_digits`."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ PENS = [(0.05, 0.05, 0.08), (0.1, 0.15, 0.55), (0.3, 0.3, 0.33), (0.65, 0.1, 0.1
 
 
 def any_height(rng: Rng, low: float = 30, high: float = 200) -> float:
-    """A height in pixels, small ones as likely as large ones."""
+    """Choose a height in pixels, small ones as likely as large ones."""
     return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
 
 def margins(ink: Ink, height: float, rng: Rng, least: float = 0.3, most: float = 1.2) -> Ink:
-    """Empty paper around, each side of another width."""
+    """Add empty paper around ink, with a different width on each side."""
     around = np.rint(rng.uniform(least, most, (2, 2)) * height).astype(int)
     return np.pad(ink, around.tolist())
 
 
 def plain(ink: Ink, rng: Rng) -> Colours:
-    """A dark pen on white or nearly white paper."""
+    """Draw ink with a dark pen on white or nearly white paper."""
     paper = np.ones(3) if rng.random() < 0.5 else rng.uniform(0.9, 1, 3)
     return painted(ink, PENS[rng.integers(3)], tuple(paper))
 
 
 def noise(shape: tuple[int, ...], strength: float, rng: Rng) -> Ink:
-    """Grain of a pixel, alike in the three colours."""
+    """Make noise of one value for each pixel, the same in the three colours."""
     return strength * rng.standard_normal((*shape[:2], 1), dtype=np.float32)
 
 
 def clouds(shape: tuple[int, ...], cells: int, rng: Rng) -> Ink:
-    """Smooth random values, about 0 ± 1, the picture as many `cells` wide and high."""
+    """Make smooth random values, about 0 ± 1; the image is `cells` bumps wide and high."""
     coarse = rng.standard_normal((cells, cells)).astype(np.float32)
     field = cv2.resize(coarse, (shape[1], shape[0]), interpolation=cv2.INTER_CUBIC)
     return np.asarray(field, np.float32)[:, :, None]
@@ -51,14 +51,14 @@ def lines(paper: Colours, pitch: float, first: float, axis: int, colour: NDArray
 
 
 def pale(rng: Rng) -> NDArray[np.float64]:
-    """The colour of printed lines: blue, grey, green or red, faint to strong."""
+    """Choose the colour of printed lines: blue, grey, green or red, faint to strong."""
     hue = np.array([(0.3, 0.5, 0.9), (0.45, 0.45, 0.45), (0.3, 0.7, 0.5), (0.9, 0.5, 0.5)][rng.integers(4)])
     strength = rng.uniform(0.25, 0.95)
     return np.asarray(strength * hue + (1 - strength))
 
 
 def lit(colours: Colours, rng: Rng, hard: float = 0.5) -> Colours:
-    """Uneven light: a gradient, and with the chance `hard` the edge of a shadow."""
+    """Light the image unevenly: with a gradient, and with probability `hard` the edge of a shadow."""
     y, x = np.mgrid[-1 : 1 : colours.shape[0] * 1j, -1 : 1 : colours.shape[1] * 1j].astype(np.float32)
     angle, slope = rng.uniform(0, 2 * np.pi), rng.uniform(0.03, 0.18)
     light = 0.9 - slope + slope * (np.cos(angle) * x + np.sin(angle) * y)
@@ -72,7 +72,7 @@ def lit(colours: Colours, rng: Rng, hard: float = 0.5) -> Colours:
 
 
 def turned(picture: Ink, degrees: float, tilt: float, rng: Rng) -> Ink:
-    """The picture turned, and seen from a little aside by a share `tilt`: transparent, so 0, where nothing of it is."""
+    """Turn the image and tilt it by a share `tilt`; it is transparent, so 0, outside its page."""
     height, width = picture.shape[:2]
     corners = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float32)
     moved = corners + (rng.uniform(-tilt, tilt, (4, 2)) * min(width, height)).astype(np.float32)
@@ -85,7 +85,7 @@ def turned(picture: Ink, degrees: float, tilt: float, rng: Rng) -> Ink:
 
 
 def on_table(page: Colours, rng: Rng, most: float = 14) -> Colours:
-    """The page lies at an angle on a dark table, all of it to be seen."""
+    """Put the page at an angle on a dark table, entirely in view."""
     sheet = np.dstack([page, np.ones(page.shape[:2], np.float32)])
     around = [tuple(int(x) for x in rng.uniform(0.04, 0.25, 2) * min(page.shape[:2])) for _ in range(2)]
     laid = np.pad(turned(sheet, rng.uniform(-most, most), 0.02, rng), (*around, (0, 0)))
@@ -98,7 +98,7 @@ def on_table(page: Colours, rng: Rng, most: float = 14) -> Colours:
 
 
 def placed_on(page: tuple[int, int], ink: Ink, edge: int, rng: Rng) -> Ink:
-    """The ink anywhere on an empty page of that height and width, made smaller where it would not fit."""
+    """Place the ink anywhere on an empty page of that height and width; shrink it if it doesn't fit."""
     scale = min(1.0, *((room - 2 * edge - 1) / used for room, used in zip(page, ink.shape, strict=True)))
     if scale < 1:
         ink = np.asarray(cv2.resize(ink, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.float32)
@@ -109,7 +109,7 @@ def placed_on(page: tuple[int, int], ink: Ink, edge: int, rng: Rng) -> Ink:
 
 
 def framed(inks: Sequence[Ink], height: float, rng: Rng) -> tuple[Ink, Ink]:
-    """Each ink in a printed box, the boxes apart or side by side: ink and print."""
+    """Put each ink into a printed box, the boxes apart or side by side; return ink and print."""
     side = max(round(height * rng.uniform(1.35, 1.8)), max(map(len, inks)) + round(0.3 * height))
     room, line = height * rng.uniform(0.4, 0.9), max(1, round(height * rng.uniform(0.02, 0.05)))
     wide = max(round(1.3 * height), round(max(ink.shape[1] for ink in inks) + room))
@@ -126,7 +126,7 @@ def framed(inks: Sequence[Ink], height: float, rng: Rng) -> tuple[Ink, Ink]:
 
 
 def from_aside(page: Colours, rng: Rng) -> Colours:
-    """The middle of the page as a camera sees it that is held a little askew: paper up to the edges."""
+    """Show the middle of the page as a slightly tilted camera sees it, with paper up to the edges."""
     height, width = page.shape[:2]
     wide = np.pad(page, ((height, height), (width, width), (0, 0)), mode="symmetric")
     seen = turned(wide, rng.uniform(-7, 7), 0.03, rng)
@@ -135,7 +135,7 @@ def from_aside(page: Colours, rng: Rng) -> Colours:
 
 
 def bent(ink: Ink, height: float, rng: Rng) -> Ink:
-    """The line rises or falls by up to 12 degrees; three in ten are bowed instead, by up to most of a digit."""
+    """Tilt the line by up to 12 degrees; three in ten lines are bowed instead, by up to most of a digit."""
     x = np.linspace(-1, 1, ink.shape[1], dtype=np.float32)
     if rng.random() < 0.7:
         rise = np.tan(np.radians(rng.uniform(4, 12) * rng.choice([-1, 1]))) * ink.shape[1] / 2 * x
@@ -148,7 +148,7 @@ def bent(ink: Ink, height: float, rng: Rng) -> Ink:
 
 
 def soiled(page: Colours, height: float, rng: Rng) -> Colours:
-    """Specks, the most of them tiny beside a digit of that `height`, and smudges."""
+    """Add smudges and specks, most of them tiny for a digit of that `height`."""
     page = page.copy()
     for _ in range(int(rng.integers(10, 150))):
         at = tuple(int(rng.integers(0, side)) for side in page.shape[1::-1])

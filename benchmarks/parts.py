@@ -1,9 +1,9 @@
-"""Where the time of an epoch goes: the parts of a training step, ours and the plain script's, in one process each.
+"""Times the parts of a training step, ours and the plain script's, in one process each.
 
     python -m benchmarks.parts ours --data FOLDER
     python -m benchmarks.parts plain --data FOLDER
 
-Prints one JSON line: seconds an epoch (1,100 steps of 50 pictures) of each part. `FOLDER` holds `MNIST/raw`.
+It prints a JSON line: the seconds of each part in an epoch (1,100 steps of 50 images). `FOLDER` has `MNIST/raw`.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from itertools import pairwise
 import torch
 from torch.nn import functional as F
 
-STEPS, BATCH = 1_100, 50  # of a first epoch, which takes all 55,000 pictures
+STEPS, BATCH = 1_100, 50  # a first epoch, which uses all 55,000 images
 ROUNDS = 60
 Parts = dict[str, float]
 
 
 def clock(work: Callable[[], object], rounds: int = ROUNDS) -> float:
-    """Median seconds of `work`, after a few unmeasured ones."""
+    """Measure the median seconds of `work`, after a few unmeasured runs."""
     times = []
     for _ in range(rounds + 5):
         started = time.perf_counter()
@@ -34,9 +34,9 @@ def clock(work: Callable[[], object], rounds: int = ROUNDS) -> float:
 
 
 def network_parts(compute: Callable[[], torch.Tensor], update: Callable[[], object], labels: torch.Tensor) -> Parts:
-    """Median seconds of forward, backward and the optimizer, one after another as in training.
+    """Measure the median seconds of forward, backward and the optimizer, one after another as in training.
 
-    `compute` gives the logits, `update` does what the optimizer does.
+    `compute` returns the logits, `update` runs the optimizer.
     """
     rounds = []
     for _ in range(ROUNDS + 5):
@@ -53,7 +53,7 @@ def network_parts(compute: Callable[[], torch.Tensor], update: Callable[[], obje
 
 
 def ours() -> Parts:
-    """Parts of `Trainer`."""
+    """Measure the parts of `Trainer`."""
     from mnistcnn.config import Precision, TrainConfig
     from mnistcnn.data import load_dataset
     from mnistcnn.network.device import resolve_device
@@ -85,7 +85,7 @@ def ours() -> Parts:
 
 
 def plain(folder: str) -> Parts:
-    """Parts of the plain script."""
+    """Measure the parts of the plain script."""
     from torch.utils.data import DataLoader
     from torchvision import datasets, transforms
 

@@ -1,4 +1,4 @@
-"""How well pictures from the wild are read: accuracy per kind, ours beside the naive resize.
+"""Measures how well images of everyday kinds are read: accuracy per kind, of ours and of the naive resize.
 
 python -m benchmarks.pictures models/mnist_cnn.pth --count 200
 """
@@ -26,7 +26,7 @@ from mnistcnn.reading.reader import Predictor
 
 
 def naive(path: Path) -> np.ndarray:
-    """What most tutorials do: grey, 28×28, no more."""
+    """Read as most tutorials do: convert to grey, resize to 28×28, no more."""
     with Image.open(path) as picture:
         return np.asarray(picture.convert("L").resize((28, 28)), dtype=np.uint8)
 
@@ -39,12 +39,12 @@ def measure(
     keep: Path | None = None,
     split: Split = Split.TEST,
 ) -> list[dict[str, object]]:
-    """For each kind the accuracy of the naive way and of ours on the same `count` pictures."""
+    """Measure for each kind the accuracy of the naive way and of ours on the same `count` images."""
     loaded = load_checkpoint(checkpoint)
     compute = resolve_device()
     model, predictor = build_model(loaded.weights, compute), Predictor(loaded)
     options = Options(single=True, accept_doubted=True)
-    config = loaded.config or TrainConfig()  # its seed decides which are held out
+    config = loaded.config or TrainConfig()  # its seed determines the validation images
     pictures = load_dataset(DatasetName.MNIST, splits=(split,), seed=config.seed).split(split)
     rng = np.random.default_rng(seed)
     chosen = torch.from_numpy(rng.choice(len(pictures), size=count, replace=False))
@@ -86,7 +86,7 @@ def measure(
 
 
 def main() -> None:
-    """Print the table, and write it as JSON where asked."""
+    """Print the table, and write it as JSON if requested."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--count", type=int, default=200, help="pictures of each kind")

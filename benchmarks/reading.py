@@ -1,4 +1,4 @@
-"""Numbers read by the program and by the usual recipe, and how far that is from what is written."""
+"""Reads numbers with the program and with the usual recipe, and measures the errors."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ SURE = 0.9
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one picture was read as."""
+    """The reading of one image."""
 
     text: str
     confidence: float
-    doubted: bool  # refused, or a digit of it left open
+    doubted: bool  # rejected, or with a digit left open
     warned: bool  # doubted, or read with a warning
 
     @property
     def sure(self) -> bool:
-        """Given without any reserve."""
+        """Whether it is given without any reserve."""
         return self.confidence >= SURE and not self.warned
 
 
 def read(pictures: Sequence[Path | Image.Image], predictor: Predictor) -> list[Answer]:
-    """What the program reads."""
+    """Read images with the program."""
     answers = []
     for prediction, _ in predict_each(predictor, pictures, Options()):
         text = prediction.text
@@ -45,7 +45,7 @@ def read(pictures: Sequence[Path | Image.Image], predictor: Predictor) -> list[A
 
 
 def recipe(path: Path, predictor: Predictor) -> str:
-    """Otsu's threshold, outer contours, each crop resized to 20×20 in 28×28, read from left to right, row by row."""
+    """Read with Otsu's threshold and outer contours, each crop resized to 20×20 in 28×28, row by row."""
     grey = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_GRAYSCALE)
     assert grey is not None
     _, ink = cv2.threshold(grey, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
@@ -69,7 +69,7 @@ def recipe(path: Path, predictor: Predictor) -> str:
 
 
 def distance(read_: str, written_: str) -> int:
-    """Digits to be put in, taken out or changed (Levenshtein)."""
+    """Count the digits to insert, remove or change (Levenshtein)."""
     costs = list(range(len(written_) + 1))
     for i, x in enumerate(read_):
         before, costs[0] = costs[0], i + 1
@@ -79,23 +79,23 @@ def distance(read_: str, written_: str) -> int:
 
 
 def digits_of(text: str) -> str:
-    """Without spaces, the ends of rows and marks; a question mark stands for a digit that is left open."""
+    """Remove spaces, the ends of rows and marks; a question mark stands for a digit that is left open."""
     return "".join(character for character in text if character.isdigit() or character == "?")
 
 
 def error_rate(read_: Sequence[str], written_: Sequence[str]) -> float:
-    """Digits to be changed for each that is written, spaces and the ends of rows aside."""
+    """Compute the edit distance per written digit; spaces and the ends of rows don't count."""
     pairs = [(digits_of(r), digits_of(w)) for r, w in zip(read_, written_, strict=True)]
     return sum(distance(r, w) for r, w in pairs) / sum(len(w) for _, w in pairs)
 
 
 def rows_of(text: str) -> list[int]:
-    """How many digits there are in each row."""
+    """Count the digits of each row."""
     return [len(digits_of(line)) for line in text.split("\n")]
 
 
 def scores(answers: Sequence[Answer], naive: Sequence[str], texts: Sequence[str]) -> dict[str, float]:
-    """The shares of one kind."""
+    """Compute the shares of one kind."""
     count = len(texts)
     right = [digits_of(a.text) == digits_of(text) for a, text in zip(answers, texts, strict=True)]
     return {
@@ -110,6 +110,6 @@ def scores(answers: Sequence[Answer], naive: Sequence[str], texts: Sequence[str]
 
 
 def sure_right(rows: Rows) -> float:
-    """Of the sure answers, the share that is right; NaN where none is sure."""
+    """Compute the share of sure answers that are right; NaN if none is sure."""
     right, wrong = (sum(row[key] for row in rows) for key in ("right, sure", "wrong, sure"))
     return float(right / (right + wrong)) if right + wrong else float("nan")

@@ -1,4 +1,4 @@
-"""The pictures that the gate has read: rendered ones of every kind and seed, and a folder of real ones."""
+"""The images of the gate: rendered ones of every kind and seed, and a folder of real ones."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from benchmarks import compose, everyday, no_digits, wild
 from benchmarks.compose import Kind, Picture, Pool
 
 FRAMES = "28×28 of MNIST"
-CHECKED_HANDS_SHARE = 5  # convention: one hand in five is kept to check what was fitted to the others
+CHECKED_HANDS_SHARE = 5  # a convention: one hand in five is kept to check parameters that were fitted to the others
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sample:
-    """One picture, and what is on it."""
+    """One image and its labels."""
 
-    part: str  # such as "rendered numbers" or "real singles"; its last word says what is to be read
+    part: str  # such as "rendered numbers" or "real singles"; its last word is the kind of text on it
     kind: str
-    seed: int  # 0 for real pictures
+    seed: int  # 0 for real images
     index: int  # in its part, kind and seed
     name: str
     content: bytes | Path
-    text: str  # rows joined by newlines, spaces and marks between digits; empty where there is no digit
-    hand: str = ""  # whose digits they are; empty for rendered pictures
+    text: str  # rows joined by newlines, spaces and marks between digits; empty if there is no digit
+    hand: str = ""  # the writer; empty for rendered images
 
     @property
     def digits(self) -> str:
@@ -41,19 +41,19 @@ class Sample:
 
 
 def generator(seed: int, kind: str, index: int) -> np.random.Generator:
-    """Each picture has its own, so that a picture doesn't depend on how many others are made."""
+    """Make an image's own generator, so that it doesn't depend on the number of other images."""
     return np.random.default_rng([seed, zlib.crc32(kind.encode()), index])
 
 
 def _frame_of(digit: wild.Digit, rng: wild.Rng) -> tuple[bytes, str]:
-    """MNIST's own image as a file."""
+    """Write MNIST's own image as a file."""
     buffer = io.BytesIO()
     Image.fromarray(digit).save(buffer, format="PNG")
     return buffer.getvalue(), ".png"
 
 
 def _single(kind: wild.Kind) -> Kind:
-    """A kind of `wild` that takes its digit from the pool."""
+    """Make a kind of `wild` take its digit from the pool."""
 
     def picture(pool: Pool, rng: wild.Rng) -> Picture:
         digit, label = pool[int(rng.integers(len(pool)))]
@@ -63,7 +63,7 @@ def _single(kind: wild.Kind) -> Kind:
 
 
 def _without_digit(kind: no_digits.Kind) -> Kind:
-    """A kind of `no_digits`, with nothing written on it."""
+    """Make a kind of `no_digits` return an empty text."""
 
     def picture(pool: Pool, rng: wild.Rng) -> Picture:
         return (*kind(rng, pool), "")
@@ -82,17 +82,17 @@ RENDERED: dict[str, dict[str, Kind]] = {
 
 
 def rendered(part: str, kind: str, seed: int, index: int, pool: Pool) -> Sample:
-    """One rendered picture, made of the digits in `pool`."""
+    """Render one image from the digits in `pool`."""
     content, suffix, text = RENDERED[part][kind](pool, generator(seed, kind, index))
     name = f"{kind}_{seed}_{index:03d}{suffix}"
     return Sample(part=part, kind=kind, seed=seed, index=index, name=name, content=content, text=text)
 
 
 def real(folder: Path) -> Iterator[Sample]:
-    """The pictures in `singles`, `numbers` and `none`, each with its `labels.csv`, and those in the folders of `sets`.
+    """Find the images in `singles`, `numbers` and `none`, each with its `labels.csv`, and in the folders of `sets`.
 
-    A picture of a set has its digit in its name, after the last underscore. A hand is the owner of the repository
-    that a picture comes from; a set doesn't say whose digits they are, so each picture counts as a hand of its own.
+    The name of an image of a set ends with an underscore and its digit. A hand is the owner of the repository that an
+    image comes from; a set doesn't name its writers, so each image counts as a different hand.
     """
     for task, column in (("singles", "label"), ("numbers", "digits"), ("none", None)):
         labels = folder / task / "labels.csv"
@@ -132,5 +132,5 @@ def real(folder: Path) -> Iterator[Sample]:
 
 
 def is_checked(sample: Sample) -> bool:
-    """Whether a real picture's hand is one of those kept to check what was fitted to the others."""
+    """Whether a real image's hand is kept to check parameters that were fitted to the others."""
     return zlib.crc32(sample.hand.encode()) % CHECKED_HANDS_SHARE == 0

@@ -1,9 +1,9 @@
-"""Trainer speed of 1 and 2 processes with one thread each, started by torchrun.
+"""Measures the training speed of 1 and 2 processes with one thread each, started by torchrun.
 
     python -m benchmarks.scaling
 
-Strong scaling: the same global batch for both. Weak scaling: twice the batch for twice the processes. "Apart": two
-processes that know nothing of each other, which is the most that the machine gives. Needs MNIST in the cache.
+Strong scaling has the same global batch for both, weak scaling twice the batch for twice the processes. "Apart" is two
+independent processes, the most that the machine can do. It needs MNIST in the cache.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from benchmarks.table import spread
 
 
 def work(batch_size: int, steps: int) -> None:
-    """One of the processes: train, and have the first one print the median pictures/s of the whole world."""
+    """Train as one of the processes; the first one prints the median pictures/s of all together."""
     from mnistcnn.config import Precision, TrainConfig
     from mnistcnn.data import load_dataset
     from mnistcnn.network.device import resolve_device
@@ -44,14 +44,14 @@ def work(batch_size: int, steps: int) -> None:
 
 
 def speed(processes: int, batch_size: int, pictures: int) -> float:
-    """Pictures/s of so many processes with one thread each."""
+    """Measure the pictures/s of so many processes with one thread each."""
     words = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
     words += ["-m", "benchmarks.scaling", "--worker", str(batch_size), str(pictures // batch_size)]
     return float(json.loads(m.python(*words, OMP_NUM_THREADS="1")))
 
 
 def apart(batch_size: int, pictures: int) -> float:
-    """Pictures/s of two single processes at the same time, together."""
+    """Measure the pictures/s of two independent processes at the same time, together."""
     with ThreadPoolExecutor(2) as pool:
         return sum(pool.map(lambda _: speed(1, batch_size, pictures), range(2)))
 

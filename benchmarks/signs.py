@@ -1,4 +1,4 @@
-"""Signs between digits, drawn with the pen that drew the digits: slashes, points, commas, dashes, brackets and others.
+"""Draws signs between digits with the digits' pen: slashes, points, commas, dashes, brackets and others.
 
 Lines are in heights of a digit: x from 0 to the right, y from 0 at a digit's top to 1 at its baseline, downwards.
 """
@@ -15,13 +15,13 @@ from benchmarks.hands import Hand, stroke
 from benchmarks.wild import Ink, Rng
 
 Sign = Callable[[Rng], list[Line]]
-KEPT = "./,:-+"  # a reader keeps these in its text; every other sign is a question mark there
-_TALL, _ROOM = 100, 60  # pixels: a digit when it is drawn, and the canvas around
-_OWN_PEN = 0.11  # of the height: about MNIST's own strokes
+KEPT = "./,:-+"  # a reader's text has these signs; it has a question mark for every other sign
+_TALL, _ROOM = 100, 60  # pixels: a digit's height while it is drawn, and the canvas around it
+_OWN_PEN = 0.11  # a share of the height: about MNIST's own strokes
 
 
 def bowed(start: tuple[float, float], end: tuple[float, float], rng: Rng, bow: float = 0.04) -> Line:
-    """From one point to another, a little bent."""
+    """Draw a slightly bent line from one point to another."""
     line = through(start, end)
     along = np.linspace(0, np.pi, len(line))[:, None]
     across = np.array([end[1] - start[1], start[0] - end[0]])
@@ -45,7 +45,7 @@ def full_stop(rng: Rng) -> list[Line]:
 
 
 def comma(rng: Rng) -> list[Line]:
-    """A short stroke through the baseline, at times with a head."""
+    """A short stroke through the baseline, sometimes with a head."""
     top, reach = rng.uniform(0.88, 0.96), rng.uniform(0.12, 0.26)
     tail = bowed((0.08, top), (0.08 - rng.uniform(0.03, 0.12), top + reach), rng, 0.15)
     return [tail, _point(0.07, top, rng)] if rng.random() < 0.3 else [tail]
@@ -132,9 +132,9 @@ SIGNS: dict[str, Sign] = {
 
 
 def strokes(lines: list[Line], hand: Hand, height: float, rng: Rng, weight: float = 1.0) -> tuple[Ink, int]:
-    """The lines in somebody's hand: their ink, and by how many pixels it reaches below the baseline.
+    """Draw the lines in a hand; return their ink, and the pixels by which it reaches below the baseline.
 
-    `height` is that of a digit in pixels; the pen is `weight` times as broad as the hand's.
+    `height` is a digit's, in pixels; the pen is `weight` times as broad as the hand's.
     """
     slanted = [line + np.stack([hand.slant * (1 - line[:, 1]), 0 * line[:, 1]], axis=1) for line in lines]
     first = np.min([line.min(axis=0) for line in slanted], axis=0)
@@ -154,6 +154,6 @@ def strokes(lines: list[Line], hand: Hand, height: float, rng: Rng, weight: floa
 
 
 def sign(character: str, hand: Hand, height: float, rng: Rng) -> tuple[Ink, int]:
-    """One of `SIGNS`; see `strokes`."""
+    """Draw one of `SIGNS`; `strokes` explains the rest."""
     weight = rng.uniform(1.1, 1.7) if character in ".:" else 1.0
     return strokes(SIGNS[character](rng), hand, height, rng, weight)

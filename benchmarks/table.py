@@ -16,10 +16,10 @@ def row(rows: Rows, what: str, figure: str, **details: Any) -> None:
 
 
 def median(values: Sequence[float]) -> float:
-    """The median."""
+    """Format the median."""
     return float(statistics.median(values))
 
 
 def spread(values: Sequence[float]) -> str:
-    """Median, least and greatest."""
+    """Format median, least and greatest."""
     return f"{statistics.median(values):,.4g} ({min(values):,.4g} to {max(values):,.4g}, n={len(values)})"

@@ -1,4 +1,4 @@
-"""Whole trainings, from process start to written files: time and test accuracy."""
+"""Measures whole trainings, from process start to written files: time and test accuracy."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from mnistcnn.data.files import FILES
 from mnistcnn.events import ignore
 
 EPOCHS = 5
-SHORTER = (1, 2, 3)  # epochs of ours, for the curve: each is a run of its own, whose rate falls to nothing at its end
+SHORTER = (1, 2, 3)  # our epochs for the curve: each point is a separate run, whose learning rate falls to 0
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """Where a training stands: seconds since the start of its process, accuracy on the test set."""
+    """A point of a training: seconds since the start of its process, and accuracy on the test set."""
 
     seconds: float
     accuracy: float
@@ -34,7 +34,7 @@ Curve = list[Point]
 
 
 def torchvision_folder(folder: Path, data_dir: Path | None = None) -> Path:
-    """MNIST from the cache or `data_dir`, as torchvision lays it out in `folder`."""
+    """Lay MNIST from the cache or `data_dir` out in `folder` as torchvision does."""
     raw = folder / "data" / "MNIST" / "raw"
     raw.mkdir(parents=True)
     contents, _ = read_files(DatasetName.MNIST, FILES, data_dir, None, ignore)
@@ -44,7 +44,7 @@ def torchvision_folder(folder: Path, data_dir: Path | None = None) -> Path:
 
 
 def ours(folder: Path, seed: int, epochs: int, precision: str) -> Point:
-    """A whole `mnistcnn train`."""
+    """Run a whole `mnistcnn train`."""
     out = ["--precision", precision, "-c", str(folder / "a" / "net.pth"), "-o", str(folder / "a"), "-q", "--json"]
     started = time.perf_counter()
     result = json.loads(m.run(*m.TOOL, "train", "--seed", str(seed), "--epochs", str(epochs), *out))
@@ -52,7 +52,7 @@ def ours(folder: Path, seed: int, epochs: int, precision: str) -> Point:
 
 
 def theirs(module: str, data: Path, seed: int) -> Curve:
-    """A whole run of another program, with a point after each epoch."""
+    """Run another program to its end; return a point for each epoch."""
     started = time.time()
     printed = m.python("-m", module, "--data", str(data), "--seed", str(seed))
     lines = [json.loads(line) for line in printed.splitlines()]
@@ -60,7 +60,7 @@ def theirs(module: str, data: Path, seed: int) -> Curve:
 
 
 def contenders() -> dict[str, str]:
-    """The other programs that can run here, by name."""
+    """List the other programs that can run here, by name."""
     found = {"plain script": "benchmarks.baseline"}
     if all(find_spec(name) for name in ("keras", "jax")):
         found["Keras"] = "benchmarks.keras_program"
@@ -68,7 +68,7 @@ def contenders() -> dict[str, str]:
 
 
 def whole_runs(rows: Rows, data: Path, folder: Path, rounds: int, seed: int, precision: str) -> dict[str, Any]:
-    """Whole runs in turn, ours and the others'; the curves for the chart."""
+    """Run whole trainings in turn, ours and the others'; return the curves for the chart."""
     others = contenders()
     curves: dict[str, list[Curve]] = {name: [] for name in others}
     long: list[Point] = []
@@ -96,7 +96,7 @@ def _middle(points: Iterable[Point]) -> Point:
 
 
 def accuracy(rows: Rows, folder: Path, seeds: range, epochs: int, precision: str) -> None:
-    """Test accuracy of a training with each of `seeds`."""
+    """Measure the test accuracy of a training with each of `seeds`."""
     runs = []
     for seed in seeds:
         run = ours(folder, seed, epochs, precision)

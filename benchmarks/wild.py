@@ -1,6 +1,6 @@
-"""MNIST digits rendered back into the wild: the test set of `preprocessing`, which is not tuned on it.
+"""Renders MNIST's digits as everyday images: the test set of preprocessing, which is not tuned on it.
 
-Each kind takes a digit as MNIST has it, (28, 28) uint8, and a generator, and gives a picture file as people
+Each kind takes a digit as MNIST has it, (28, 28) uint8, and a generator, and returns an image file as people
 have them: its bytes and its suffix.
 """
 
@@ -23,14 +23,14 @@ Kind = Callable[[Digit, Rng], tuple[bytes, str]]
 
 
 def enlarge(digit: Digit, side: int) -> Ink:
-    """The digit smoothly scaled to side × side."""
+    """Scale the digit smoothly to side × side."""
     large = Image.fromarray(digit).resize((side, side), Image.Resampling.BICUBIC)
     smooth = np.asarray(large.filter(ImageFilter.GaussianBlur(side / 120)), dtype=np.float32) / 255
     return np.clip((smooth - 0.35) * 4, 0, 1).astype(np.float32)  # edges as sharp as a pen's
 
 
 def thinned(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """One-pixel lines in the middle of strokes. Source: T. Zhang, C. Suen, CACM 27 (1984)."""
+    """Thin strokes to lines of one pixel in their middle. Source: T. Zhang, C. Suen, CACM 27 (1984)."""
     thin = np.pad(mask, 1).astype(np.uint8)
     flat, wide = thin.reshape(-1), thin.shape[1]
     around = np.array([-1, wide - 1, wide, wide + 1, 1, 1 - wide, -wide, -wide - 1])  # one after the other
@@ -50,7 +50,7 @@ def thinned(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def grown(mask: NDArray[np.bool_], radius: float) -> Ink:
-    """A mask grown by a round pen, with soft edges."""
+    """Grow a mask by a round pen, with soft edges."""
     size = 2 * round(radius) + 1
     picture = Image.fromarray(mask).convert("L")
     yy, xx = np.mgrid[-round(radius) : round(radius) + 1, -round(radius) : round(radius) + 1]
@@ -64,7 +64,7 @@ def grown(mask: NDArray[np.bool_], radius: float) -> Ink:
 
 
 def placed(ink: Ink, rng: Rng, room: float = 0.6) -> Ink:
-    """The ink's box on a larger, not square canvas, anywhere on it."""
+    """Place the ink's box anywhere on a larger canvas that isn't square."""
     rows, columns = np.flatnonzero(ink.max(axis=1) > 0.1), np.flatnonzero(ink.max(axis=0) > 0.1)
     ink = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     side = max(ink.shape)
@@ -78,14 +78,14 @@ def placed(ink: Ink, rng: Rng, room: float = 0.6) -> Ink:
 
 
 def painted(ink: Ink, pen: Sequence[float], paper: Sequence[float] | Colours) -> Colours:
-    """Ink of one colour on paper of another."""
+    """Paint ink of one colour on paper of another."""
     strength = ink[:, :, None]
     mixed: Colours = strength * np.array(pen, np.float32) + (1 - strength) * np.asarray(paper, np.float32)
     return mixed
 
 
 def encoded(colours: Colours, suffix: str = ".png", **options: object) -> tuple[bytes, str]:
-    """A picture file."""
+    """Encode an image as a file."""
     buffer = io.BytesIO()
     formats = {".png": "PNG", ".jpg": "JPEG", ".bmp": "BMP", ".webp": "WEBP", ".tif": "TIFF", ".gif": "GIF"}
     picture = Image.fromarray(np.rint(np.clip(colours, 0, 1) * 255).astype(np.uint8))
@@ -182,7 +182,7 @@ def transparent(digit: Digit, rng: Rng) -> tuple[bytes, str]:
     """Ink on nothing: dark or light, the rest transparent."""
     ink = placed(enlarge(digit, 300), rng)
     pen = [BLACK, WHITE, (0.1, 0.1, 0.6), (1.0, 0.9, 0.4)][rng.integers(4)]
-    hidden = rng.choice([0.0, 1.0])  # what transparent pixels hold is anybody's guess
+    hidden = rng.choice([0.0, 1.0])  # programs store any value in transparent pixels
     colours = np.where(ink[:, :, None] > 0, np.array(pen, np.float32), np.float32(hidden))
     return encoded(np.concatenate([colours, ink[:, :, None]], axis=2))
 
@@ -215,7 +215,7 @@ def filled_28(digit: Digit, rng: Rng) -> tuple[bytes, str]:
 
 
 def photograph(digit: Digit, rng: Rng) -> tuple[bytes, str]:
-    """All at once: turned a little, uneven light, grain, blur, noise, JPEG."""
+    """Everything together: turned a little, uneven light, grain, blur, noise, JPEG."""
     ink = placed(enlarge(digit, 500), rng, room=1.2)
     turned = Image.fromarray(ink).rotate(rng.uniform(-8, 8), Image.Resampling.BILINEAR)
     ink = blur(np.asarray(turned), rng.uniform(0.5, 2.5))

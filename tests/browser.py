@@ -23,7 +23,7 @@ expect.set_options(timeout=20_000)  # milliseconds, on a busy machine
 
 @contextmanager
 def served(*options: str) -> Iterator[str]:
-    """The address of `mnistcnn draw`, run as a user would until the context ends; it must end well,
+    """Run `mnistcnn draw` as a user would until the context ends, and yield its address; it must end well,
     and without a word from the web server."""
     if sys.platform == "win32":
         pytest.skip("the server is ended by a signal")
@@ -48,7 +48,7 @@ def served(*options: str) -> Iterator[str]:
 
 @contextmanager
 def browser() -> Iterator[Browser]:
-    """A headless Chromium; the test is skipped where there is none."""
+    """Start a headless Chromium; the test is skipped if there is none."""
     path = next(filter(None, map(shutil.which, NAMES)), None)
     if path is None:
         pytest.skip(f"no browser: none of {', '.join(NAMES)}")
@@ -79,20 +79,20 @@ def draw_strokes(page: Page, strokes: Sequence[Stroke], *, at: float = 0.5, marg
 
 
 def expect_digit(page: Page, digit: int) -> None:
-    """The page says `digit` alone, its bar is the longest, and the network's input is there."""
+    """Expect that the page says `digit` alone, its bar is the longest, and the network's input is shown."""
     expect_number(page, str(digit))
     expect_chosen(page, digit)
 
 
 def expect_number(page: Page, text: str) -> None:
-    """The page says `text`, one radio button and one box for each digit."""
+    """Expect that the page says `text`, with a radio button and a box for each digit."""
     expect(page.locator("#number")).to_have_text(text, use_inner_text=False)
     expect(page.get_by_role("radio")).to_have_count(sum(not sign.isspace() for sign in text))
     expect(page.locator("#boxes div")).to_have_count(sum(not sign.isspace() for sign in text))
 
 
 def expect_chosen(page: Page, digit: int) -> None:
-    """The details are those of a `digit`."""
+    """Expect that the page explains a `digit`."""
     expect(page.locator("#number :has(:checked)")).to_have_text(str(digit))
     expect(page.locator("#boxes .chosen")).to_have_attribute("data-digit", str(digit))
     expect(page.locator("#bars li").nth(digit)).to_have_class(re.compile("best"))

@@ -1,4 +1,4 @@
-"""What the tests share: a tiny data set, a network trained on it, an isolated world."""
+"""The fixtures that tests share: a tiny data set, a network trained on it, an isolated folder."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-# Before rich and typer are imported anywhere: the same plain text on every machine.
+# This comes before rich and typer are imported, so that they write the same plain text on every machine.
 for _name in (
     "FORCE_COLOR",
     "CLICOLOR_FORCE",
@@ -47,7 +47,7 @@ for _number in SIGNALS:
     if signal.getsignal(_number) is signal.SIG_IGN:
         signal.signal(_number, lambda number, frame: None)
 
-# No time limit an example but where a test sets one, and nothing written; in CI the same examples every time.
+# Examples have no time limit unless a test sets one, and write nothing; CI runs the same examples every time.
 settings.register_profile("steady", deadline=None, database=None, derandomize="CI" in os.environ)
 settings.load_profile("steady")
 
@@ -57,7 +57,7 @@ TINY_CONFIG = TrainConfig(epochs=2, batch_size=10, validation_size=100, dataset=
 
 
 def write_tiny(folder: Path, train_count: int = 300, test_count: int = 100) -> Path:
-    """A synthetic data set in `folder`, small enough to train on in a second."""
+    """Write a synthetic data set into `folder`, small enough to train on in a second."""
     folder.mkdir(parents=True, exist_ok=True)
     train, test = synthetic.render_digits(train_count, 1), synthetic.render_digits(test_count, 2)
     contents = files.encode_files(*train, *test)
@@ -85,7 +85,7 @@ def precision(request: pytest.FixtureRequest) -> Precision:
 
 @pytest.fixture(scope="session")
 def config(precision: Precision) -> TrainConfig:
-    """The settings of a training of a second."""
+    """The settings of a training that takes a second."""
     return replace(TINY_CONFIG, precision=precision)
 
 

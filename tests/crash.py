@@ -1,4 +1,4 @@
-"""The crash test: real trainings killed with SIGKILL at random instants, resumed, compared bit for bit.
+"""The crash test: it kills trainings with SIGKILL at random instants, resumes them, and compares them bit for bit.
 
     python -m tests.crash DATA_FOLDER --kills 200
 
@@ -31,7 +31,7 @@ CONFIG = TrainConfig(epochs=3, batch_size=10, validation_size=100, dataset=Datas
 
 
 def fork(work: Callable[[], None]) -> int:
-    """Run `work` in a child; 0 if it went well."""
+    """Run `work` in a child process; return 0 if it succeeded."""
     child = os.fork()
     if child:
         return child
@@ -46,7 +46,7 @@ def fork(work: Callable[[], None]) -> int:
 
 
 def run(config: TrainConfig, files: Files, slow: bool) -> None:
-    """One child: begin or resume."""
+    """Begin or resume the run, in a child process."""
     if slow:
         fsync, replace = os.fsync, Path.replace
 
@@ -80,7 +80,7 @@ def fingerprint(files: Files, result: Path) -> None:
 
 
 def finish(config: TrainConfig, files: Files) -> tuple[str, float]:
-    """Let a child run to its end; the fingerprint of what it wrote, and how long it took."""
+    """Let a child run to its end; return the fingerprint of its files, and its seconds."""
     started = time.monotonic()
     if os.waitstatus_to_exitcode(os.waitpid(fork(lambda: run(config, files, False)), 0)[1]) != 0:
         raise SystemExit("a run that was not killed failed")
@@ -88,7 +88,7 @@ def finish(config: TrainConfig, files: Files) -> tuple[str, float]:
 
 
 def read(files: Files) -> str:
-    """The fingerprint, taken in a child so that this process never computes with torch."""
+    """Compute the fingerprint in a child, so that this process never computes with torch."""
     result = files.output_dir.with_name("fingerprint")
     if os.waitstatus_to_exitcode(os.waitpid(fork(lambda: fingerprint(files, result)), 0)[1]) != 0:
         raise SystemExit("what a finished run wrote can't be read")
@@ -96,7 +96,7 @@ def read(files: Files) -> str:
 
 
 def crash(data: Path, folder: Path, kills: int, seed: int, config: TrainConfig) -> tuple[int, int]:
-    """Kill `kills` children; the number of runs that ended, and of those that ended otherwise than they should."""
+    """Kill `kills` children; return the number of finished runs, and of those with a wrong result."""
     rng = random.Random(seed)
     reference = Files(folder / "reference" / "net.pth", folder / "reference" / "out", data_dir=data)
     expected, seconds = finish(config, reference)
@@ -127,7 +127,7 @@ def crash(data: Path, folder: Path, kills: int, seed: int, config: TrainConfig) 
 
 
 def main() -> None:
-    """Print what was seen; exit 1 at any difference."""
+    """Print the numbers; exit with 1 at any difference."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, help="folder with a small synthetic data set")
     parser.add_argument("--folder", type=Path, required=True, help="an empty folder to work in")

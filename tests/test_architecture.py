@@ -1,4 +1,4 @@
-"""What the import contract of pyproject.toml does not say: who prints, and that tests mirror the source."""
+"""Rules beyond the import contract of pyproject.toml: which modules print, and that tests mirror the source."""
 
 import ast
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 TESTS = Path(__file__).resolve().parent
 SOURCE = TESTS.parent / "src" / "mnistcnn"
 FILES = sorted(SOURCE.rglob("*.py"))
-# Tested by the file of a neighbour.
+# These modules are tested by the file of another module.
 ELSEWHERE = {
     "__init__.py": "test_api.py",
     "__main__.py": "cli/test_app.py",

@@ -118,7 +118,7 @@ def test_two_trainings_that_share_the_output_folder_are_told_so(tiny: Path, star
 
 
 def test_a_full_disk_in_the_middle_keeps_the_last_state(tiny: Path, precision: Precision) -> None:
-    """A limit on file sizes between those of the first state and of the one with the best weights in it."""
+    """The limit on file sizes lies between the first state's size and that of a state with the best weights."""
     pytest.importorskip("resource")
     code = (
         "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
@@ -131,7 +131,7 @@ def test_a_full_disk_in_the_middle_keeps_the_last_state(tiny: Path, precision: P
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1, done.stderr
     assert "Error: models/mnist_cnn.pth.unfinished can't be written: File too large." in done.stderr
-    assert "What was saved before is in models/mnist_cnn.pth.unfinished." in done.stderr
+    assert "The state saved before is in models/mnist_cnn.pth.unfinished." in done.stderr
     assert "Hint: `mnistcnn train --resume` continues." in done.stderr
     assert "Traceback" not in done.stderr
     assert load_unfinished(Path("models/mnist_cnn.pth.unfinished")).state.history == []

@@ -54,7 +54,7 @@ def test_a_bare_state_dict_has_a_test_split_only(trained: Path, tiny: Path, tmp_
     result = evaluate(tmp_path / "bare.pth", dataset=DatasetName.SYNTHETIC, data_dir=tiny)
     assert result.confusion_matrix == evaluate(trained, data_dir=tiny).confusion_matrix
     assert result.trained_on is None
-    with pytest.raises(UsageError, match="held out"):
+    with pytest.raises(UsageError, match="does not record its validation split"):
         evaluate(tmp_path / "bare.pth", split=Split.VALIDATION, data_dir=tiny)
 
 

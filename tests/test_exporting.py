@@ -24,7 +24,7 @@ PICTURES = sorted((Path(__file__).parent / "pictures").iterdir())
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Export:
-    """The packaged network as ONNX."""
+    """Export the packaged network as ONNX."""
     return export(tmp_path_factory.mktemp("onnx") / "net.onnx", PACKAGED)
 
 

@@ -1,4 +1,4 @@
-"""Whatever comes in: a documented exit code, one line, no traceback, no file outside the named folders."""
+"""Any input ends with a documented exit code, in one line, without a traceback or a file outside the named folders."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FUZZ = settings(max_examples=60, deadline=20_000, suppress_health_check=[HealthC
 
 @st.composite
 def mutated(draw: st.DrawFn, content: bytes) -> bytes:
-    """A file of ours with bytes changed, cut off, doubled or put in."""
+    """Change, cut off, double or insert bytes of a valid file."""
     changed = bytearray(content)
     for _ in range(draw(st.integers(1, 6))):
         at = draw(st.integers(0, max(0, len(changed) - 1)))
@@ -44,7 +44,7 @@ def mutated(draw: st.DrawFn, content: bytes) -> bytes:
 
 
 def refused_or_loaded(path: Path, content: bytes, load: Callable[[Path], object]) -> None:
-    """One short line, or something that was checked."""
+    """Expect that a file is loaded and checked, or rejected in one short line."""
     path.write_bytes(content)
     try:
         load(path)
@@ -83,13 +83,14 @@ def unfinished(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
     for _ in zip(range(3), trainer.run(), strict=False):
         pass
     path = tmp_path_factory.mktemp("unfinished") / "net.pth.unfinished"
-    save_unfinished(path, UnfinishedRun(TINY_CONFIG, data.describe(), 1.0, trainer.state_dict()))
+    run = UnfinishedRun(config=TINY_CONFIG, data=data.describe(), seconds=1.0, state=trainer.state_dict())
+    save_unfinished(path, run)
     return path.read_bytes()
 
 
 @pytest.mark.parametrize("load", [load_checkpoint, load_unfinished])
 def test_damage_with_the_right_checksums(load: Callable[[Path], object], unfinished: bytes, tmp_path: Path) -> None:
-    """The pickle and the values of a tensor are changed, and the zip around them is made for that."""
+    """The pickle and a tensor's values are changed, and the zip archive around them is made to match."""
     content = unfinished if load is load_unfinished else PACKAGED.read_bytes()
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         files = {name.partition("/")[2]: archive.read(name) for name in archive.namelist()}

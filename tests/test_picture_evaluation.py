@@ -114,9 +114,9 @@ def test_a_folder_that_can_not_be_measured_is_told() -> None:
         return caught.value.message
 
     assert said(None, None) == "idx has neither folders 0 to 9 with pictures nor IDX files."
-    assert said(encode_idx(images), None) == "idx/a-images-idx3-ubyte has no labels beside it."
+    assert said(encode_idx(images), None) == "The labels of idx/a-images-idx3-ubyte are missing."
     assert "do not hold pictures of 28×28 pixels" in said(encode_idx(images[:2]), encode_idx(labels))
-    assert "labels beyond 9" in said(encode_idx(images), encode_idx(labels + 9))
+    assert "labels above 9" in said(encode_idx(images), encode_idx(labels + 9))
     assert said(b"x", encode_idx(labels)).startswith("idx/a-images-idx3-ubyte: not an IDX file")
     with pytest.raises(DataError, match=r"none is not a folder\."):
         evaluate_pictures("none")

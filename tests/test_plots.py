@@ -17,7 +17,17 @@ from mnistcnn.events import EpochResult
 from mnistcnn.plots import plot_confusion, plot_filters, plot_mistakes, plot_training
 from mnistcnn.results import Metrics
 
-HISTORY = [EpochResult(e, 0.1, Metrics(0.9, 0.3, 9), Metrics(0.95, 0.2, 9), 1.0, 9.0) for e in (1, 2, 3)]
+HISTORY = [
+    EpochResult(
+        epoch=e,
+        learning_rate=0.1,
+        train=Metrics(accuracy=0.9, loss=0.3, count=9),
+        validation=Metrics(accuracy=0.95, loss=0.2, count=9),
+        seconds=1.0,
+        pictures_per_second=9.0,
+    )
+    for e in (1, 2, 3)
+]
 
 
 def opened(path: Path) -> Image.Image:

@@ -35,6 +35,13 @@ def test_numbers_keep_their_full_precision() -> None:
 
 
 def test_results_become_nested_plain_types() -> None:
-    result = EpochResult(1, 0.5, Metrics(0.9, 0.1, 10), Metrics(0.8, math.nan, 5), 1.0, 2.0)
+    result = EpochResult(
+        epoch=1,
+        learning_rate=0.5,
+        train=Metrics(accuracy=0.9, loss=0.1, count=10),
+        validation=Metrics(accuracy=0.8, loss=math.nan, count=5),
+        seconds=1.0,
+        pictures_per_second=2.0,
+    )
     assert result.to_dict()["train"] == {"accuracy": 0.9, "loss": 0.1, "count": 10}
     assert result.to_dict()["validation"]["loss"] is None

@@ -14,7 +14,7 @@ from mnistcnn.ink.framing import ink_box
 Picture = NDArray[np.uint8]  # (height, width), 0 black … 255 white
 Box = tuple[int, int, int, int]  # left, top, right, bottom
 
-_SEEDS = (28, 53, 49, 48, 24, 14, 0, 31, 50, 14)  # of the digits' hands
+_SEEDS = (28, 53, 49, 48, 24, 14, 0, 31, 50, 14)  # seeds of the digits' hands
 
 
 def digit_ink(digit: int, height: int = 40) -> NDArray[np.float32]:
@@ -84,5 +84,5 @@ def moved(box: Box, matrix: NDArray[np.float64]) -> tuple[float, ...]:
 
 
 def off_by(box: tuple[float, ...], other: tuple[float, ...]) -> float:
-    """How far the edges of two boxes lie apart, at the most."""
+    """Return the largest distance between the edges of two boxes."""
     return float(np.abs(np.subtract(box, other)).max())

@@ -6,12 +6,12 @@
     print(result.test.accuracy, evaluate(result.checkpoint).accuracy)
     print(predict("photo.jpg", result.checkpoint)[0].digit)
 
-Loaded lazily: `import mnistcnn` alone imports nothing heavy.
+Public names are loaded when they are first used: `import mnistcnn` alone imports nothing heavy.
 """
 
 from importlib import import_module
 
-TYPE_CHECKING = False  # as type checkers know it; `typing` would be most of the time that this import takes
+TYPE_CHECKING = False  # type checkers take it as true; importing it from `typing` would cost most of this import
 if TYPE_CHECKING:
     from mnistcnn.checkpoints.checkpoint import Checkpoint as Checkpoint
     from mnistcnn.checkpoints.checkpoint import load_checkpoint as load_checkpoint
@@ -51,9 +51,9 @@ __all__ = list(_HOMES)
 
 
 def __getattr__(name: str) -> object:
-    """Load a public name from its home when it is first used."""
+    """Load a public name from its module when it is first used."""
     if name == "__version__":
-        from importlib import metadata  # noqa: PLC0415 - ten milliseconds of every start
+        from importlib import metadata  # noqa: PLC0415 - it would cost every start ten milliseconds
 
         return metadata.version("mnistcnn")
     if name not in _HOMES:

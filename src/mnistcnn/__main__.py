@@ -1,8 +1,8 @@
-"""`python -m mnistcnn` and the `mnistcnn` command."""
+"""The entry point of `python -m mnistcnn` and of the `mnistcnn` command."""
 
 import signal
 
-# Before anything else is imported: outside of `listening`, Ctrl-C ends the process without a traceback.
+# This comes before all other imports: outside `listening`, Ctrl-C must end the process without a traceback.
 if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
@@ -18,31 +18,31 @@ from mnistcnn.system.streams import prepare_streams
 
 
 def main() -> None:
-    """Run the command line."""
-    # Before PyTorch is loaded: threads that wait for the others give their core away after a moment, which costs
+    """Run the command line and end the process with its exit code."""
+    # PyTorch reads this when it is loaded. Its waiting threads then give up their core after a moment, which costs
     # next to nothing on an idle machine and saves much on a busy one; see `python -m benchmarks.busy`.
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", "10000")
-    # Libraries count the machine's CPUs, and not those that a container may use.
+    # Libraries count all of the machine's CPUs, even if a container may use only some of them.
     if (count := cpu_count()) < (os.cpu_count() or 1):
         os.environ.setdefault("OMP_NUM_THREADS", str(count))
     try:
         with listening():
             prepare_streams()
-            from mnistcnn.cli import app  # noqa: PLC0415 - only now, so that no signal is missed
+            from mnistcnn.cli import app  # noqa: PLC0415 - signals that arrive during the import are handled, too
 
             app(prog_name="mnistcnn")
         code: int = ExitCode.OK
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
-    except Interrupted as stopped:  # before there was a command, or while it told how it ended
+    except Interrupted as stopped:  # before the command began, or while it reported its end
         sys.stderr.write(f"{stopped.message}\n")
         code = stopped.exit_code
-    with contextlib.suppress(MnistCnnError):  # it has been told
+    with contextlib.suppress(MnistCnnError):  # this error has been reported already
         sys.stdout.flush()
         sys.stderr.flush()
     atexit._run_exitfuncs()  # libraries remove their temporary folders
-    # All is written and closed by now; taking torch apart piece by piece would cost half a second more.
+    # Everything is written and closed by now; an orderly shutdown of torch would cost half a second more.
     os._exit(code)
 
 

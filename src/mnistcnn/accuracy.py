@@ -1,4 +1,4 @@
-"""How well digits are read: the interval of an accuracy, chance, and scores of each digit from a confusion matrix."""
+"""Accuracy: its 95 % interval, whether it may be chance, and the scores of each digit."""
 
 import math
 from collections.abc import Sequence
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from mnistcnn.results import Result
 
-COMMONEST_SHARE = 0.1135  # of MNIST's test digits that are a 1: the accuracy of a network that always says 1
+COMMONEST_SHARE = 0.1135  # 11.35 % of MNIST's test digits are 1s: the accuracy of a network that always answers 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DigitScore(Result):
-    """One digit's row: how many there are, and precision, recall and F1 (0 where undefined)."""
+    """The number of images of one digit, and its precision, recall and F1 in [0, 1], 0 where undefined."""
 
     digit: int
     count: int
@@ -21,20 +21,32 @@ class DigitScore(Result):
 
 
 def digit_scores(confusion: Sequence[Sequence[int]]) -> list[DigitScore]:
-    """Precision, recall and F1 of each digit; 0 where there is nothing to divide by.
+    """Compute precision, recall and F1 of each digit.
 
-    Ten rows of counts, one for each true digit; the first ten columns are the digits read.
+    `confusion` has a row of counts for each true digit, 0 to 9; its first ten columns are the digits read.
     """
     scores = []
     for digit, row in enumerate(confusion):
-        hits, there, read = row[digit], sum(row), sum(other[digit] for other in confusion)
-        precision, recall, f1 = hits / max(1, read), hits / max(1, there), 2 * hits / max(1, there + read)
-        scores.append(DigitScore(digit, there, precision, recall, f1))
+        hits = row[digit]
+        count = sum(row)
+        read = sum(other[digit] for other in confusion)
+        scores.append(
+            DigitScore(
+                digit=digit,
+                count=count,
+                precision=hits / max(1, read),
+                recall=hits / max(1, count),
+                f1=2 * hits / max(1, count + read),
+            )
+        )
     return scores
 
 
 def wilson_interval(accuracy: float, count: int) -> tuple[float, float]:
-    """The 95 % score interval of a proportion. Source: E. B. Wilson, JASA 22 (1927)."""
+    """Compute the 95 % score interval of an accuracy in [0, 1] on `count` images.
+
+    Source: E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22 (1927).
+    """
     z = 1.959963984540054
     centre = accuracy + z * z / (2 * count)
     spread = z * math.sqrt(accuracy * (1 - accuracy) / count + z * z / (4 * count * count))
@@ -43,5 +55,5 @@ def wilson_interval(accuracy: float, count: int) -> tuple[float, float]:
 
 
 def may_be_chance(accuracy: float, count: int) -> bool:
-    """Whether an accuracy on `count` images is, by its 95 % interval, no better than always giving one digit."""
+    """Whether the 95 % interval of an accuracy on `count` images reaches down to that of always answering 1."""
     return wilson_interval(accuracy, count)[0] <= COMMONEST_SHARE

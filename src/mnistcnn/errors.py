@@ -1,11 +1,11 @@
-"""The errors users are told about in one line, and the exit codes. Imports nothing heavy."""
+"""The errors that users see as one line, and the exit codes. Imports nothing heavy."""
 
 from enum import IntEnum
 from importlib.util import find_spec
 
 
 class ExitCode(IntEnum):
-    """What the process says to the shell when it ends."""
+    """The exit code of the process."""
 
     OK = 0
     FAILURE = 1
@@ -18,20 +18,21 @@ class ExitCode(IntEnum):
 
 
 class MnistCnnError(Exception):
-    """A user's mistake or a broken world; everything else that is raised is a bug and keeps its traceback.
+    """A user's mistake or a failure of the system; any other exception is a bug and keeps its traceback.
 
-    `message` says what is wrong and with what; `hint`, where there is one, names the command or option that helps.
+    `message` says what is wrong and with what; `hint`, if given, names the command or option that helps.
     """
 
     exit_code = ExitCode.FAILURE
 
     def __init__(self, message: str, hint: str | None = None) -> None:
         super().__init__(message)
-        self.message, self.hint = message, hint
+        self.message = message
+        self.hint = hint
 
 
 class UsageError(MnistCnnError):
-    """Options that make no sense; a message about one of `TrainConfig` begins with its name, `setting`."""
+    """The options make no sense. A message about a field of `TrainConfig` begins with its name, `setting`."""
 
     exit_code = ExitCode.USAGE
 
@@ -41,23 +42,23 @@ class UsageError(MnistCnnError):
 
 
 class DataError(MnistCnnError):
-    """The data set can't be had, or is damaged."""
+    """The data set is missing and can't be downloaded, can't be read, or is damaged."""
 
 
 class DeviceError(MnistCnnError):
-    """The device asked for isn't there or doesn't work."""
+    """The requested device isn't there or doesn't work."""
 
 
 class CheckpointError(MnistCnnError):
-    """A checkpoint can't be read, or isn't one of this network."""
+    """A checkpoint can't be read, or belongs to another network."""
 
 
 class PictureError(MnistCnnError):
-    """A picture can't be read."""
+    """An image can't be read."""
 
 
 class TrainingError(MnistCnnError):
-    """Training can't go on: it diverged, another run holds its files, or another process of it is gone."""
+    """Training can't continue: it diverged, another run holds its files, or one of its processes is gone."""
 
 
 class MissingPackageError(MnistCnnError):
@@ -65,7 +66,7 @@ class MissingPackageError(MnistCnnError):
 
 
 class ServerError(MnistCnnError):
-    """The page can't be served there."""
+    """The drawing page can't be served at the requested address."""
 
 
 class OutputError(MnistCnnError):
@@ -73,7 +74,7 @@ class OutputError(MnistCnnError):
 
 
 class ReaderGone(MnistCnnError):
-    """Nobody reads the result any more, as in `mnistcnn predict pictures/ | head -1`; there is nobody to tell it."""
+    """Standard output is closed, as by `mnistcnn predict images/ | head -1`; the process ends without a message."""
 
     exit_code = ExitCode.BROKEN_PIPE
 
@@ -82,7 +83,7 @@ class ReaderGone(MnistCnnError):
 
 
 class GateError(MnistCnnError):
-    """The accuracy asked for was not reached."""
+    """The accuracy is below the one required by `--min-accuracy`."""
 
     exit_code = ExitCode.GATE
 
@@ -95,16 +96,18 @@ class Interrupted(BaseException):
 
     def __init__(self, message: str, hint: str | None = None, exit_code: ExitCode = ExitCode.INTERRUPTED) -> None:
         super().__init__(message)
-        self.message, self.hint, self.exit_code = message, hint, exit_code
+        self.message = message
+        self.hint = hint
+        self.exit_code = exit_code
 
 
 def first_line(error: Exception) -> str:
-    """The first line of another library's message, or the error's type where it has none."""
+    """Return the first line of another library's message, or the error's type if it has no message."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def require(purpose: str, extra: str, *packages: str) -> None:
-    """Raise `MissingPackageError` naming those of `packages` that `purpose` needs and aren't installed."""
+    """Raise `MissingPackageError`, which names the missing ones, unless all `packages` are installed."""
     missing = " ".join(name for name in packages if find_spec(name) is None)
     if missing:
         raise MissingPackageError(f"{purpose} needs the extra [{extra}]: pip install {missing}")

@@ -1,4 +1,4 @@
-"""A network measured on a split: accuracy, confusion, scores per digit, calibration."""
+"""Measures a network on a split: accuracy, confusion matrix, scores per digit, calibration."""
 
 import time
 from dataclasses import dataclass
@@ -20,9 +20,9 @@ from mnistcnn.plots import data_title, plot_confusion, plot_mistakes
 from mnistcnn.results import Environment, Result
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation(Result):
-    """A network measured on one split. `confusion_matrix[t][p]` counts digits t that were read as p."""
+    """The measurements of a network on one split. `confusion_matrix[t][p]` counts digits t that were read as p."""
 
     checkpoint: str
     dataset: str
@@ -36,7 +36,7 @@ class Evaluation(Result):
     per_digit: list[DigitScore]
     calibration_error: float  # expected calibration error, 15 equal bins, after the temperature
     temperature: float
-    calibrated: bool  # false if the temperature is at a bound of those that are fitted
+    calibrated: bool  # false if the temperature is at a bound of its search
     seconds: float
     pictures_per_second: float
     environment: Environment
@@ -55,15 +55,16 @@ def evaluate(
     output_dir: Path | None = None,
     observer: Observer = ignore,
 ) -> Evaluation:
-    """Measure a checkpoint on one split, and draw two plots into `output_dir` where one is given.
+    """Measure a checkpoint on one split; if `output_dir` is given, draw two plots there.
 
-    Without a `checkpoint`, see `checkpoint.find_checkpoint`. `dataset` is the one the checkpoint was trained on
-    if None; `Split.VALIDATION` and `Split.TRAIN` are the parts that its training made. Raises `MnistCnnError`s.
+    If `checkpoint` is None, `checkpoints.checkpoint.find_checkpoint` chooses one. If `dataset` is None, it is the one
+    that the checkpoint was trained on. `Split.VALIDATION` and `Split.TRAIN` are the splits of that training.
+    Raises `UsageError`, `CheckpointError`, `DeviceError`, `DataError` and `OutputError`.
     """
     loaded = load_checkpoint(find_checkpoint(checkpoint, observer))
     config = loaded.config or TrainConfig()
     if split is not Split.TEST and loaded.config is None:
-        raise UsageError(f"{loaded.path} does not record what was held out; only --split test is possible.")
+        raise UsageError(f"{loaded.path} does not record its validation split; only --split test is possible.")
     compute = resolve_device(device)
     data = load_dataset(
         dataset or config.dataset,
@@ -80,11 +81,13 @@ def evaluate(
 def _evaluate(
     checkpoint: Checkpoint, data: DataSplits, split: Split, compute: Compute, batch_size: int, output_dir: Path | None
 ) -> Evaluation:
-    images, model = data.split(split), build_model(checkpoint.weights, compute)
+    images = data.split(split)
+    model = build_model(checkpoint.weights, compute)
     started = time.perf_counter()
     logits = predict_logits(model, images.images, compute, batch_size)
     seconds = time.perf_counter() - started
-    metrics, confusion = compute_metrics(logits, images.labels), confusion_matrix(logits, images.labels)
+    metrics = compute_metrics(logits, images.labels)
+    confusion = confusion_matrix(logits, images.labels)
     probability = probabilities(logits.numpy(), checkpoint.temperature)
     files = []
     if output_dir is not None:
@@ -113,7 +116,7 @@ def _evaluate(
 
 
 def confusion_matrix(logits: torch.Tensor, labels: torch.Tensor) -> list[list[int]]:
-    """10 rows (true digit) of 10 counts (digit read), from logits (N, 10) and labels (N,)."""
+    """Count 10 rows (true digit) of 10 columns (digit read), from logits (N, 10) float and labels (N,) int64."""
     pairs = labels.cpu() * CLASSES + logits.argmax(1)
     counts: list[list[int]] = torch.bincount(pairs, minlength=CLASSES**2).view(CLASSES, CLASSES).tolist()
     return counts

@@ -1,4 +1,4 @@
-"""What observers are told while something runs. Imports nothing heavy."""
+"""The events that observers receive while something runs. Imports nothing heavy."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,36 +17,36 @@ class Note(Result):
 
 @dataclass(frozen=True, slots=True)
 class Stage(Result):
-    """What is being done now, without a measure of how far it is."""
+    """The beginning of work whose progress isn't measured."""
 
     what: str
 
 
 @dataclass(frozen=True, slots=True)
 class Transfer(Result):
-    """Bytes that have come (or images that have been drawn) so far; `total` is 0 when it isn't known."""
+    """The bytes received, or images drawn or read, so far; `total` is 0 if it isn't known."""
 
     what: str
     done: int
     total: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrainStart(Result):
-    """What is about to be trained, and on what."""
+    """The beginning of a training run, or of the rest of a resumed one."""
 
     epochs: int
     steps: int  # in the whole run
-    done_steps: int  # above 0 when an unfinished run goes on
+    done_steps: int  # above 0 when an unfinished run is resumed
     first_epoch: int
     first_step: int
     environment: Environment
     data: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StepResult(Result):
-    """Where training stands within an epoch; the metrics are those of the epoch so far."""
+    """The progress within an epoch; `train` is the running average since its beginning."""
 
     epoch: int  # from 1
     step: int  # steps done in this epoch
@@ -57,13 +57,13 @@ class StepResult(Result):
     pictures_per_second: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EpochResult(Result):
     """One finished epoch."""
 
     epoch: int  # from 1
     learning_rate: float  # of its last step
-    train: Metrics  # on the way: augmented, with dropout and moving weights, later mostly of hard images
+    train: Metrics  # running average: augmented images, dropout, changing weights; from epoch 2 on more hard images
     validation: Metrics
     seconds: float
     pictures_per_second: float  # in training alone, without validation
@@ -74,4 +74,4 @@ Observer = Callable[[Event], None]
 
 
 def ignore(event: Event) -> None:
-    """The observer of those who don't want to know."""
+    """Observe nothing."""

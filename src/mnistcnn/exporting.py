@@ -1,4 +1,4 @@
-"""The trained network for other programs: ONNX with all that it needs inside the graph, or bare safetensors."""
+"""Exports the trained network for other programs: as ONNX with its preprocessing, or as bare safetensors."""
 
 import json
 import warnings
@@ -20,19 +20,19 @@ from mnistcnn.network.model import CLASSES, SIDE, MnistCNN, build_model, normali
 from mnistcnn.results import Result
 from mnistcnn.system.storage import check_writable, write_atomically
 
-OPSET = 18  # of ONNX, 2022; the oldest that torch's exporter writes
+OPSET = 18  # ONNX's of 2022: the oldest that torch's exporter writes
 INPUT, OUTPUT = "pictures", "probabilities"
-TOLERANCE = 1e-5  # between the probabilities of the exported and of the original network
-_CHECKED = 100  # images on which the two are compared
+TOLERANCE = 1e-5  # the largest allowed difference between probabilities of the exported and the original network
+_CHECKED = 100  # the two are compared on this many images
 _REQUIRED = {
     "onnx": ("Writing ONNX", "onnx", "onnx", "onnxscript", "onnxruntime"),
     "safetensors": ("Writing safetensors", "safetensors", "safetensors"),
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Export(Result):
-    """A file for other programs; what is None doesn't apply to its format."""
+    """A file for other programs; None where something doesn't apply to its format."""
 
     path: str
     format: str
@@ -45,14 +45,15 @@ class Export(Result):
 
 
 class ExportModule(nn.Module):
-    """The network with what surrounds it: images (N, 1, 28, 28) in 0 … 255 → probabilities (N, 10) float32."""
+    """The network with normalisation and softmax: images (N, 1, 28, 28) → probabilities (N, 10) float32."""
 
     def __init__(self, network: MnistCNN, temperature: float) -> None:
         super().__init__()
-        self.network, self.temperature = network, temperature
+        self.network = network
+        self.temperature = temperature
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """softmax(logits / temperature) of images, uint8 or float, 0 paper … 255 ink."""
+        """Compute softmax(logits / temperature) of images, uint8 or float, 0 paper … 255 ink."""
         return F.softmax(self.network(normalise(images)) / self.temperature, dim=1)
 
 
@@ -67,8 +68,9 @@ def export(
     """Write a trained network to `target`, for programs without this package.
 
     ONNX takes `pictures`, (N, 1, 28, 28) of `input_type` in 0 … 255, and gives `probabilities`, (N, 10)
-    float32; it has been compared with the original before it is written. Safetensors holds the bare weights.
-    The format is that of the suffix if it is None. Without a `checkpoint`, see `checkpoint.find_checkpoint`.
+    float32; it is compared with the original before it is written. Safetensors holds the bare weights.
+    If `format` is None, the suffix of `target` decides. If `checkpoint` is None,
+    `checkpoints.checkpoint.find_checkpoint` chooses one.
     Raises `UsageError`, `MissingPackageError`, `CheckpointError` and `OutputError`.
     """
     target = Path(target)
@@ -79,21 +81,30 @@ def export(
     check_writable(target)
     require(*_REQUIRED[chosen])
     loaded = load_checkpoint(find_checkpoint(checkpoint, observer))
-    about, what = describe(loaded), (str(target), str(chosen), str(loaded.path))
-    if chosen == ExportFormat.ONNX:
+    about = describe(loaded)
+    is_onnx = chosen == ExportFormat.ONNX
+    difference = None
+    if is_onnx:
         content, difference = _onnx(loaded, about, input_type)
-        result = Export(*what, len(content), str(input_type), OPSET, difference, about)
     else:
         from safetensors.numpy import save
 
         content = save(loaded.weights, about)
-        result = Export(*what, len(content), None, None, None, about)
     write_atomically(target, content)
-    return result
+    return Export(
+        path=str(target),
+        format=str(chosen),
+        checkpoint=str(loaded.path),
+        size=len(content),
+        input_type=str(input_type) if is_onnx else None,
+        opset=OPSET if is_onnx else None,
+        largest_difference=difference,
+        metadata=about,
+    )
 
 
 def describe(checkpoint: Checkpoint) -> dict[str, str]:
-    """What the file says about itself; texts, as both formats want them."""
+    """Return the metadata of an exported file; both formats take strings only."""
     test = checkpoint.metrics.get("test")
     known = {
         "producer": f"mnistcnn {metadata.version('mnistcnn')}",
@@ -107,12 +118,12 @@ def describe(checkpoint: Checkpoint) -> dict[str, str]:
 
 
 def _onnx(checkpoint: Checkpoint, about: dict[str, str], input_type: InputType) -> tuple[bytes, float]:
-    """The ONNX file, and how far its probabilities are from those of the original at most."""
+    """Return the ONNX file, and the largest difference between its probabilities and the original's."""
     import onnx
 
     network = ExportModule(build_model(checkpoint.weights), checkpoint.temperature).eval()
     dtype = getattr(torch, str(input_type))
-    with warnings.catch_warnings(action="ignore", category=FutureWarning):  # torch 2.11 warns of itself
+    with warnings.catch_warnings(action="ignore", category=FutureWarning):  # torch 2.11 warns of its own code
         program = torch.onnx.export(
             network,
             (torch.zeros(2, 1, SIDE, SIDE, dtype=dtype),),
@@ -127,7 +138,7 @@ def _onnx(checkpoint: Checkpoint, about: dict[str, str], input_type: InputType) 
     model = program.model_proto
     graph = model.graph
     for item in (graph, *graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer):
-        item.ClearField("metadata_props")  # the source of each node: places on this machine
+        item.ClearField("metadata_props")  # each node's place in the source names folders of this machine
         item.ClearField("doc_string")
     onnx.helper.set_model_props(model, about)
     model.doc_string = f"Digits: {INPUT} (N, 1, 28, 28) in 0 … 255, 0 paper, 255 ink → {OUTPUT} (N, 10)."
@@ -137,7 +148,7 @@ def _onnx(checkpoint: Checkpoint, about: dict[str, str], input_type: InputType) 
 
 
 def _compare(content: bytes, network: ExportModule, dtype: torch.dtype) -> float:
-    """The largest difference of a probability, on drawn digits. Raises `OutputError` if it is more than rounding."""
+    """Return the largest difference of a probability on synthetic digits. Raises `OutputError` above `TOLERANCE`."""
     import onnxruntime
 
     images, _ = render_digits(_CHECKED, seed=0)

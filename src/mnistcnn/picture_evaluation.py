@@ -1,4 +1,4 @@
-"""A network measured on labelled digits of one's own: pictures, read as `predict` reads them, or IDX files."""
+"""Measures a network on the user's labelled digits: images, read as `predict` reads them, or IDX files."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from mnistcnn.reading.reader import Predictor
 from mnistcnn.reading.sources import Source, find_images, find_sources
 from mnistcnn.results import Environment, Result
 
-NO_ANSWER = 10  # the column of a confusion matrix for pictures that got no answer, or several digits
-MOST_IDX_BYTES = 256 << 20  # of an unpacked file; the largest of EMNIST's digits has 188 MB
+NO_ANSWER = 10  # the column of a confusion matrix for images that were not read as one digit
+MOST_IDX_BYTES = 256 << 20  # the limit of an unpacked file; the largest of EMNIST's digits has 188 MB
 _DIGITS = [str(digit) for digit in range(10)]
-_IDX_BATCH = 1_000  # images that are scored at a time
+_IDX_BATCH = 1_000  # images
 _THUMBNAIL_PIXELS = 160
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mistake(Result):
-    """A picture that was not read as the digit which it shows."""
+    """An image that was not read as the digit that it shows."""
 
     path: str
-    digit: int  # which it shows
-    text: str | None  # as `predict` gives it: a wrong digit, several, a `?`, or None
+    digit: int  # the digit that it shows
+    text: str | None  # the text that `predict` gives: a wrong digit, several digits, a `?`, or None
     confidence: float | None
     would_be: int | None  # the likeliest digit, if it is exactly one
     doubted: bool
@@ -43,10 +43,10 @@ class Mistake(Result):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PictureEvaluation(Result):
-    """A network measured on labelled pictures.
+    """The measurements of a network on labelled images.
 
-    `confusion_matrix[t][p]` counts digits t that were read as p; the last of the eleven columns counts those that
-    were doubted, or read as nothing or as several digits.
+    `confusion_matrix[t][p]` counts digits t that were read as p; its eleventh column counts images that were doubted,
+    or read as nothing or as several digits.
     """
 
     checkpoint: str
@@ -58,10 +58,10 @@ class PictureEvaluation(Result):
     confusion_matrix: list[list[int]]
     per_digit: list[DigitScore]
     doubted: int
-    doubted_right: int  # of these, how many would be right with `accept_doubted`
+    doubted_right: int  # doubted images that `accept_doubted` would read correctly
     not_one_digit: int  # read as nothing or as several digits
-    mistakes: list[Mistake]  # the most confident first, those without an answer last
-    unreadable: list[str]  # why a file could not be read; it isn't counted
+    mistakes: list[Mistake]  # the most confident first, images without an answer last
+    unreadable: list[str]  # the reason for each file that could not be read; such files are not in `count`
     seconds: float
     pictures_per_second: float
     environment: Environment
@@ -70,7 +70,7 @@ class PictureEvaluation(Result):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Read:
-    """One labelled picture as it was read, or why it can't be."""
+    """The reading of one labelled image, or the reason why it can't be read."""
 
     source: Source
     digit: int
@@ -91,11 +91,12 @@ def evaluate_pictures(
     output_dir: Path | None = None,
     observer: Observer = ignore,
 ) -> PictureEvaluation:
-    """Measure a checkpoint on the labelled digits in a folder, and draw two plots into `output_dir` if it is given.
+    """Measure a checkpoint on the labelled digits in a folder; if `output_dir` is given, draw two plots there.
 
-    `pictures` has a folder for each digit, `0` to `9`, with pictures that `predict` reads (with `single`, knowing that
-    there is exactly one digit on each); or IDX files of images (n, 28, 28), framed as MNIST's are, and of labels.
-    Without a `checkpoint`, see `checkpoint.find_checkpoint`. Raises `MnistCnnError`s.
+    `pictures` is a folder with a subfolder of images for each digit, `0` to `9`; they are read as `predict` reads
+    them (with `single`, as exactly one digit each). Or it has IDX files of images (n, 28, 28) uint8, framed as
+    MNIST's are, and of their labels. If `checkpoint` is None, `checkpoints.checkpoint.find_checkpoint` chooses one.
+    Raises `DataError`, `PictureError`, `CheckpointError`, `DeviceError` and `OutputError`.
     """
     pictures = Path(pictures)
     try:
@@ -181,7 +182,7 @@ def _worst_first(read: _Read | Mistake) -> tuple[bool, float]:
 
 
 def _find_labelled(folder: Path) -> list[tuple[int, Path]]:
-    """The pictures in the folders `0` to `9`, each with its digit."""
+    """List the images in the folders `0` to `9`, each with its digit."""
     if not folder.is_dir():
         raise DataError(f"{folder} is not a folder.")
     return [
@@ -219,20 +220,20 @@ def _read_pictures(predictor: Predictor, labelled: list[tuple[int, Path]], singl
 
 
 def _read_idx(folder: Path) -> list[tuple[str, NDArray[np.uint8], NDArray[np.uint8]]]:
-    """The name, images (n, 28, 28) and labels (n,) of each pair of IDX files in a folder."""
+    """Return the name, images (n, 28, 28) and labels (n,) of each pair of IDX files in a folder."""
     pairs = []
     for path in sorted(folder.iterdir()):
         if "images" not in path.name or ("-idx3" not in path.name and ".idx3" not in path.name):
             continue
         other = path.with_name(path.name.replace("images", "labels").replace("idx3", "idx1"))
         if not other.is_file():
-            raise DataError(f"{path} has no labels beside it.", f"They belong into {other.name}.")
+            raise DataError(f"The labels of {path} are missing.", f"Put them next to it as {other.name}.")
         images = _decode(path)
         labels = _decode(other)
         if images.shape[1:] != (28, 28) or labels.shape != images.shape[:1]:
-            raise DataError(f"{path} and {other.name} do not hold pictures of 28×28 pixels with a label each.")
+            raise DataError(f"{path} and {other.name} do not hold pictures of 28×28 pixels with one label each.")
         if labels.max(initial=0) > 9:
-            raise DataError(f"{other} has labels beyond 9: these are not digits alone.")
+            raise DataError(f"{other} has labels above 9, which are not digits.")
         if path.name.startswith("emnist"):  # EMNIST stores its images transposed
             images = images.transpose(0, 2, 1)
         pairs.append((str(path), images, labels))
@@ -253,7 +254,7 @@ def _decode(path: Path) -> NDArray[np.uint8]:
 
 
 def _score_idx(predictor: Predictor, pairs: list[tuple[str, NDArray[np.uint8], NDArray[np.uint8]]]) -> Iterator[_Read]:
-    """Images that are framed as MNIST's are given to the network as they are."""
+    """Read images that are framed as MNIST's are; the network gets them unchanged."""
     for name, images, labels in pairs:
         for start in range(0, len(images), _IDX_BATCH):
             frames = images[start : start + _IDX_BATCH]

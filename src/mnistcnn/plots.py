@@ -1,4 +1,4 @@
-"""The pictures in the output folder. Matplotlib is loaded when one is drawn, and never opens a window."""
+"""The plots of training and evaluation. Matplotlib is loaded when one is drawn, and never opens a window."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from mnistcnn.system.storage import write_atomically
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# M. Okabe, K. Ito, "Color universal design": apart for every kind of colour vision.
+# Every kind of colour vision tells these apart. Source: M. Okabe, K. Ito, "Color universal design".
 TRAIN_COLOUR, VALIDATION_COLOUR, KEPT_COLOUR = "#0072B2", "#D55E00", "#009E73"
 CURVES, CONFUSION, MISTAKES = "training_curves.png", "confusion_matrix.png", "mistakes.png"
 MOST_MISTAKES = 24
@@ -33,14 +33,14 @@ _STYLE: dict[Any, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class MistakePicture:
-    """A misread picture, (height, width, 3) in 0 … 1, and what stands above it in two lines."""
+    """A misread image, (height, width, 3) float32 RGB in 0 … 1, and the two lines above it."""
 
     image: NDArray[np.float32]
     caption: str
 
 
 def data_title(dataset: str, split: str) -> str:
-    """What a plot says that it is of, such as `MNIST, test split`."""
+    """Return the title of a plot of `split`, such as `MNIST, test split`."""
     name = {"mnist": "MNIST", "synthetic": "synthetic digits"}.get(dataset, dataset)
     return f"{name}, {split} split"
 
@@ -48,7 +48,10 @@ def data_title(dataset: str, split: str) -> str:
 def plot_training(
     folder: Path, history: Sequence[EpochResult], best_epoch: int, rates: Sequence[float], dataset: str
 ) -> Path:
-    """Draw loss and accuracy per epoch; `rates` are learning rates, evenly spaced over the whole run."""
+    """Draw loss and accuracy per epoch; `rates` are learning rates, evenly spaced over the whole run.
+
+    Like all plots: return the path of the PNG file in `folder`. Raises `OutputError`.
+    """
     figure = _figure(9, 4.2)
     figure.subplots_adjust(left=0.07, right=0.98, bottom=0.2, top=0.85, wspace=0.18)
     epochs = [result.epoch for result in history]
@@ -67,8 +70,9 @@ def plot_training(
         axes.set(title=title, xlabel="epoch", ylabel=unit, xlim=(0, epochs[-1] + 0.25))
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.25)
-        behind = axes.twinx()  # the learning rate, lightly, behind the curves
-        places, label = np.linspace(0, epochs[-1], len(rates)), f"learning rate (peak {max(rates):.2g})"
+        behind = axes.twinx()  # it shows the learning rate in light grey behind the curves
+        places = np.linspace(0, epochs[-1], len(rates))
+        label = f"learning rate (peak {max(rates):.2g})"
         shade = behind.fill_between(places, rates, color="0.5", alpha=0.15, linewidth=0, label=label)
         behind.set(ylim=(0, 1.05 * max(rates)), yticks=[])
         axes.set_zorder(behind.get_zorder() + 1)
@@ -80,9 +84,9 @@ def plot_training(
 
 
 def plot_confusion(folder: Path, confusion: Sequence[Sequence[int]], title: str) -> Path:
-    """Draw 10×10 counts, rows true digits, columns digits read; the mistakes coloured by their number.
+    """Draw the confusion matrix, (10, 10) or (10, 11) counts: a row for each true digit, a column for each digit read.
 
-    An eleventh column, marked `?`, is for what was not read as one digit.
+    Mistakes are coloured by their number. The eleventh column, `?`, counts images that were not read as one digit.
     """
     from matplotlib.ticker import MaxNLocator  # noqa: PLC0415
 
@@ -91,7 +95,7 @@ def plot_confusion(folder: Path, confusion: Sequence[Sequence[int]], title: str)
     most = max(1, int(mistakes.max()))
     figure = _figure(6.2, 5.6)
     axes = figure.add_axes((0.09, 0.09, 0.75, 0.84))
-    axes.set_facecolor("0.9")  # of the diagonal
+    axes.set_facecolor("0.9")  # it shows through on the diagonal, where the counts are masked
     image = axes.imshow(mistakes, cmap="Oranges", vmin=0, vmax=most)
     for row, column in np.ndindex(counts.shape):
         if counts[row, column]:
@@ -111,7 +115,10 @@ def plot_confusion(folder: Path, confusion: Sequence[Sequence[int]], title: str)
 
 
 def plot_mistakes(folder: Path, pictures: ImageDataset, probability: NDArray[np.float64], title: str) -> Path:
-    """Draw up to 24 misread pictures, the most confident first: picture, truth, reading, confidence."""
+    """Draw up to 24 misread images, the most confident first, with true digit, digit read and confidence.
+
+    `probability` is (N, 10), a row for each of the N `pictures`.
+    """
     labels = pictures.labels.cpu().numpy()
     confidence, read = probability.max(axis=1), probability.argmax(axis=1)
     wrong = np.flatnonzero(read != labels)
@@ -125,7 +132,7 @@ def plot_mistakes(folder: Path, pictures: ImageDataset, probability: NDArray[np.
 
 
 def draw_mistakes(folder: Path, mistakes: Sequence[MistakePicture], title: str) -> Path:
-    """Draw pictures with their captions, eight in a row."""
+    """Draw images with their captions, eight in a row."""
     rows = max(1, -(-len(mistakes) // 8))
     inches = 1.55 * rows + 0.4
     figure = _figure(9.2, inches)
@@ -133,7 +140,7 @@ def draw_mistakes(folder: Path, mistakes: Sequence[MistakePicture], title: str) 
     if len(mistakes) == MOST_MISTAKES:
         what = f"the {MOST_MISTAKES} most confident mistakes"
     figure.suptitle(f"{title}: {what}", fontsize=11)
-    axes = figure.add_axes((0.0, 0.0, 1.0, 1 - 0.35 / inches))  # one for all: many take a second
+    axes = figure.add_axes((0.0, 0.0, 1.0, 1 - 0.35 / inches))  # all images share one: 24 of them take a second
     for place, mistake in enumerate(mistakes):
         x, y = 1.15 * (place % 8), 1.5 * (place // 8)
         height, width, _ = mistake.image.shape
@@ -149,7 +156,7 @@ def draw_mistakes(folder: Path, mistakes: Sequence[MistakePicture], title: str) 
 
 
 def plot_filters(path: Path, weights: torch.Tensor) -> Path:
-    """Draw the first layer's filters, (25, 1, 12, 12), on one scale with zero in the middle."""
+    """Draw the first layer's filters, (25, 1, 12, 12) float, on one colour scale with zero in the middle."""
     filters = weights.detach().cpu()[:, 0].numpy()
     limit = float(np.abs(filters).max()) or 1.0
     figure = _figure(6.4, 5.6)
@@ -164,8 +171,8 @@ def plot_filters(path: Path, weights: torch.Tensor) -> Path:
 
 
 def _figure(width: float, height: float) -> Figure:
-    """A figure of its own, in inches; without pyplot it never asks for a window."""
-    import matplotlib as mpl  # noqa: PLC0415 - 0.5 s, and most commands draw nothing
+    """Make a figure, in inches, without pyplot, which might open a window."""
+    import matplotlib as mpl  # noqa: PLC0415 - it takes 0.5 s, and most commands draw nothing
     from matplotlib.figure import Figure  # noqa: PLC0415
 
     mpl.rcParams.update(_STYLE)

@@ -1,4 +1,4 @@
-"""What functions return: frozen, plain, printable by anyone. Imports nothing heavy.
+"""The base of the results that functions return: frozen dataclasses of plain values. Imports nothing heavy.
 
 Every `loss` is a mean cross-entropy in nats, every `accuracy` and probability a fraction in [0, 1],
 every `seconds` wall-clock time.
@@ -12,11 +12,11 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path, PurePath
 from typing import Any, Self
 
-SCHEMA = 1  # of every JSON document; raised when a key changes its meaning or goes away
+SCHEMA = 1  # the version of every JSON document: raised when a key changes its meaning or is removed
 
 
 def plain(value: Any) -> Any:
-    """Plain JSON types only: paths and enumerations become strings, tuples lists, numbers that aren't finite None."""
+    """Convert to plain JSON types: paths and enumerations to strings, tuples to lists, NaN and infinities to None."""
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -27,17 +27,17 @@ def plain(value: Any) -> Any:
 
 
 def cpu_name() -> str:
-    """The processor's name, as far as the system tells."""
+    """Return the processor's name, or its architecture if the system doesn't name it."""
     import platform  # noqa: PLC0415 - some milliseconds of every start
 
-    about = Path("/proc/cpuinfo")  # of Linux
+    about = Path("/proc/cpuinfo")  # only Linux has it
     text = about.read_text(encoding="utf-8", errors="replace") if about.exists() else ""
     named = re.search(r"^model name\s*:(.*)", text, re.MULTILINE)
     return named[1].strip() if named else platform.processor() or platform.machine()
 
 
 def to_json(document: Mapping[str, Any], indent: int | None = 2) -> str:
-    """One valid JSON document in ASCII, whatever is in it; `"schema"` comes first. One line if `indent` is None."""
+    """Return a valid JSON document in ASCII; `"schema"` comes first. It is one line if `indent` is None."""
     return json.dumps(plain({"schema": SCHEMA, **document}), indent=indent, allow_nan=False)
 
 
@@ -46,22 +46,22 @@ class Result:
     """The base of all results."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The same in plain types."""
+        """Return the fields by name, in plain JSON types."""
         return dict(plain(asdict(self)))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Metrics(Result):
-    """How well a set of images is read."""
+    """The accuracy and the loss on `count` images."""
 
     accuracy: float
     loss: float
     count: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Environment(Result):
-    """What something was computed on and with, so that it can be repeated."""
+    """The hardware and the software of a computation, recorded so that it can be repeated."""
 
     device: str = ""
     device_name: str = ""
@@ -75,10 +75,10 @@ class Environment(Result):
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """The inverse of `to_dict`; what is missing stays empty, what is unknown is left out."""
+        """Make it from what `to_dict` returns; missing fields stay empty, unknown ones are ignored."""
         return cls(**{field.name: values[field.name] for field in fields(cls) if field.name in values})
 
     def __str__(self) -> str:
-        """The device in one line: `cpu (AMD EPYC), float32, 2 threads`."""
+        """Return the device in one line: `cpu (AMD EPYC), float32, 2 threads`."""
         line = f"{self.device} ({self.device_name}), {self.precision}"
         return f"{line}, {self.threads} thread{'s' * (self.threads != 1)}" if self.device == "cpu" else line

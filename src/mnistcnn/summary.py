@@ -1,4 +1,4 @@
-"""The network explained: layer by layer, and what training made of it."""
+"""Describes the network layer by layer: shapes, costs, and how training changed its weights."""
 
 import math
 from dataclasses import dataclass
@@ -17,8 +17,8 @@ from mnistcnn.plots import plot_filters
 from mnistcnn.results import Result
 
 INITIALISATION = f"weights from N(0, {WEIGHT_STD}²), biases {BIAS}"
-_FLOAT = 4  # bytes
-LAYERS = {  # the kind of each, and its constants in words
+_FLOAT_BYTES = 4
+LAYERS = {  # each layer's kind and its constants
     "conv1": ("convolution", "12×12, stride 2, no padding, ReLU"),
     "conv2": ("convolution", "5×5, stride 1, padding same, ReLU"),
     "pool": ("max pooling", "2×2"),
@@ -27,12 +27,12 @@ LAYERS = {  # the kind of each, and its constants in words
     "dropout": ("dropout", f"{DROPOUT:g} in training"),
     "fc2": ("linear", "1,024 → 10"),
 }
-_COPIES = 4  # of each parameter in training: itself, its gradient, AdamW's two moments
+_COPIES = 4  # training holds each parameter, its gradient and AdamW's two moments
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LayerSummary(Result):
-    """One layer; `output` without the batch dimension; multiply-adds for one image."""
+    """One layer: `output` is its shape without the batch dimension, `multiply_adds` counts one image's."""
 
     name: str
     kind: str
@@ -46,9 +46,9 @@ class LayerSummary(Result):
     initial_weight_std: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSummary(Result):
-    """The network layer by layer; `forward_bytes` and `training_bytes` are activations and parameters in float32."""
+    """The network layer by layer; `forward_bytes` and `training_bytes` estimate the memory for a batch in float32."""
 
     layers: list[LayerSummary]
     parameters: int
@@ -68,16 +68,18 @@ def summarise(
     plot: Path | None = None,
     observer: Observer = ignore,
 ) -> ModelSummary:
-    """Describe the network, what it was trained on, how well, and how its weights have changed.
+    """Describe the network, its training, its accuracy, and how its weights have changed.
 
-    Without a `checkpoint`, see `checkpoint.find_checkpoint`. `plot` is a PNG file that gets the first layer's
-    filters. Raises `CheckpointError` and `OutputError`.
+    If `checkpoint` is None, `checkpoints.checkpoint.find_checkpoint` chooses one. If `plot` is given, the first
+    layer's filters are drawn there as PNG. Raises `CheckpointError` and `OutputError`.
     """
     loaded = load_checkpoint(find_checkpoint(checkpoint, observer))
     seed = derive_seed(loaded.config.seed if loaded.config else 0, "weights")
-    began, now = MnistCNN(torch.Generator().manual_seed(seed)), build_model(loaded.weights)
+    initial = MnistCNN(torch.Generator().manual_seed(seed))
+    trained = build_model(loaded.weights)
     layers = [
-        _summarise_layer(name, getattr(began, name), getattr(now, name), output) for name, output in _trace(now).items()
+        _summarise_layer(name, getattr(initial, name), getattr(trained, name), output)
+        for name, output in _trace(trained).items()
     ]
     parameters = sum(layer.parameters for layer in layers)
     activations = SIDE * SIDE + sum(math.prod(layer.output) for layer in layers)
@@ -86,16 +88,16 @@ def summarise(
         parameters=parameters,
         multiply_adds=sum(layer.multiply_adds for layer in layers),
         batch_size=batch_size,
-        forward_bytes=_FLOAT * (parameters + batch_size * activations),
-        training_bytes=_FLOAT * (_COPIES * parameters + 2 * batch_size * activations),
+        forward_bytes=_FLOAT_BYTES * (parameters + batch_size * activations),
+        training_bytes=_FLOAT_BYTES * (_COPIES * parameters + 2 * batch_size * activations),
         initialisation=INITIALISATION,
         checkpoint=loaded.describe(),
-        files=[] if plot is None else [str(plot_filters(plot, now.conv1.weight))],
+        files=[] if plot is None else [str(plot_filters(plot, trained.conv1.weight))],
     )
 
 
 def _trace(model: MnistCNN) -> dict[str, tuple[int, ...]]:
-    """Each layer's output shape for one image, found by sending one through."""
+    """Find each layer's output shape for one image by a forward pass."""
     shapes: dict[str, tuple[int, ...]] = {}
     for name, layer in model.named_children():
         layer.register_forward_hook(lambda _layer, _in, out, name=name: shapes.update({name: tuple(out.shape[1:])}))
@@ -104,10 +106,23 @@ def _trace(model: MnistCNN) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def _summarise_layer(name: str, began: nn.Module, now: nn.Module, output: tuple[int, ...]) -> LayerSummary:
-    parameters = sum(p.numel() for p in now.parameters())
-    weights = [layer.get_parameter("weight") for layer in (now, began)] if parameters else []
-    # Each number of the output is the product of a filter, or of a unit's weights, with as many inputs.
-    adds = math.prod(output) * math.prod(weights[0].shape[1:]) if weights else 0
-    means_and_stds = [measure(weight).item() for weight in weights for measure in (torch.mean, torch.std)]
-    return LayerSummary(name, *LAYERS[name], output, parameters, adds, *means_and_stds)
+def _summarise_layer(name: str, initial: nn.Module, trained: nn.Module, output: tuple[int, ...]) -> LayerSummary:
+    kind, detail = LAYERS[name]
+    parameters = sum(p.numel() for p in trained.parameters())
+    if not parameters:
+        return LayerSummary(name=name, kind=kind, detail=detail, output=output, parameters=0, multiply_adds=0)
+    weight = trained.get_parameter("weight")
+    initial_weight = initial.get_parameter("weight")
+    return LayerSummary(
+        name=name,
+        kind=kind,
+        detail=detail,
+        output=output,
+        parameters=parameters,
+        # Each value of the output is the dot product of a filter, or of a unit's weights, with as many inputs.
+        multiply_adds=math.prod(output) * math.prod(weight.shape[1:]),
+        weight_mean=weight.mean().item(),
+        weight_std=weight.std().item(),
+        initial_weight_mean=initial_weight.mean().item(),
+        initial_weight_std=initial_weight.std().item(),
+    )

@@ -1,4 +1,4 @@
-"""The kinds of everyday pictures: what is on them is what their text says."""
+"""The kinds of everyday images: each shows its text."""
 
 import io
 import re

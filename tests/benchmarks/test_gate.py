@@ -1,4 +1,4 @@
-"""The gate: what counts as a fault, and when a figure fell."""
+"""The gate's faults, and its decisions that a figure fell."""
 
 import json
 from dataclasses import replace

@@ -36,7 +36,7 @@ def saved(content: object, **options: Any) -> bytes:
 
 
 def repacked(compression: int, changes: dict[str, bytes | None]) -> bytes:
-    """An archive of ours, packed by a stranger, with files added, changed and left out."""
+    """Pack the files of an archive again, with files added, changed and left out."""
     with zipfile.ZipFile(io.BytesIO(saved({"a": 1}))) as old:
         files: dict[str, bytes | None] = {name: old.read(name) for name in old.namelist()}
     buffer = io.BytesIO()

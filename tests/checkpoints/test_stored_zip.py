@@ -114,7 +114,7 @@ def with_overlap() -> bytes:
         (lambda: changed(CENTRAL, 10, short(8)), "compressed"),
         (lambda: changed(CENTRAL, 20, long(2**31)), "compressed"),
         (lambda: changed(CENTRAL, 20, long(2**31) * 2), "disagree"),
-        (lambda: changed(CENTRAL, 20, long(2**32 - 1) * 2), "not one of PyTorch"),
+        (lambda: changed(CENTRAL, 20, long(2**32 - 1) * 2), "not as PyTorch writes it"),
         (lambda: changed(CENTRAL, 42, long(10)), "overlap"),
         (lambda: changed(CENTRAL, 42, long(10**6)), "gaps"),
         (lambda: changed(CENTRAL, 28, short(0xFFFF)), "invalid"),

@@ -62,7 +62,7 @@ def test_something_is_on_the_screen_before_pytorch_is_loaded(monkeypatch: pytest
     before: list[list[Event]] = []
 
     def load(*_: object, **__: object) -> None:
-        """What stands for `mnistcnn.train`, which loads PyTorch where it is first asked for."""
+        """Stand in for `mnistcnn.train`, whose first use loads PyTorch."""
         before.append(list(told))
         raise UsageError("That is enough.")
 
@@ -171,8 +171,8 @@ MISTAKES: list[tuple[list[object], int, str]] = [
     (["export", "net"], 2, "neither in .onnx nor in .safetensors"),
     (["export", "."], 2, "neither"),
     (["summary", "none.pth"], 1, "There is no checkpoint none.pth"),
-    (["summary", "--plot", "."], 1, "names no file"),
-    (["train", "--checkpoint", "."], 1, "names no file"),
+    (["summary", "--plot", "."], 1, "does not name a file"),
+    (["train", "--checkpoint", "."], 1, "does not name a file"),
     (["frobnicate"], 2, "frobnicate"),
 ]
 
@@ -244,7 +244,7 @@ def test_a_machine_without_memory_is_no_bug(error: Exception, monkeypatch: pytes
     "command", ["predict --sample", "summary", "evaluate", "draw --no-open", "export x.safetensors"]
 )
 def test_a_folder_of_networks_that_may_not_be_searched_is_told(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tests may run as root, whom permissions don't stop."""
+    """Root is not stopped by permissions, and tests may run as root."""
     stat = Path.stat
 
     def forbidden(self: Path, **options: bool) -> os.stat_result:
@@ -431,7 +431,7 @@ def test_a_terminal_of_ascii_is_enough(trained: Path, picture: str) -> None:
 
 @posix
 def test_what_libraries_clean_up_at_the_end_is_cleaned_up(tmp_path: Path) -> None:
-    """Matplotlib makes a temporary folder where it can't write into the user's."""
+    """Matplotlib makes a temporary folder if it can't write into the user's."""
     (tmp_path / "temporary").mkdir()
     places = {"MPLCONFIGDIR": "/dev/null/none", "HOME": "/dev/null", "TMPDIR": str(tmp_path / "temporary")}
     done = subprocess.run(

@@ -43,5 +43,6 @@ def test_the_accuracy_is_the_last_line(capsys: pytest.CaptureFixture[str]) -> No
 def test_a_temperature_at_its_bound_means_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     show_evaluation(replace(EVALUATION, temperature=20.0, calibrated=False))
     assert (
-        "(temperature 20.000); the temperature is at its bound, so that this means nothing" in capsys.readouterr().out
+        "(temperature 20.000); the temperature is at a bound of its search, so the confidence is not calibrated"
+        in capsys.readouterr().out
     )

@@ -14,7 +14,13 @@ from tests.writing import write
 
 
 def test_a_prediction_is_one_line_however_long(capsys: pytest.CaptureFixture[str]) -> None:
-    made = Prediction("a" * 150 + ".png", 7, 0.987, [Candidate(7, 0.987), Candidate(1, 0.01)], text="7")
+    made = Prediction(
+        path="a" * 150 + ".png",
+        digit=7,
+        confidence=0.987,
+        top=[Candidate(7, 0.987), Candidate(1, 0.01)],
+        text="7",
+    )
     show_prediction(made, 20)
     out = capsys.readouterr().out
     assert len(out.splitlines()) == 1
@@ -22,15 +28,42 @@ def test_a_prediction_is_one_line_however_long(capsys: pytest.CaptureFixture[str
 
 
 def test_an_unsure_prediction_names_the_candidates(capsys: pytest.CaptureFixture[str]) -> None:
-    made = Prediction("p.png", None, 0.4, [Candidate(7, 0.4), Candidate(1, 0.3)], unsure=True, text="?")
+    made = Prediction(
+        path="p.png",
+        digit=None,
+        confidence=0.4,
+        top=[Candidate(7, 0.4), Candidate(1, 0.3)],
+        unsure=True,
+        text="?",
+    )
     show_prediction(made, 5)
     assert "?  ████░░░░░░  40.0 %  unsure: 7 40.0 % 1 30.0 %" in capsys.readouterr().out
 
 
 def test_runners_up_that_round_to_nothing_are_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
-    show_prediction(Prediction("p.png", 7, 0.9996, [Candidate(7, 0.9996), Candidate(1, 0.0004)], text="7"), 5)
     show_prediction(
-        Prediction("p.png", 7, 0.99935, [Candidate(7, 0.99935), Candidate(1, 0.00051), Candidate(2, 0.0)], text="7"), 5
+        Prediction(
+            path="p.png",
+            digit=7,
+            confidence=0.9996,
+            top=[Candidate(7, 0.9996), Candidate(1, 0.0004)],
+            text="7",
+        ),
+        5,
+    )
+    show_prediction(
+        Prediction(
+            path="p.png",
+            digit=7,
+            confidence=0.99935,
+            top=[
+                Candidate(7, 0.99935),
+                Candidate(1, 0.00051),
+                Candidate(2, 0.0),
+            ],
+            text="7",
+        ),
+        5,
     )
     first, second = capsys.readouterr().out.splitlines()
     assert first == "p.png  7  ██████████ 100.0 %"
@@ -38,12 +71,22 @@ def test_runners_up_that_round_to_nothing_are_not_shown(capsys: pytest.CaptureFi
 
 
 def test_where_there_is_no_digit_there_is_a_dash_and_one_warning(capsys: pytest.CaptureFixture[str]) -> None:
-    show_prediction(Prediction("p.png", warning="nothing but background"), 7)
+    show_prediction(Prediction(path="p.png", warning="nothing but background"), 7)
     assert capsys.readouterr() == ("p.png    –\n", "Warning: p.png: nothing but background.\n")
 
 
 def test_warnings_and_errors_of_pictures_go_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
-    show_prediction(Prediction("p.png", 7, 0.4, [Candidate(7, 0.4)], text="7", warning="nothing but background"), 5)
+    show_prediction(
+        Prediction(
+            path="p.png",
+            digit=7,
+            confidence=0.4,
+            top=[Candidate(7, 0.4)],
+            text="7",
+            warning="nothing but background",
+        ),
+        5,
+    )
     out, err = capsys.readouterr()
     assert out.startswith("p.png  7")
     assert err.splitlines() == ["Warning: p.png: nothing but background."]
@@ -137,7 +180,7 @@ def test_either_pictures_or_the_samples(arguments: list[str]) -> None:
 
 
 def test_further_rows_of_a_number_stand_below_the_first(capsys: pytest.CaptureFixture[str]) -> None:
-    show_prediction(Prediction("p.png", None, 0.95, [], text="23 58\n6?9\n1"), 7)
+    show_prediction(Prediction(path="p.png", digit=None, confidence=0.95, top=[], text="23 58\n6?9\n1"), 7)
     assert capsys.readouterr().out.splitlines() == [
         "p.png    23 58  ██████████  95.0 %",
         "         6?9",
@@ -147,7 +190,9 @@ def test_further_rows_of_a_number_stand_below_the_first(capsys: pytest.CaptureFi
 
 def test_what_is_doubted_is_named_with_what_it_would_be(capsys: pytest.CaptureFixture[str]) -> None:
     candidates = [Candidate(7, 0.8), Candidate(1, 0.1)]
-    show_prediction(Prediction("p.png", None, 0.8, candidates, warning="probably not a digit"), 5)
+    show_prediction(
+        Prediction(path="p.png", digit=None, confidence=0.8, top=candidates, warning="probably not a digit"), 5
+    )
     out, err = capsys.readouterr()
     assert out == "p.png  ?  would be: 7 80.0 % 1 10.0 %\n"
     assert err == "Warning: p.png: probably not a digit.\n"

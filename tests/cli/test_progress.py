@@ -11,16 +11,23 @@ from mnistcnn.results import Environment, Metrics
 
 ENVIRONMENT = Environment(device="cpu", device_name="X", precision="float32", threads=2, device_reason="auto")
 DATA = {"dataset": "mnist", "train": 55000, "validation": 5000}
-HALF = Metrics(0.5, 1.25, 100)
+HALF = Metrics(accuracy=0.5, loss=1.25, count=100)
 EVENTS: list[Event] = [
     Note("Fetching MNIST"),
     Transfer("train-images.gz", 10, 100),
     Transfer("train-images.gz", 100, 100),
     Note("a mirror failed", warning=True),
-    TrainStart(2, 17, 0, 1, 0, ENVIRONMENT, DATA),
-    StepResult(1, 5, 10, 5, 17, HALF, 3210.0),
-    StepResult(1, 10, 10, 10, 17, HALF, 3210.0),
-    EpochResult(1, 0.001, HALF, Metrics(0.75, 0.5, 50), 12.34, 3210.0),
+    TrainStart(epochs=2, steps=17, done_steps=0, first_epoch=1, first_step=0, environment=ENVIRONMENT, data=DATA),
+    StepResult(epoch=1, step=5, steps=10, done_steps=5, all_steps=17, train=HALF, pictures_per_second=3210.0),
+    StepResult(epoch=1, step=10, steps=10, done_steps=10, all_steps=17, train=HALF, pictures_per_second=3210.0),
+    EpochResult(
+        epoch=1,
+        learning_rate=0.001,
+        train=HALF,
+        validation=Metrics(accuracy=0.75, loss=0.5, count=50),
+        seconds=12.34,
+        pictures_per_second=3210.0,
+    ),
 ]
 EPOCH = "epoch 1/2  train loss 1.2500 accuracy 50.00 %  validation loss 0.5000 accuracy 75.00 %  12.3 s"
 
@@ -84,27 +91,43 @@ def test_bars_leave_room_for_the_keys_that_interrupt_them() -> None:
 def test_a_resumed_run_begins_where_it_stood() -> None:
     stream = io.StringIO()
     bars = Bars(Console(file=stream, width=100, force_terminal=True))
-    bars(TrainStart(2, 20, 14, 2, 4, ENVIRONMENT, DATA))
+    bars(TrainStart(epochs=2, steps=20, done_steps=14, first_epoch=2, first_step=4, environment=ENVIRONMENT, data=DATA))
     assert bars.progress.tasks[0].completed == 14
     assert bars.progress.tasks[0].total == 20
-    assert "Going on in epoch 2 at step 4" in stream.getvalue().replace("\n", " ")
-    bars(EpochResult(1, 0.001, HALF, HALF, 1.0, 1.0))  # stopped after its last step: no step comes before this
+    assert "Resuming in epoch 2 at step 4" in stream.getvalue().replace("\n", " ")
+    bars(
+        EpochResult(epoch=1, learning_rate=0.001, train=HALF, validation=HALF, seconds=1.0, pictures_per_second=1.0)
+    )  # stopped after its last step: no step comes before this
 
 
 def test_the_clock_of_the_epoch_starts_anew_with_each_epoch() -> None:
     bars = Bars(Console(file=io.StringIO(), force_terminal=True))
     now = 0.0
     bars.progress.get_time = lambda: now
-    bars(TrainStart(3, 30, 0, 1, 0, ENVIRONMENT, DATA))
+    bars(TrainStart(epochs=3, steps=30, done_steps=0, first_epoch=1, first_step=0, environment=ENVIRONMENT, data=DATA))
     for epoch in (1, 2, 3):
         for step in range(1, 11):
-            bars(StepResult(epoch, step, 10, 10 * (epoch - 1) + step, 30, HALF, 1.0))
+            bars(
+                StepResult(
+                    epoch=epoch,
+                    step=step,
+                    steps=10,
+                    done_steps=10 * (epoch - 1) + step,
+                    all_steps=30,
+                    train=HALF,
+                    pictures_per_second=1.0,
+                )
+            )
             run, one = bars.progress.tasks
             assert (run.elapsed, one.elapsed, one.completed) == (now, now - 11 * (epoch - 1), step)
             assert one.time_remaining is None or one.finished or one.time_remaining > 0
             now += 1
         now += 1  # on the validation pictures
-        bars(EpochResult(epoch, 0.001, HALF, HALF, 1.0, 1.0))
+        bars(
+            EpochResult(
+                epoch=epoch, learning_rate=0.001, train=HALF, validation=HALF, seconds=1.0, pictures_per_second=1.0
+            )
+        )
 
 
 def test_what_has_come_is_taken_off_the_screen() -> None:

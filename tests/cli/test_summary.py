@@ -59,6 +59,7 @@ def test_the_network_is_an_argument_or_an_option(
 
 
 def test_a_temperature_at_its_bound_means_nothing(trained: Path) -> None:
-    assert "at its bound" not in invoke("summary", trained).stdout
+    assert "a bound of its search" not in invoke("summary", trained).stdout
     save_checkpoint(replace(load_checkpoint(trained), path=Path("bound.pth"), temperature=20.0))
-    assert "20.000; it is at its bound, so that the calibration means nothing" in invoke("summary", "bound.pth").stdout
+    said = "20.000, at a bound of its search, so the confidence is not calibrated"
+    assert said in invoke("summary", "bound.pth").stdout

@@ -1,4 +1,4 @@
-"""A small stand-in for MNIST: the same four names, sums of its own, archives for a loopback mirror."""
+"""A small stand-in for MNIST: the same four names, its own sums, archives for a loopback mirror."""
 
 from __future__ import annotations
 

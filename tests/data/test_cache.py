@@ -91,7 +91,7 @@ def test_a_given_folder_with_other_things_is_never_written_to(archives: dict[str
     home = tmp_path / "given"
     home.mkdir()
     (home / "thesis.txt").write_text("mine", encoding="ascii")
-    with serving(archives) as (url, asked), pytest.raises(DataError, match=f"has no {files.FILES[0]}"):
+    with serving(archives) as (url, asked), pytest.raises(DataError, match=f"has {files.FILES[0]}, raw or .gz"):
         read(home, url)
     assert not asked
     assert [p.name for p in home.iterdir()] == ["thesis.txt"]
@@ -110,10 +110,10 @@ def test_a_damaged_file_in_a_given_folder_is_named_and_kept(archives: dict[str, 
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("0/a.png", "has a folder for each class, and not"),
-        ("mnist.npz", "has mnist.npz, a NumPy archive, and not"),
+        ("0/a.png", "has a folder for each class, not"),
+        ("mnist.npz", "has mnist.npz, a NumPy archive, not"),
         ("emnist-digits-train-images-idx3-ubyte.gz", "has emnist-digits-train-images-idx3-ubyte.gz, an IDX file of"),
-        ("mnist_train.csv", "has mnist_train.csv, a table, and not"),
+        ("mnist_train.csv", "has mnist_train.csv, a table, not"),
     ],
 )
 def test_other_data_are_named_and_refused(name: str, said: str, tmp_path: Path) -> None:
@@ -130,7 +130,7 @@ def test_other_data_are_named_and_refused(name: str, said: str, tmp_path: Path) 
 
 
 def test_other_data_under_the_names_of_mnist_are_refused(tiny: Path) -> None:
-    with pytest.raises(DataError, match="fails its SHA-256 check: it is damaged, or other data than MNIST") as caught:
+    with pytest.raises(DataError, match="fails its SHA-256 check: it is damaged, or not a file of MNIST") as caught:
         read(tiny)
     assert "evaluate --pictures FOLDER" in str(caught.value.hint)
 
@@ -168,7 +168,7 @@ def test_a_cache_that_can_not_be_written_says_so(
 
 
 def test_a_full_cache_is_not_written_to(archives: dict[str, bytes], tmp_path: Path) -> None:
-    """As on a read-only disk, which root can't be shown by permissions: nothing changes, not even a lock."""
+    """Reading must change nothing, not even a lock, as on a read-only disk; permissions don't stop root."""
     with serving(archives) as (url, _):
         read(mirror=url)
     (tmp_path / "cache" / "mnist" / cache._LOCK).unlink(missing_ok=True)
@@ -203,7 +203,7 @@ Fetch = Callable[[str], subprocess.Popen[bytes]]
 
 @pytest.fixture
 def fetch(tiny: Path) -> Iterator[Fetch]:
-    """Starts a process that fetches the data from an address; it is ended with the test."""
+    """Starts a process that downloads the data from an address; it is ended with the test."""
     started: list[subprocess.Popen[bytes]] = []
 
     def fetch(url: str) -> subprocess.Popen[bytes]:

@@ -152,7 +152,7 @@ def test_a_damaged_page_is_told_after_those_before_it(name: str) -> None:
 def test_a_page_that_is_too_large_is_refused_before_it_is_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decoding, "MOST_PIXELS", 700)
     path = save(GREYS[0], "p.tif", save_all=True, append_images=[Image.new("L", (30, 30))])
-    assert levels(path) == [(0, 0), "p has 30 × 30 pixels; 700 is the most."]
+    assert levels(path) == [(0, 0), "p has 30 × 30 pixels; the limit is 700."]
 
 
 def test_heic_is_read_where_the_extra_is_installed() -> None:
@@ -270,7 +270,7 @@ def test_absurd_sizes_are_refused_before_they_are_unpacked(monkeypatch: pytest.M
     with pytest.raises(PictureError, match="9,000 × 9,000 pixels"):
         decode(Path("large.png"))
     save(Image.new("1", (1, 70_000)), "tall.png")
-    with pytest.raises(PictureError, match="1 × 70,000 pixels; 65,535 is the most on a side"):
+    with pytest.raises(PictureError, match="1 × 70,000 pixels; the limit of a side is 65,535"):
         decode(Path("tall.png"))
     monkeypatch.setattr(decoding, "MOST_BYTES", 10)
     with pytest.raises(PictureError, match="bytes"):

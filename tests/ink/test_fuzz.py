@@ -1,4 +1,4 @@
-"""Whatever is given as a picture: read, or refused in one line that names it."""
+"""Any bytes given as an image are read, or rejected in one line that names the file."""
 
 from __future__ import annotations
 

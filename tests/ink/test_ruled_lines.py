@@ -17,13 +17,13 @@ def inked(text: str = "2358\n6792", **how: int) -> Ink:
 
 
 def lost(ink: Ink, line: Ink, cleaned: Ink) -> float:
-    """The share of the digits' ink away from the lines that is gone."""
+    """Measure the share of the digits' ink away from the lines that was removed."""
     away = (ink > 0.5) & (cv2.dilate(line, np.ones((7, 7), np.uint8)) == 0)
     return float(1 - (cleaned[away] > 0.5).mean())
 
 
 def left_over(ink: Ink, line: Ink, cleaned: Ink) -> float:
-    """The share of the lines' ink beside the digits that is still there."""
+    """Measure the share of the lines' ink away from the digits that is left."""
     beside = (line > 0.5) & (cv2.dilate(ink, np.ones((15, 15), np.uint8)) < 0.1)
     return float((cleaned[beside] > 0.4).mean())
 

@@ -17,7 +17,7 @@ def sheet_of(picture: Picture, paper: Paper, invert: bool | None = None) -> Shee
 
 
 def inked_boxes(ink: Ink) -> list[Box]:
-    """Of what is connected and no speck, from left to right."""
+    """Find the boxes of the connected parts that aren't specks, from left to right."""
     parts = find_components(ink > 0.5)
     boxes = []
     for i in np.flatnonzero(parts.areas > 0.1 * parts.areas.max()):

@@ -10,7 +10,7 @@ from mnistcnn.reading.network import Network
 
 
 def test_a_device_gives_the_same_as_numpy() -> None:
-    """On the CPU here; `python -m benchmarks.gpu` compares the devices of a machine."""
+    """This compares on the CPU; `python -m benchmarks.gpu` compares a machine's devices."""
     checkpoint = load_checkpoint(PACKAGED)
     frames = render_digits(100, seed=3)[0].reshape(-1, 28, 28)
     there = DeviceNetwork(checkpoint.weights, "cpu")

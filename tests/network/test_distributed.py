@@ -54,7 +54,7 @@ def single(tiny: Path, precision: Precision, *more: object, folder: str) -> None
 
 
 def differences(a: str, b: str) -> torch.Tensor:
-    """How much each weight differs."""
+    """Compute the absolute difference of each weight."""
     first, second = (load_checkpoint(Path(folder) / "models" / "mnist_cnn.pth").weights for folder in (a, b))
     return torch.cat([torch.from_numpy(abs(first[name] - second[name])).flatten() for name in first])
 

@@ -10,7 +10,7 @@ DTYPES = [torch.float32, torch.bfloat16]
 
 
 def learn(layer: nn.Module, start: torch.Tensor, toward: torch.Tensor) -> list[torch.Tensor]:
-    """What a layer makes of `start`, and its gradients in the direction `toward`."""
+    """Compute a layer's output for `start`, and its gradients in the direction `toward`."""
     x = start.clone().requires_grad_()
     y = layer(x)
     y.backward(toward)
@@ -72,7 +72,7 @@ def test_the_reshaped_convolutions_are_for_training_in_bfloat16_alone() -> None:
     images = torch.zeros(1, 1, 16, 12)
 
     def calls() -> int:
-        """How often the first layer is called as a module, which only the plain way does."""
+        """Count the calls of the first layer as a module, which only the plain way makes."""
         called: list[object] = []
         handle = first.register_forward_hook(lambda *_: called.append(0))
         convolve(images.to(first.weight.dtype), first, second)

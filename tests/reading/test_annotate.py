@@ -10,7 +10,7 @@ WHITE = Image.new("L", (300, 200), 255)
 
 
 def marked(*digits: PredictedDigit, image: Image.Image = WHITE) -> np.ndarray:
-    made = Prediction("p", digits=list(digits), text="7")
+    made = Prediction(path="p", digits=list(digits), text="7")
     return np.asarray(annotated(open_decoded(image, "p"), made)).astype(int)
 
 
@@ -82,7 +82,7 @@ def test_labels_never_collide() -> None:
 
 
 @pytest.mark.parametrize(
-    ("confidence", "text"), [(1.0, "7"), (0.99, "7"), (0.9899, "7 98%"), (0.5, "7 50%"), (0.0, "7 0%")]
+    ("confidence", "text"), [(1.0, "7"), (0.99, "7"), (0.9899, "7 98 %"), (0.5, "7 50 %"), (0.0, "7 0 %")]
 )
 def test_a_confidence_is_written_only_where_it_is_low(confidence: float, text: str) -> None:
     made = make_digit(7, confidence, box=(100, 80, 150, 160))
@@ -97,5 +97,5 @@ def test_a_label_makes_way_for_its_neighbours() -> None:
     frames: list[Box] = [(100 + 30 * i, 100, 128 + 30 * i, 160) for i in range(3)]
     digits = [make_digit(7, 0.8) for _ in frames]
     labels = place_labels(digits, frames, (300, 300))
-    assert [label.text if label else None for label in labels] == ["7 80%"] * 3
+    assert [label.text if label else None for label in labels] == ["7 80 %"] * 3
     assert not any(overlap(label.box, frame) for label in labels if label for frame in frames)

@@ -40,7 +40,7 @@ def bars() -> Mark:
 
 
 def misplaced(mark: Mark, cut: Cut, alone: np.ndarray) -> float:
-    """How much of the left digit's ink a cut puts to the right or the other way round, as a share of it."""
+    """Measure the share of ink that a cut puts on the wrong side, in terms of the left digit's ink."""
     left = np.arange(mark.width) < cut.edge[:, None]
     return float((np.where(left, mark.ink - alone, alone)).sum() / alone.sum())
 

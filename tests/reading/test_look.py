@@ -98,7 +98,7 @@ def test_a_box_stays_within_the_picture_and_is_never_empty() -> None:
 
 
 def at_the_edge(ink: Ink) -> list[bool]:
-    """Which marks of the one row reach the left edge."""
+    """Tell for each mark of the one row whether it reaches the left edge."""
     (row,) = look_at_ink(ink).rows
     return [mark.left == 0 for mark in row.marks]
 

@@ -38,7 +38,7 @@ def lattices(draw: st.DrawFn) -> tuple[Lattice, list[float], list[int]]:
 
 
 def skip_cost(lattice: Lattice, i: int) -> float:
-    """What it costs to leave a piece out, found out from the path through that piece alone."""
+    """Find the cost of skipping a piece from the path through that piece alone."""
     alone = Lattice([lattice.pieces[i]], [], lattice.height)
     return -best_path(alone, np.zeros(0), [])[1]
 

@@ -230,7 +230,7 @@ def read_number(*digits: tuple[float, bool, int, bool], warning: str | None = No
 def test_unsure_and_doubted_digits_of_a_number_are_marked() -> None:
     reading = read_number((0.9, False, 0, False), (0.6, False, 0, True), (0.9, True, 0, False), (0.9, False, 1, False))
     made = summarise_reading("n", reading, Options())
-    assert (made.text, made.unsure, made.warning) == ("7 7?\n7", False, "some of it may be no digits")
+    assert (made.text, made.unsure, made.warning) == ("7 7?\n7", False, "some of the marks may not be digits")
     strict = summarise_reading("n", reading, Options(min_confidence=0.8))
     assert (strict.text, strict.unsure) == ("7 ??\n7", True)
     assert [digit.digit for digit in strict.digits] == [7, None, None, 7]

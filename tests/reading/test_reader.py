@@ -129,7 +129,7 @@ def test_one_digit_that_its_picture_cuts_off_is_no_shadow(predictor: Predictor) 
     for cut in (page[: bottom - 3], page[top + 3 :]):
         reading = read(predictor, cut)
         assert text(reading) == "8"
-        assert np.array_equal(reading.digits[0].frame, read(predictor, cut, single=True).digits[0].frame)
+        assert np.array_equal(reading.frames, read(predictor, cut, single=True).frames)
 
 
 @pytest.mark.parametrize(("odds", "expected"), [(-0.5, "10"), (3, "0")])
@@ -297,10 +297,10 @@ def test_random_pictures_are_read_and_boxes_lie_within_them(
 
     pixels = np.random.default_rng(seed).integers(0, levels, (height, width)) * (255 // (levels - 1))
     reading = read_picture(decoded(pixels.astype(np.uint8)), score, single=single)
-    for digit in reading.digits:
+    for digit, frame in zip(reading.digits, reading.frames, strict=True):
         left, top, right, bottom = digit.box
         assert 0 <= left < right <= width and 0 <= top < bottom <= height
-        assert digit.frame.shape == (28, 28) and digit.frame.dtype == np.uint8
+        assert frame.shape == (28, 28) and frame.dtype == np.uint8
     assert [digit.row for digit in reading.digits] == sorted(digit.row for digit in reading.digits)
     assert (reading.confidence is None) == (not reading.digits)
     assert len(reading.digits) == 1 or not single or reading.warning == NOTHING
@@ -385,5 +385,5 @@ def test_a_confidence_is_that_of_all_digits(predictor: Predictor) -> None:
 
 def test_predictions_without_numbers_keep_their_shape(packaged: Checkpoint) -> None:
     (made,) = predict(np.full((50, 60), 255, np.uint8), packaged)
-    assert made == Prediction("image 1", warning="nothing but background")
+    assert made == Prediction(path="image 1", warning="nothing but background")
     assert replace(made, path="x").text is None and made.digits == []

@@ -16,7 +16,7 @@ from tests.writing import digit_ink
 
 
 class FakeScore:
-    """Knows the frames of some digits; whatever else it is shown, it is sure that it is none."""
+    """Knows the frames of some digits; it is sure that any other frame is not a digit."""
 
     def __init__(self, digits: str, likeness: float = 0.9) -> None:
         self.known = {int(d): build_lattice(Row(40.0, [Mark(0, 0, digit_ink(int(d)))])).segments[0] for d in digits}

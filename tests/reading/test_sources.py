@@ -101,7 +101,7 @@ def test_sources_are_named_and_decoded_one_by_one() -> None:
         (np.zeros((28, 28), np.int64), r"^image 1 is an array of int64, not of uint8, or float"),
         (np.full((28, 28), 255.0), r"^image 1 is an array of float64 with values beyond"),
         (np.full((28, 28), np.nan, np.float32), r"^image 1 is an array of float32 with values beyond"),
-        (torch.zeros(28, 28, requires_grad=True), r"^image 1 can't be made a numpy array: "),
+        (torch.zeros(28, 28, requires_grad=True), r"^image 1 can't be converted to a NumPy array: "),
         (["00.png", None], r"^image 2 is of type NoneType, not a path, a PIL image or an array\.$"),
         (b"00.png", r"^image 1 is of type int, not a path"),
         (7, r"^image 1 is of type int, not a path"),

@@ -67,7 +67,7 @@ def test_a_broken_stroke_hangs_together() -> None:
         broken[200 : 200 + gap] = 0
         whole = whole_of(broken)
         assert whole.alone is alone
-        assert (whole.mark.top, whole.mark.bottom) == pytest.approx((100, 300), abs=8)  # both parts, all the same
+        assert (whole.mark.top, whole.mark.bottom) == pytest.approx((100, 300), abs=8)  # both parts
 
 
 @pytest.mark.parametrize(("digits", "several"), [((2,), False), ((5, 8), True), ((3, 6, 9), True)])

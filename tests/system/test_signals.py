@@ -45,7 +45,7 @@ def test_code_that_survives_any_exception_does_not_survive_this_one() -> None:
 
 
 def test_a_signal_whose_exception_is_dropped_comes_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As C code does; a destructor stands for it here."""
+    """C code drops exceptions; here a destructor does."""
     monkeypatch.setattr("mnistcnn.system.signals._AGAIN_SECONDS", 0.05)
 
     class Swallows:
@@ -88,7 +88,7 @@ def test_a_bug_is_not_taken_for_an_interrupt() -> None:
 
 
 def test_a_signal_that_is_ignored_stays_ignored() -> None:
-    """As nohup ignores SIGHUP, and a shell SIGINT for what runs in its background."""
+    """nohup ignores SIGHUP, and a shell ignores SIGINT for its background commands."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         with listening() as stop:

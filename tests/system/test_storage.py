@@ -40,7 +40,7 @@ def test_a_failed_write_leaves_the_old_content_and_nothing_else(
 
 
 def test_a_full_disk_leaves_the_old_content(tmp_path: Path) -> None:
-    """A real limit on file sizes, in a process of its own."""
+    """A separate process has a real limit on file sizes."""
     pytest.importorskip("resource")
     code = (
         "import resource, signal, sys; from pathlib import Path; from mnistcnn.system.storage import write_atomically\n"

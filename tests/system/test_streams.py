@@ -51,7 +51,7 @@ def test_who_reads_a_line_and_goes_gets_it_and_ends_the_command() -> None:
 
 
 def test_no_file_gets_the_number_of_a_closed_stream() -> None:
-    """What is printed would land in it."""
+    """Printed text would be written into that file."""
     done = shell(f"mnistcnn predict --annotate seen {DIGIT} <&- >&- 2>&-")
     assert done.returncode == 1
     (seen,) = Path("seen").iterdir()

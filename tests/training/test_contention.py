@@ -8,13 +8,23 @@ from mnistcnn.training.contention import ContentionWatch, system_load
 
 
 def told(times: list[float], *, load: float, chunks: int = 10) -> list[Note]:
-    """The notes on a run whose chunks of 1,000 images took so many seconds; `chunks` of them are an epoch."""
+    """Return the notes on a run whose chunks of 1,000 images took so many seconds; an epoch has `chunks` of them."""
     watch, notes, seconds = ContentionWatch(lambda: load, cores=2), [], 0.0
     for i, took in enumerate(times):
         epoch, step = i // chunks + 1, i % chunks + 1
         seconds = took if step == 1 else seconds + took
-        train = Metrics(0.5, 1.0, 1000 * step)
-        note = watch.notice(StepResult(epoch, 20 * step, 200, 20 * (i + 1), 2000, train, train.count / seconds))
+        train = Metrics(accuracy=0.5, loss=1.0, count=1000 * step)
+        note = watch.notice(
+            StepResult(
+                epoch=epoch,
+                step=20 * step,
+                steps=200,
+                done_steps=20 * (i + 1),
+                all_steps=2000,
+                train=train,
+                pictures_per_second=train.count / seconds,
+            )
+        )
         if note is not None:
             notes.append(note)
     return notes
@@ -48,7 +58,15 @@ def test_slow_steps_are_counted_across_epochs() -> None:
 
 
 def test_the_first_steps_after_a_resumption_may_have_no_speed() -> None:
-    event = StepResult(1, 1, 20, 1, 40, Metrics(0.5, 1.0, 50), 0.0)
+    event = StepResult(
+        epoch=1,
+        step=1,
+        steps=20,
+        done_steps=1,
+        all_steps=40,
+        train=Metrics(accuracy=0.5, loss=1.0, count=50),
+        pictures_per_second=0.0,
+    )
     assert ContentionWatch(lambda: 9.0, cores=2).notice(event) is None
 
 

@@ -26,7 +26,7 @@ def centre(image: torch.Tensor) -> float:
 
 
 def added(image: torch.Tensor, slant: float, length: float) -> torch.Tensor:
-    """How many pixels a flag adds to each row of a stem."""
+    """Count the pixels that a flag adds to each row of a stem."""
     found = ink(add_flags(image, ONE, torch.tensor([[1.0, slant, length, 0.0]]))) > 0.5
     return (found.sum(dim=1) - 3).clamp_min(0)
 
@@ -55,7 +55,7 @@ def test_other_digits_and_those_without_a_flag_stay_as_they_are() -> None:
 
 def test_a_flag_leads_down_to_the_left_from_the_top() -> None:
     found = add_flags(stem(), ONE, NO_FOOT)
-    left = (ink(found) > 0.5).int().argmax(dim=1)  # of each row, where ink begins
+    left = (ink(found) > 0.5).int().argmax(dim=1)  # the column where each row's ink begins
     assert left[5] > left[7] > left[9]
     assert float(ink(found)[14:24].sum()) == pytest.approx(float(ink(stem())[14:24].sum()), abs=0.1)
 

@@ -15,7 +15,7 @@ STILL = TrainConfig(batch_size=8, shift=0, rotation=0.0, scale=0.0, shear=0.0, e
 
 @pytest.fixture
 def pictures() -> ImageDataset:
-    """50 pictures, each with one value of its own; the label tells it."""
+    """50 images, each filled with its own value, which is also its label."""
     labels = torch.arange(50)
     return ImageDataset(labels.to(torch.uint8).view(50, 1, 1, 1).expand(50, 1, 28, 28).contiguous(), labels)
 
@@ -74,7 +74,7 @@ def test_some_of_the_ones_come_with_a_flag() -> None:
 
 
 def changed(batches: list[Batch], image: torch.Tensor) -> torch.Tensor:
-    """Which of the images of batches (N,) are other than the one they were all made of."""
+    """Tell which images of the batches, (N,), differ from the one image that all were made from."""
     return torch.cat([(batch.inputs != normalise(image)).flatten(1).any(dim=1) for batch in batches])
 
 

@@ -23,7 +23,8 @@ def path(tiny: Path, compute: Compute, tmp_path_factory: pytest.TempPathFactory)
     for _ in zip(range(3), training.run(), strict=False):
         pass
     saved = tmp_path_factory.mktemp("unfinished") / "net.pth.unfinished"
-    save_unfinished(saved, UnfinishedRun(TINY_CONFIG, data.describe(), 1.5, training.state_dict()))
+    run = UnfinishedRun(config=TINY_CONFIG, data=data.describe(), seconds=1.5, state=training.state_dict())
+    save_unfinished(saved, run)
     return saved
 
 
@@ -139,11 +140,11 @@ def test_a_full_disk_is_told_with_what_is_there_to_continue(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OutputError, match=r"No space left on device\. Nothing was saved before\.$") as caught:
+    with pytest.raises(OutputError, match=r"No space left on device\. No state was saved before\.$") as caught:
         save_unfinished(saved, run)
     assert caught.value.hint == "Free some space."
     saved.write_bytes(path.read_bytes())
-    with pytest.raises(OutputError, match=r"What was saved before is in .*net\.pth\.unfinished\.$") as caught:
+    with pytest.raises(OutputError, match=r"The state saved before is in .*net\.pth\.unfinished\.$") as caught:
         save_unfinished(saved, run)
     assert caught.value.hint == "Free some space. `mnistcnn train --resume` continues."
 

@@ -60,7 +60,7 @@ def test_a_signal_after_the_last_epoch_says_how_to_continue(
 
 
 def fingerprint(checkpoint: Path, output: Path) -> dict[str, object]:
-    """All that must be the same bit for bit; times are not."""
+    """Return everything that must be the same bit for bit, without the times."""
     loaded = load_checkpoint(checkpoint)
     history = json.loads((output / HISTORY).read_text(encoding="utf-8"))
     for record in history["epochs"]:
@@ -148,7 +148,7 @@ def test_a_restart_that_fails_keeps_the_unfinished_run(files: Files, tmp_path: P
     before = files.unfinished.read_bytes()
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "x").write_bytes(b"")
-    with pytest.raises(Exception, match="has no"):
+    with pytest.raises(Exception, match="has SHA256SUMS"):
         train(config, replace(files, data_dir=tmp_path / "other"), restart=True)
     assert files.unfinished.read_bytes() == before
 
@@ -321,7 +321,10 @@ def _no_leftovers() -> Iterator[None]:
 
 @pytest.mark.parametrize(
     ("temperature", "lr", "said"),
-    [(20.0, 0.006, "The temperature is at its bound, 20"), (1.0, 1e-9, "no better than chance. It is saved, but")],
+    [
+        (20.0, 0.006, "The temperature is at a bound of its search, 20"),
+        (1.0, 1e-9, "no better than chance. It is saved, but"),
+    ],
 )
 def test_a_network_of_no_use_is_saved_with_a_warning(
     temperature: float, lr: float, said: str, files: Files, config: TrainConfig, monkeypatch: pytest.MonkeyPatch

@@ -8,11 +8,19 @@ from mnistcnn.results import Environment, Metrics
 from mnistcnn.training.tensorboard import FOLDER, TensorBoard
 from tests.conftest import invoke
 
-HALF, MORE = Metrics(0.5, 1.25, 100), Metrics(0.75, 0.5, 50)
+HALF, MORE = Metrics(accuracy=0.5, loss=1.25, count=100), Metrics(accuracy=0.75, loss=0.5, count=50)
 
 
 def start(epoch: int) -> TrainStart:
-    return TrainStart(3, 30, 10 * (epoch - 1), epoch, 0, Environment(), {})
+    return TrainStart(
+        epochs=3,
+        steps=30,
+        done_steps=10 * (epoch - 1),
+        first_epoch=epoch,
+        first_step=0,
+        environment=Environment(),
+        data={},
+    )
 
 
 def scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:
@@ -27,10 +35,14 @@ def test_each_epoch_is_written_and_a_resumed_run_replaces_what_comes_after() -> 
     board = TensorBoard(Path("board"))
     board(start(1))
     for epoch in (1, 2):
-        board(EpochResult(epoch, 0.1, HALF, MORE, 1.0, 9.0))
+        board(
+            EpochResult(
+                epoch=epoch, learning_rate=0.1, train=HALF, validation=MORE, seconds=1.0, pictures_per_second=9.0
+            )
+        )
     resumed = TensorBoard(Path("board"))
     resumed(start(2))
-    resumed(EpochResult(2, 0.1, MORE, MORE, 1.0, 9.0))
+    resumed(EpochResult(epoch=2, learning_rate=0.1, train=MORE, validation=MORE, seconds=1.0, pictures_per_second=9.0))
     found = scalars(Path("board"))
     assert set(found) == {"loss/train", "loss/validation", "accuracy/train", "accuracy/validation", "learning rate"}
     assert found["loss/train"] == [(1, 1.25), (2, 0.5)]

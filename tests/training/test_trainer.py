@@ -86,7 +86,7 @@ def test_the_callers_random_numbers_change_nothing(data: DataSplits, compute: Co
 
 
 def after(steps: int) -> Callable[[], bool]:
-    """Becomes true when it has been asked `steps` times."""
+    """Return a stop that becomes true at its call number `steps`."""
     asked = 0
 
     def stop() -> bool:
@@ -133,7 +133,14 @@ def test_the_best_epoch_is_kept(data: DataSplits, compute: Compute, monkeypatch:
     from mnistcnn.results import Metrics
     from mnistcnn.training import trainer as module
 
-    scores = iter([Metrics(0.5, 1.0, 100), Metrics(0.7, 1.0, 100), Metrics(0.7, 0.9, 100), Metrics(0.6, 0.1, 100)])
+    scores = iter(
+        [
+            Metrics(accuracy=0.5, loss=1.0, count=100),
+            Metrics(accuracy=0.7, loss=1.0, count=100),
+            Metrics(accuracy=0.7, loss=0.9, count=100),
+            Metrics(accuracy=0.6, loss=0.1, count=100),
+        ]
+    )
     monkeypatch.setattr(module, "compute_metrics", lambda logits, labels: next(scores))
     training, snapshots = start(data, compute, replace(TINY_CONFIG, epochs=4)), []
     for result in training.run():

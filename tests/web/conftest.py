@@ -27,7 +27,7 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(chromium: Browser, address: str) -> Iterator[Page]:
-    """The page just opened; whatever its console says, or a request elsewhere, fails the test."""
+    """A freshly opened page; a message on its console or a request to another server fails the test."""
     context = chromium.new_context(viewport={"width": 1100, "height": 800})
     page = context.new_page()
     said: list[str] = []

@@ -29,7 +29,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
 
 @pytest.fixture
 def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    """A server of little answers, in this process."""
+    """A server of small answers, in this process."""
     monkeypatch.setattr(connections, "MAX_IDLE_SECONDS", 0.5)
     listener = server._listen("127.0.0.1", 0)
     running = uvicorn.Server(server.configure(application))
@@ -48,7 +48,7 @@ def status(port: int) -> int:
 
 
 def is_closed(connection: socket.socket) -> bool:
-    """Whether the server closes it within some seconds."""
+    """Whether the server closes the connection within some seconds."""
     connection.settimeout(20)
     with suppress(ConnectionResetError):
         while connection.recv(1 << 20):

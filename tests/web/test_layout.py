@@ -1,4 +1,4 @@
-"""How the drawing page looks, in a real browser: nothing moves, all is in sight, all can be read."""
+"""The drawing page's layout in a real browser: nothing moves, everything is in view and readable."""
 
 from __future__ import annotations
 

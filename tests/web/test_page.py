@@ -1,4 +1,4 @@
-"""What the drawing page does, in a real browser."""
+"""The drawing page's behaviour in a real browser."""
 
 from __future__ import annotations
 
@@ -130,14 +130,17 @@ def test_a_picture_with_nothing_on_it_has_no_digit(page: Page, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (answered("7", 0.998), "7 More than 99% sure."),
-        (answered("7", 0.973), "7 97% sure."),
-        (answered("8", 0.6), "8 60% sure. The 8 could also be a 0."),
-        (answered("71\n2", 0.973), "71, 2 97% sure."),
+        (answered("7", 0.998), "7 More than 99 % sure."),
+        (answered("7", 0.973), "7 97 % sure."),
+        (answered("8", 0.6), "8 60 % sure. The 8 could also be a 0."),
+        (answered("71\n2", 0.973), "71, 2 97 % sure."),
         (answered("7", 0.95, "several separate digits"), "7 Careful: this looks like several separate digits."),
         (answered("7", 0.95, "too many marks"), "7 Careful: too many marks."),
         (answered("?", 0.95, "probably not a digit"), "? Probably not a digit; it would be read as a 7."),
-        (answered("1?", 0.95, "some of it may be no digits"), "1? Where there is a ?, there is probably no digit."),
+        (
+            answered("1?", 0.95, "some of the marks may not be digits"),
+            "1? Where there is a ?, there is probably no digit.",
+        ),
     ],
 )
 def test_how_sure_the_network_is(page: Page, answer: dict[str, object], said: str) -> None:
@@ -200,7 +203,7 @@ def test_a_tap_on_a_digit_chooses_it_and_leaves_no_ink(number: Page) -> None:
 def test_a_digit_is_chosen_in_the_number_by_mouse_and_keyboard(number: Page) -> None:
     number.locator("#number label").nth(2).click()
     expect_chosen(number, 3)
-    expect(number.get_by_role("radio", name="3, 95% sure")).to_be_focused()
+    expect(number.get_by_role("radio", name="3, 95 % sure")).to_be_focused()
     number.keyboard.press("ArrowLeft")
     expect_chosen(number, 2)
     number.keyboard.press("ArrowUp")
@@ -219,7 +222,7 @@ def test_the_keyboard_keeps_its_place_when_the_number_changes(number: Page) -> N
     number.route("**/read", lambda route: route.fulfill(json=answered("5", 0.95)))
     number.evaluate("changed()")
     expect_digit(number, 5)
-    expect(number.get_by_role("radio", name="5, 95% sure")).to_be_focused()
+    expect(number.get_by_role("radio", name="5, 95 % sure")).to_be_focused()
     number.keyboard.press("Escape")
     expect(number.locator("#paper")).to_be_focused()
 
@@ -293,8 +296,8 @@ def test_a_file_that_is_no_picture_is_told(page: Page, tmp_path: Path) -> None:
     ("text", "warning", "note", "said"),
     [
         ("12?", "too many marks", None, "Where there is a ?, there is probably no digit. Careful: too many marks."),
-        ("1", None, "only the first page of the file was read", "More than 99% sure. Careful: only the first page"),
-        ("12?", "some of it may be no digits", None, "Where there is a ?, there is probably no digit."),
+        ("1", None, "only the first page of the file was read", "More than 99 % sure. Careful: only the first page"),
+        ("12?", "some of the marks may not be digits", None, "Where there is a ?, there is probably no digit."),
         ("", "too many marks", None, "Careful: too many marks."),
         ("", "nothing but background", None, "Write with a finger, pen or mouse, or open a picture."),
     ],
@@ -303,5 +306,5 @@ def test_what_was_left_out_is_told(page: Page, text: str, warning: str, note: st
     page.route("**/read", lambda route: route.fulfill(json={**answered(text, 0.999, warning), "note": note}))
     draw_strokes(page, WAYS[3][0])
     expect(page.locator("#remark")).to_contain_text(said)
-    if warning in ("some of it may be no digits", "nothing but background"):
+    if warning in ("some of the marks may not be digits", "nothing but background"):
         expect(page.locator("#remark")).not_to_contain_text("Careful")

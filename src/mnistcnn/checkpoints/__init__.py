@@ -1,1 +1,1 @@
-"""Checkpoints: their files read without PyTorch, each field checked, and how sure a network is."""
+"""Checkpoints: reading their files without PyTorch, checking each field, and calibrated confidence."""

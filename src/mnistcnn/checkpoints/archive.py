@@ -1,4 +1,4 @@
-"""Arrays and plain types in a file: what `torch.save` writes, read in NumPy without running anything that is in it."""
+"""Reads files of `torch.save` with NumPy alone: arrays and plain types, without running anything in the file."""
 
 import stat
 from pathlib import Path
@@ -8,15 +8,15 @@ from mnistcnn.checkpoints.pickled import UnknownNameError, read_pickle
 from mnistcnn.checkpoints.stored_zip import read_stored_zip
 from mnistcnn.errors import CheckpointError
 
-MOST_BYTES = 64 << 20  # of a file; ours have 4.4 and 18 MB, twice that in float64
-_OLD = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # how files of PyTorch before version 1.6 begin
+MOST_BYTES = 64 << 20  # the limit of a file; checkpoints have 4.4 MB, unfinished runs 18 MB, twice that in float64
+_OLD = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # the first bytes of files of PyTorch before version 1.6
 
 
 def load_archive(path: Path, what: str = "a checkpoint", hint: str | None = None) -> dict[str | int, Any]:
     """Read a dict of plain types and tensors, which become read-only arrays; bfloat16 becomes float32.
 
-    Raises `CheckpointError` naming file and reason for anything that isn't an uncompressed `torch.save` archive of
-    tensors and plain types in a dict, at most 64 MB. The message says that it is not `what`; the `hint` is that of a
+    Raises `CheckpointError`, which names file and reason, unless the file is an uncompressed `torch.save` archive of
+    tensors and plain types in a dict, at most 64 MB. The message says that the file is not `what`; `hint` is for a
     file that is damaged or something else.
     """
     content = _read_file(path)
@@ -30,8 +30,8 @@ def load_archive(path: Path, what: str = "a checkpoint", hint: str | None = None
         files = read_stored_zip(content)
         loaded = _read_files(files)
     except UnknownNameError as error:
-        told = f"{path} holds more than tensors and plain types ({error}); it was not opened."
-        raise CheckpointError(told, hint or "Save only the `state_dict()` of a network.") from error
+        message = f"{path} holds more than tensors and plain types ({error}); it was not opened."
+        raise CheckpointError(message, hint or "Save only the `state_dict()` of a network.") from error
     except ValueError as error:
         raise CheckpointError(f"{path} is not {what}, or is damaged: {error}.", hint) from error
     if not isinstance(loaded, dict):
@@ -56,7 +56,7 @@ def _read_file(path: Path) -> bytes:
 
 
 def _read_files(files: dict[str, memoryview]) -> object:
-    """What the files in the archive hold: `NAME/data.pkl`, and the values of each tensor in `NAME/data/KEY`."""
+    """Decode the archive's files: `NAME/data.pkl`, and the values of each tensor in `NAME/data/KEY`."""
     root = next(iter(files), "").partition("/")[0]
     if f"{root}/data.pkl" not in files:
         raise ValueError("it has no data.pkl")

@@ -1,4 +1,4 @@
-"""Checkpoints: the finished network and all that is known about it, checked before anything is used. No torch.
+"""Checkpoints: a trained network and the record of its training, checked when they are read. No torch.
 
 A checkpoint file is a `torch.save` archive of one dict:
 
@@ -6,8 +6,8 @@ A checkpoint file is a `torch.save` archive of one dict:
     kind          "mnistcnn checkpoint"
     weights       state_dict of `MnistCNN`, float32
     temperature   float; probabilities are softmax(logits / temperature)
-    config        the settings it was trained with, as `TrainConfig.to_dict`
-    data          what it was trained on, as `DataSplits.describe`
+    config        the settings of its training, from `TrainConfig.to_dict`
+    data          the data of its training, from `DataSplits.describe`
     metrics       {"train" | "validation" | "test": {accuracy, loss, count}}, "best_epoch"
     environment   device, threads, versions
     created       ISO 8601 time, UTC
@@ -44,15 +44,15 @@ from mnistcnn.system.storage import exists
 FORMAT = 1
 KIND = "mnistcnn checkpoint"
 PACKAGED = Path(__file__).parent.parent / "weights" / "mnist_cnn.pth"  # written by `python -m recipes.network`
-PACKAGED_NAME = "packaged"  # which stands for it wherever a checkpoint is read
+PACKAGED_NAME = "packaged"  # the path that stands for it wherever a checkpoint is read
 _MOST_CREATED = 40  # characters of a time
-_WRAPPERS = ("state_dict", "model_state_dict", "model")  # what other programs call the weights in their checkpoints
-_PREFIXES = ("module.", "_orig_mod.")  # of DataParallel, and of torch.compile
+_WRAPPERS = ("state_dict", "model_state_dict", "model")  # other programs' names for the weights in a checkpoint
+_PREFIXES = ("module.", "_orig_mod.")  # DataParallel and torch.compile put them before the names of weights
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint(Result):
-    """A trained network. Those of a bare `state_dict` have no `config` and know nothing about themselves.
+    """A trained network; one read from a bare `state_dict` has no `config` and no other record of its training.
 
     The weights are read-only float32 arrays, named and laid out as in a PyTorch state_dict.
     """
@@ -63,12 +63,12 @@ class Checkpoint(Result):
     config: TrainConfig | None = None
     data: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
-    environment: Environment = Environment()  # noqa: RUF009 - it is frozen
+    environment: Environment = Environment()  # noqa: RUF009 - the shared default is frozen
     created: str = ""
 
     @property
     def may_be_chance(self) -> bool:
-        """Whether the accuracy on the validation images, where it is known, is no better than chance."""
+        """Whether the accuracy on the validation images may be chance; false if it isn't known."""
         validation = self.metrics.get("validation")
         if not isinstance(validation, dict) or not {"accuracy", "count"} <= set(validation):
             return False
@@ -76,20 +76,21 @@ class Checkpoint(Result):
 
     @property
     def trained_on(self) -> str | None:
-        """The name of the data set, where it is known."""
+        """The name of the data set of its training; None if it isn't known."""
         return str(self.config.dataset) if self.config else None
 
     def describe(self) -> dict[str, Any]:
-        """All but the arrays, in plain types."""
+        """Return all fields except the weights, in plain types."""
         about = replace(self, weights={}).to_dict()
         del about["weights"]
         return about
 
 
 def find_checkpoint(given: Path | str | None, observer: Observer = ignore) -> Path:
-    """`given`; else, told to the observer, `models/mnist_cnn.pth` where there is one, or the one in the package.
+    """Choose a checkpoint: `given`, else `models/mnist_cnn.pth` if it exists, else the one in the package.
 
-    A network that reads no better than chance is used only if it is given.
+    A note tells the observer which one it is, unless it is given. A network that reads no better than chance is used
+    only if it is given.
     """
     if given is not None:
         return Path(given)
@@ -97,8 +98,8 @@ def find_checkpoint(given: Path | str | None, observer: Observer = ignore) -> Pa
         if not _is_chance(DEFAULT_CHECKPOINT):
             observer(Note(f"Network: {DEFAULT_CHECKPOINT}"))
             return DEFAULT_CHECKPOINT
-        told = f"{DEFAULT_CHECKPOINT} reads no better than chance, and is used only if you name it with --checkpoint."
-        observer(Note(told, warning=True))
+        message = f"{DEFAULT_CHECKPOINT} reads no better than chance; it is used only if you name it with --checkpoint."
+        observer(Note(message, warning=True))
     observer(Note("Network: the one in the package; `mnistcnn train` makes your own."))
     return PACKAGED
 
@@ -107,15 +108,15 @@ def _is_chance(path: Path) -> bool:
     try:
         return load_checkpoint(path).may_be_chance
     except CheckpointError:
-        return False  # loading it says why
+        return False  # loading it again raises the error where it is reported
 
 
 def load_checkpoint(path: str | Path) -> Checkpoint:
-    """Load one of our checkpoints, or a `state_dict` of this network as other programs save it.
+    """Load a checkpoint of `train`, or a `state_dict` of this network that another program has saved.
 
-    The names of a `state_dict` may begin with `module.` or `_orig_mod.`, it may lie in a dict under `state_dict`,
-    `model_state_dict` or `model`, and its tensors may have 16 or 64 bits. Raises `CheckpointError` naming file and
-    reason. The path `packaged` stands for the network in the package.
+    The path `packaged` stands for the network in the package. The names in a `state_dict` may begin with `module.` or
+    `_orig_mod.`, it may lie in a dict under `state_dict`, `model_state_dict` or `model`, and its tensors may have 16 or
+    64 bits. Raises `CheckpointError`, which names file and reason.
     """
     path = PACKAGED if str(path) == PACKAGED_NAME else Path(path)
     content = load_archive(path)
@@ -148,7 +149,7 @@ def _read_ours(path: Path, content: dict[str | int, Any]) -> Checkpoint:
 
 
 def _check_all_metrics(value: object) -> dict[str, Any]:
-    """The metrics of each split, and the epoch that was kept."""
+    """Check the metrics of each split, and the number of the kept epoch."""
     metrics = check_dict(value, "metrics", [*Split, "best_epoch"])
     for name, found in metrics.items():
         if name == "best_epoch":
@@ -159,7 +160,7 @@ def _check_all_metrics(value: object) -> dict[str, Any]:
 
 
 def _find_weights(content: dict[str | int, Any]) -> dict[str | int, Any]:
-    """The tensors in a checkpoint of another program, without the prefixes of their names."""
+    """Find the tensors in a checkpoint of another program; remove the prefixes of their names."""
     for wrapper in _WRAPPERS:
         if isinstance(content.get(wrapper), dict):
             content = content[wrapper]

@@ -1,6 +1,6 @@
-"""The fields of files that come from elsewhere: each one's type, range and length is checked. No torch.
+"""Checks the fields of checkpoint files: their types, ranges and lengths. No torch.
 
-Each function returns its value, or raises `ValueError` with half a sentence, such as "its temperature is invalid".
+Each function returns its value, or raises `ValueError` with the reason, such as "its temperature is invalid".
 """
 
 import math
@@ -17,42 +17,42 @@ from mnistcnn.config import DEVICE_SPELLING, DatasetName, Split, TrainConfig
 from mnistcnn.errors import MnistCnnError
 from mnistcnn.results import Environment, Metrics
 
-# Normalised ink is at most 2.83, and a unit sums over 144, 625, 1,024 and 1,024 inputs: with weights up to this, no
-# logit exceeds 3e35, so none overflows.
+# Normalised ink is at most 2.83, and a unit sums over 144, 625, 1,024 and 1,024 inputs: if no weight exceeds this, no
+# logit exceeds 3e35, and none overflows.
 MOST_WEIGHT = 1e6
-MOST_EPOCHS = 100_000  # as in `TrainConfig`
+MOST_EPOCHS = 100_000  # the bound of `TrainConfig`
 MOST_IMAGES = 10**9  # a guess; MNIST has 70,000
-_MOST_NAME = 40  # characters of a setting's name, and of one of its values
-_MOST_PATH = 4096  # characters, as in Linux
+_MOST_NAME = 40  # characters of a setting's name or value
+_MOST_PATH = 4096  # characters; Linux's PATH_MAX
 _MOST_ENVIRONMENT = 500  # characters; a guess, the longest one seen had 120
-_MOST_THREADS = 1024  # as in `TrainConfig`
+_MOST_THREADS = 1024  # the bound of `TrainConfig`
 
 
 def check_dict(value: object, what: str, known: Collection[str | int] | None = None) -> dict[Any, Any]:
-    """A dict; where `known` is given, with some of these keys and no others."""
+    """Check that `value` is a dict; if `known` is given, with no other keys than these."""
     if not isinstance(value, dict):
-        raise ValueError(f"it holds no {what}")
+        raise ValueError(f"it has no {what}")
     if known is not None and not value.keys() <= set(known):
         raise ValueError(f"its {what} are invalid")
     return value
 
 
 def check_text(value: object, what: str, most: int) -> str:
-    """A text of at most `most` characters."""
+    """Check that `value` is a string of at most `most` characters."""
     if not isinstance(value, str) or len(value) > most:
         raise ValueError(f"its {what} is invalid")
     return value
 
 
 def check_integer(value: object, what: str, least: int, most: int) -> int:
-    """An integer within bounds."""
+    """Check that `value` is an integer from `least` to `most`."""
     if type(value) is not int or not least <= value <= most:
         raise ValueError(f"its {what} is invalid")
     return value
 
 
 def check_number(value: object, what: str, least: float, most: float) -> float:
-    """A finite number within bounds, as a float."""
+    """Check that `value` is a finite number from `least` to `most`; return it as a float."""
     if type(value) not in (int, float) or not least <= value <= most:  # type: ignore[operator]
         raise ValueError(f"its {what} is invalid")
     number = float(value)  # type: ignore[arg-type]
@@ -62,12 +62,12 @@ def check_number(value: object, what: str, least: float, most: float) -> float:
 
 
 def check_array(value: object, name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """An array of that shape, with finite values, as contiguous float32."""
+    """Check that `value` is a float array of that shape with finite values; return it as contiguous float32."""
     if not isinstance(value, np.ndarray):
         raise ValueError(f"{name} is not a tensor")
     if value.shape != shape or value.dtype.kind != "f":
         raise ValueError(f"{name} is {value.dtype} {value.shape}, not float32 {shape}")
-    with np.errstate(over="ignore"):  # of float64, which is found below
+    with np.errstate(over="ignore"):  # large float64 values become infinite, which is checked below
         array = np.require(value, np.float32, ["C", "A"])
     if not np.isfinite(array).all():
         raise ValueError(f"{name} has values that are not finite")
@@ -75,7 +75,7 @@ def check_array(value: object, name: str, shape: tuple[int, ...]) -> NDArray[np.
 
 
 def check_weights(value: object) -> dict[str, NDArray[np.float32]]:
-    """The network's weights by name, with the shapes of `architecture.SHAPES`, in float32."""
+    """Check that `value` is a dict of the network's weights by name, with the shapes of `SHAPES`."""
     weights = check_dict(value, "weights")
     unknown = [name[:_MOST_NAME] if isinstance(name, str) else str(name) for name in weights.keys() ^ SHAPES.keys()]
     if unknown:
@@ -84,17 +84,17 @@ def check_weights(value: object) -> dict[str, NDArray[np.float32]]:
     checked = {name: check_array(weights[name], name, shape) for name, shape in SHAPES.items()}
     for name, array in checked.items():
         if np.abs(array).max() > MOST_WEIGHT:
-            raise ValueError(f"{name} has values beyond {MOST_WEIGHT:,.0f}")
+            raise ValueError(f"{name} has values beyond ±{MOST_WEIGHT:,.0f}")
     return checked
 
 
 def check_config(value: object) -> TrainConfig:
-    """The settings, as `TrainConfig.to_dict` makes them."""
+    """Check the settings, a dict from `TrainConfig.to_dict`."""
     settings = check_dict(value, "settings")
     if len(settings) > len(TrainConfig.settings()):
         raise ValueError("its settings are invalid")
     for name, setting in settings.items():
-        # No message may repeat a text of megabytes.
+        # The messages of `from_dict` repeat names and values, which must not be megabytes long.
         if any(isinstance(text, str) and len(text) > _MOST_NAME for text in (name, setting)):
             raise ValueError("its settings are invalid")
     try:
@@ -107,7 +107,7 @@ def check_config(value: object) -> TrainConfig:
 
 
 def check_data(value: object) -> dict[str, Any]:
-    """What it was trained on, as `DataSplits.describe` says it."""
+    """Check the description of the data, a dict from `DataSplits.describe`."""
     data = check_dict(value, "data", ("dataset", "folder", *Split))
     if "dataset" in data:
         DatasetName(check_text(data["dataset"], "data", _MOST_NAME))
@@ -119,7 +119,7 @@ def check_data(value: object) -> dict[str, Any]:
 
 
 def check_metrics(value: object, what: str) -> Metrics:
-    """Accuracy, loss and count."""
+    """Check accuracy, loss and count."""
     found = check_dict(value, f"{what} metrics", ("accuracy", "loss", "count"))
     return Metrics(
         accuracy=check_number(found.get("accuracy"), f"{what} accuracy", 0, 1),
@@ -129,7 +129,7 @@ def check_metrics(value: object, what: str) -> Metrics:
 
 
 def check_environment(value: object) -> Environment:
-    """What it was computed on and with."""
+    """Check the environment, a dict from `Environment.to_dict`."""
     found = check_dict(value, "environment", [field.name for field in fields(Environment)])
     for name, entry in found.items():
         if name == "threads":

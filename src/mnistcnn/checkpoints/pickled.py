@@ -1,8 +1,8 @@
-"""Arrays and plain types in a pickle of `torch.save`, read without calling anything that the pickle names.
+"""Reads the arrays and plain types in a pickle of `torch.save` without calling anything that the pickle names.
 
-The pickle is a program for a small machine. This one knows the instructions that `torch.save` writes for tensors, plain
-types, lists, tuples and dicts, and always ends: no instruction repeats another, keys are short to compare, and what was
-built may not grow when it is looked through, as lists do that hold the same list twice.
+A pickle is a program for a small stack machine. This machine knows only the instructions that `torch.save` writes for
+tensors, plain types, lists, tuples and dicts. It always ends: there are no loops, keys are quick to compare, and the
+result is limited in size as it is traversed, because lists that hold the same list twice grow exponentially.
 Source: the comments in Python's `pickletools`.
 """
 
@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-MOST_BYTES = 4 << 20  # of a pickle; 16,000 epochs of history fit
-MOST_VALUES = 1 << 20  # in what was built, counted as often as they are reached
-MOST_CHARACTERS = 4 << 20  # likewise
+MOST_BYTES = 4 << 20  # the limit of a pickle; 16,000 epochs of history fit
+MOST_VALUES = 1 << 20  # the limit of values in the result, each counted as often as it is reached
+MOST_CHARACTERS = 4 << 20  # the limit of characters in the result, counted likewise
 MOST_DEPTH = 32
 _MOST_DIMENSIONS = 8
 
@@ -29,7 +29,7 @@ _DTYPES = {
     "torch.IntStorage": np.int32,
     "torch.LongStorage": np.int64,
     "torch.HalfStorage": np.float16,
-    "torch.BFloat16Storage": np.uint16,  # which NumPy doesn't have; widened to float32
+    "torch.BFloat16Storage": np.uint16,  # NumPy has no bfloat16; the values are widened to float32
     "torch.FloatStorage": np.float32,
     "torch.DoubleStorage": np.float64,
 }
@@ -37,7 +37,7 @@ _TENSOR = "torch._utils._rebuild_tensor_v2"
 _PARAMETER = "torch._utils._rebuild_parameter"
 _DICT = "collections.OrderedDict"
 _KNOWN = {*_DTYPES, _TENSOR, _PARAMETER, _DICT}
-_KINDS = {  # of tensors that aren't plain, by a part of the name that rebuilds them
+_KINDS = {  # kinds of tensors that can't be read, by a part of the function's name that rebuilds them
     "sparse": "a sparse tensor",
     "nested": "a nested tensor",
     "meta": "a tensor without values",
@@ -46,7 +46,7 @@ _KINDS = {  # of tensors that aren't plain, by a part of the name that rebuilds 
 
 
 class UnknownNameError(ValueError):
-    """A pickle names something that is neither an array nor a plain type."""
+    """A pickle names an object that is neither a tensor nor a plain type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +64,13 @@ class _Storage:
 
 
 def read_pickle(program: bytes, storages: Mapping[str, memoryview]) -> object:
-    """What a pickle holds, its tensors as read-only arrays; `storages` are the bytes of the tensors' storages by key.
+    """Read a pickle, with its tensors as read-only arrays; `storages` are the bytes of the tensors' storages by key.
 
-    Arrays have the dtypes of the tensors, but bfloat16 becomes float32. Raises `UnknownNameError` where something else
-    is named, and `ValueError` for whatever is damaged, too large, or built of itself.
+    Arrays have the dtypes of the tensors, but bfloat16 becomes float32. Raises `UnknownNameError` if the pickle names
+    anything else, and `ValueError` if it is damaged, too large, or contains itself.
     """
     if len(program) > MOST_BYTES:
-        raise ValueError("it describes too much")
+        raise ValueError("its pickle is too large")
     try:
         value = _Machine(program, storages).run()
     except (IndexError, KeyError, TypeError, AttributeError, OverflowError, struct.error, UnicodeDecodeError) as error:
@@ -80,7 +80,7 @@ def read_pickle(program: bytes, storages: Mapping[str, memoryview]) -> object:
 
 
 class _Machine:
-    """The machine whose program is a pickle."""
+    """The stack machine that executes a pickle."""
 
     def __init__(self, program: bytes, storages: Mapping[str, memoryview]) -> None:
         self._program = program
@@ -88,11 +88,11 @@ class _Machine:
         self._storages = storages
         self._arrays: dict[tuple[str, str], NDArray[Any]] = {}
         self._stack: list[Any] = []
-        self._stacks: list[list[Any]] = []  # those below the marks
+        self._stacks: list[list[Any]] = []  # the stacks below each mark
         self._memo: dict[int, Any] = {}
 
-    def run(self) -> object:  # noqa: PLR0915 - one instruction after the other
-        """Follow the program to its end."""
+    def run(self) -> object:  # noqa: PLR0915 - each case is one instruction
+        """Execute the program and return its result."""
         while True:
             code = self._take(1)
             match code:
@@ -159,7 +159,7 @@ class _Machine:
                     arguments = self._stack.pop()
                     self._stack.append(self._build(self._stack.pop(), arguments))
                 case pickle.BUILD:
-                    self._stack.pop()  # the attributes of an OrderedDict, such as a state_dict's versions
+                    self._stack.pop()  # drop the attributes of an OrderedDict, such as a state_dict's versions
                     if type(self._stack[-1]) is not dict:
                         raise ValueError("its pickle is invalid")
                 case pickle.PROTO:
@@ -212,7 +212,7 @@ class _Machine:
         if type(target) is not dict or len(items) % 2:
             raise ValueError("its pickle is invalid")
         for key, value in zip(items[::2], items[1::2], strict=True):
-            if type(key) not in (str, int):  # to compare others, such as nested tuples, may never end
+            if type(key) not in (str, int):  # comparing other keys, such as nested tuples, may take forever
                 raise ValueError(f"it has a key that is a {type(key).__name__}")
             target[key] = value
 
@@ -260,7 +260,7 @@ class _Machine:
 
 
 def _view(values: NDArray[Any], offset: Any, shape: Any, strides: Any) -> NDArray[Any]:
-    """The part of a storage that a tensor shows; all three are counted in values."""
+    """Make a tensor's view of its storage; `offset`, `shape` and `strides` count values, not bytes."""
     if type(shape) is not tuple or type(strides) is not tuple or not len(shape) == len(strides) <= _MOST_DIMENSIONS:
         raise ValueError("a tensor's shape is invalid")
     if not all(type(number) is int and 0 <= number < 2**31 for number in (offset, *shape, *strides)):
@@ -277,7 +277,7 @@ def _view(values: NDArray[Any], offset: Any, shape: Any, strides: Any) -> NDArra
 
 
 def _check_size(root: Any) -> None:
-    """`ValueError` where `root` has too many values, counted as often as they are reached, or is nested too deeply."""
+    """Raise `ValueError` if `root` is nested too deeply or has too many values, counted as often as reached."""
     waiting = [(root, 0)]
     values = 1
     characters = 0
@@ -294,5 +294,5 @@ def _check_size(root: Any) -> None:
             raise ValueError("its pickle is invalid")
         values += len(children)
         if values > MOST_VALUES or characters > MOST_CHARACTERS or depth > MOST_DEPTH:
-            raise ValueError("it describes too much, or is nested too deeply")
+            raise ValueError("its content is too large, or nested too deeply")
         waiting += [(child, depth + 1) for child in children]

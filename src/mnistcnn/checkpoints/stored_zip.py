@@ -1,4 +1,4 @@
-"""An uncompressed zip file, read so strictly that no two programs can read it differently. Imports nothing heavy.
+"""Reads uncompressed zip files so strictly that no other program can read them differently. Imports nothing heavy.
 
 Source: PKWARE, "APPNOTE.TXT, .ZIP file format specification" (6.3.10), as `torch.save` and Python's `zipfile` use it.
 """
@@ -15,25 +15,25 @@ _END_64 = struct.Struct("<4sQ2H2L4Q")
 _LOCATOR_64 = struct.Struct("<4sLQL")
 _DESCRIBED = 1 << 3  # the flag of an entry whose sizes follow its content
 _UTF8 = 1 << 11  # the flag of a name in UTF-8
-_ELSEWHERE = 0xFFFFFFFF  # in place of a size that has 64 bits
+_ELSEWHERE = 0xFFFFFFFF  # it stands in place of a size of 64 bits, which an extra field holds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Entry:
-    """What the central directory says of one file."""
+    """One file's entry in the central directory."""
 
     name: bytes
     flags: int
-    checksum: int
-    size: int
-    start: int  # of its local header
+    checksum: int  # CRC-32
+    size: int  # bytes
+    start: int  # the position of its local header, in bytes
 
 
 def read_stored_zip(content: bytes) -> dict[str, memoryview]:
-    """The files in a zip archive by name, without copying them.
+    """Return views of the files in a zip archive by name.
 
-    The local headers, the directory and the sizes must agree, the files must fill the archive without a gap or an
-    overlap, none may be compressed or encrypted, and the checksums must be right; else `ValueError`.
+    Raises `ValueError` with the reason unless local headers, directory and sizes agree, the files fill the archive
+    without a gap or an overlap, none is compressed or encrypted, and the checksums are right.
     """
     directory_start, directory_end, count = _find_directory(content)
     entries = _read_directory(content[directory_start:directory_end], count)
@@ -60,7 +60,7 @@ def read_stored_zip(content: bytes) -> dict[str, memoryview]:
 
 
 def _find_directory(content: bytes) -> tuple[int, int, int]:
-    """Where the central directory begins and ends, and how many entries it has."""
+    """Return the positions where the central directory begins and ends, and the number of its entries."""
     end = len(content) - _END.size
     if end < 0:
         raise ValueError("it is too short")
@@ -70,7 +70,7 @@ def _find_directory(content: bytes) -> tuple[int, int, int]:
     fields = (disk, first_disk, here, count, size, start)
     locator = end - _LOCATOR_64.size
     if locator >= 0 and content[locator : locator + 4] == b"PK\6\7":
-        # PyTorch writes the record for more than 4 GB, too; it has to say the same, and lie where it is said to.
+        # PyTorch always adds the record for archives of more than 4 GB; it must agree, and lie where the locator says.
         end = locator - _END_64.size
         _, record_disk, record_start, disks = _LOCATOR_64.unpack_from(content, locator)
         if end < 0 or (record_disk, record_start, disks) != (0, end, 1):
@@ -101,9 +101,9 @@ def _read_directory(directory: bytes, count: int) -> list[_Entry]:
         if method != 0 or packed != size:
             raise ValueError("it is compressed")
         if flags & ~(_DESCRIBED | _UTF8):
-            raise ValueError("it is encrypted, or uses what PyTorch does not")
+            raise ValueError("it is encrypted, or uses a feature that PyTorch does not use")
         if extra_length or comment_length or disk or _ELSEWHERE in (size, start):
-            raise ValueError("its directory is not one of PyTorch")
+            raise ValueError("its directory is not as PyTorch writes it")
         if not name.isascii() or b"\0" in name:
             raise ValueError("a name in it is invalid")
         entries.append(_Entry(name=name, flags=flags, checksum=checksum, size=size, start=start))
@@ -113,7 +113,7 @@ def _read_directory(directory: bytes, count: int) -> list[_Entry]:
 
 
 def _check_local_header(content: bytes, entry: _Entry) -> int:
-    """Where the content of an entry begins; `ValueError` where its own header disagrees with the directory."""
+    """Return the position of an entry's content. Raises `ValueError` if its header disagrees with the directory."""
     if entry.start + _LOCAL.size > len(content):
         raise ValueError("an entry is larger than the file")
     (
@@ -132,7 +132,7 @@ def _check_local_header(content: bytes, entry: _Entry) -> int:
 
 
 def _check_descriptor(content: bytes, entry: _Entry, start: int) -> int:
-    """Where the descriptor after an entry ends; `ValueError` where it disagrees with the directory."""
+    """Return the end of the descriptor after an entry. Raises `ValueError` if it disagrees with the directory."""
     said = (b"PK\7\x08", entry.checksum, entry.size, entry.size)
     for layout in ("<4s3L", "<4sL2Q"):
         descriptor = struct.pack(layout, *said)

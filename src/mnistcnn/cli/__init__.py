@@ -1,4 +1,4 @@
-"""The command line: one file a command, and what they share."""
+"""The command line: one file for each command, and the parts that they share."""
 
 from mnistcnn.cli.app import app
 

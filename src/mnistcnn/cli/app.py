@@ -1,4 +1,4 @@
-"""The command line: the commands, and how errors and signals end them."""
+"""The application: it registers the commands, and turns errors and signals into messages and exit codes."""
 
 import re
 import sys
@@ -30,12 +30,13 @@ from mnistcnn.errors import (
 from mnistcnn.network.world import World
 from mnistcnn.system.signals import listening
 
-PATIENCE = 10.0  # seconds; torchrun ends all as soon as one has failed, and the first one is to say why
-# How those say so that have no type for it: the dynamic linker, PyTorch, OpenCV and the C++ library.
+# Seconds that other processes wait before they fail: torchrun ends all as soon as one fails, and rank 0 reports why.
+PATIENCE = 10.0
+# The dynamic linker, PyTorch, OpenCV and the C++ library have no exception type for a lack of memory, only messages.
 _NO_MEMORY = re.compile(
     "failed to map segment|(can't|cannot|failed to|unable to) allocate|insufficient memory|bad_?alloc", re.I
 )
-_Misuse: type[Any] = typer.BadParameter.__bases__[0]  # what Typer raises for a command line that it can't take
+_Misuse: type[Any] = typer.BadParameter.__bases__[0]  # Typer raises it for an invalid command line
 
 
 class _Group(TyperGroup):
@@ -46,7 +47,7 @@ class _Group(TyperGroup):
             try:
                 code = super().main(*args, **{**kwargs, "standalone_mode": False})
             finally:
-                sys.stdout.flush()  # here, so that a result that can't be written is told
+                sys.stdout.flush()  # inside `try`, so that a result that can't be written is reported
             sys.exit(code)
         except _Misuse as misuse:
             if misuse.format_message():  # it is empty where the help has been shown instead
@@ -64,7 +65,7 @@ class _Group(TyperGroup):
             _tell(error)
             sys.exit(error.exit_code)
         except Exception as error:
-            if type(error).__name__ == "OutOfMemoryError":  # torch's, which isn't imported for its sake
+            if type(error).__name__ == "OutOfMemoryError":  # PyTorch's own type, compared without importing PyTorch
                 _tell(DeviceError(first_line(error), "Close other programs that use the device, or use --device cpu."))
             elif isinstance(error, MemoryError) or _NO_MEMORY.search(str(error)):
                 _tell(DeviceError("There is not enough memory.", "Close other programs, or raise the memory limit."))
@@ -78,7 +79,7 @@ class _Group(TyperGroup):
 
 
 def _tell(error: MnistCnnError | Interrupted) -> None:
-    """Show an error; what all of several processes know the first one tells, each tells what only it may know."""
+    """Show an error: of several processes only rank 0, unless it is about this process's own data or device."""
     if World.from_environment().is_main or isinstance(error, DataError | DeviceError):
         show_error(error)
     else:

@@ -1,4 +1,4 @@
-"""The command line's conventions: what the help says that an option takes, and mistakes in our own sentences."""
+"""The command line's conventions: no types in the help, checks of numbers, and messages about misuse."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ from mnistcnn.errors import UsageError
 
 
 class Command(TyperCommand):
-    """A command whose help names no types: a switch takes nothing, and an argument's name says what it is."""
+    """A command whose help shows no types: a switch takes no value, and an argument's name says what it is."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -19,10 +19,10 @@ class Command(TyperCommand):
             if isinstance(parameter, TyperOption) and parameter.is_flag:
                 parameter.metavar = ""
             elif isinstance(parameter, TyperArgument):
-                setattr(parameter, "display_type_rich", lambda ctx: None)  # noqa: B010 - of the Typers that have it
+                setattr(parameter, "display_type_rich", lambda ctx: None)  # noqa: B010 - not all Typers have it
 
     def get_help_option(self, ctx: Any) -> TyperOption | None:
-        """`--help`, which takes nothing either."""
+        """Return `--help`, which takes no value either."""
         option = super().get_help_option(ctx)
         if option is not None:
             option.metavar = ""
@@ -30,10 +30,10 @@ class Command(TyperCommand):
 
 
 def between(low: float, high: float | None = None) -> Callable[[typer.CallbackParam, Any], Any]:
-    """A check of an option's number, which may be None: at least `low`, at most `high`. It raises `UsageError`."""
+    """Make a check that an option's number is at least `low` and at most `high`, or None; it raises `UsageError`."""
 
     def check(param: typer.CallbackParam, value: Any) -> Any:
-        if value is not None and not (low <= value and (high is None or value <= high)):  # NaN is neither
+        if value is not None and not (low <= value and (high is None or value <= high)):  # NaN fails both comparisons
             bounds = f"at least {low:g}" + ("" if high is None else f" and at most {high:g}")
             raise UsageError(f"{param.opts[0]} must be {bounds}, not {value:g}.")
         return value
@@ -42,7 +42,7 @@ def between(low: float, high: float | None = None) -> Callable[[typer.CallbackPa
 
 
 def describe_misuse(misuse: Any) -> str:
-    """What is wrong with a command line that Typer can't take, in one sentence."""
+    """Describe in one sentence why Typer rejects a command line."""
     if possibilities := getattr(misuse, "possibilities", None):
         return f"No such option '{misuse.option_name}'. Did you mean {_either(possibilities)}?"
     message = str(misuse.format_message()).replace("Value error, ", "")
@@ -64,7 +64,7 @@ def describe_misuse(misuse: Any) -> str:
 
 
 def _first_problem(cause: Any) -> dict[str, Any] | None:
-    """The first of pydantic's findings, where it was pydantic that refused a value."""
+    """Return the first problem that pydantic found, or None if pydantic did not reject the value."""
     errors = getattr(cause, "errors", None)
     found = errors() if callable(errors) else []
     return dict(found[0]) if found else None

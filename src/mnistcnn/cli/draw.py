@@ -33,7 +33,7 @@ def draw(
 
     def ready(address: str) -> None:
         sys.stdout.write(address + "\n")
-        sys.stdout.flush()  # at once, also into a pipe
+        sys.stdout.flush()  # a reader at the other end of a pipe waits for the address
         if not quiet and is_public(host):
             show_note("Anyone who can reach this machine can use the page.", warning=True)
         if not quiet:

@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from mnistcnn.evaluation import Evaluation
     from mnistcnn.picture_evaluation import PictureEvaluation
 
-MOST_MISTAKES = 20  # that are named in the text
+MOST_MISTAKES = 20  # the text lists no more
 SplitOption = Annotated[
     Split,
-    o.data(metavar="NAME", help="Split to measure: train, validation (which training held out) or test."),
+    o.data(metavar="NAME", help="Split to measure on: train, validation (held out by training) or test."),
 ]
 DatasetOption = Annotated[
     DatasetName | None,
@@ -60,7 +60,7 @@ def evaluate(
         typer.Option(metavar="X", callback=between(0, 1), help="Exit with code 3 if the accuracy is lower (0 to 1)."),
     ] = None,
     output_dir: Annotated[
-        Path | None, o.output("--output-dir", "-o", metavar="DIR", help="Write plots of confusion and mistakes there.")
+        Path | None, o.output("--output-dir", "-o", metavar="DIR", help="Write plots of confusion and mistakes to DIR.")
     ] = None,
     json: o.JsonOption = False,
     quiet: o.QuietOption = False,
@@ -83,7 +83,7 @@ def evaluate(
         _check_accuracy(measured.accuracy, min_accuracy)
         return
     if single:
-        raise UsageError("--single is for --pictures.")
+        raise UsageError("--single can only be used together with --pictures.")
     with mnistcnn.progress_bar(quiet=quiet) as observer:
         result = mnistcnn.evaluate(
             checkpoint,
@@ -106,12 +106,12 @@ def _check_accuracy(accuracy: float, least: float | None) -> None:
 
 
 def show_evaluation(result: "Evaluation") -> None:
-    """The report of `evaluate`, the accuracy last."""
+    """Print the report of `evaluate`, the accuracy last."""
     stdout().print(_confusion_table(result.confusion_matrix))
     stdout().print(_score_table(result.per_digit))
     calibration = f"expected error {percent(result.calibration_error)} (temperature {result.temperature:.3f})"
     if not result.calibrated:
-        calibration += "; the temperature is at its bound, so that this means nothing"
+        calibration += "; the temperature is at a bound of its search, so the confidence is not calibrated"
     show_pairs(
         [
             ("checkpoint", result.checkpoint),
@@ -127,7 +127,7 @@ def show_evaluation(result: "Evaluation") -> None:
 
 
 def show_picture_evaluation(result: "PictureEvaluation") -> None:
-    """The report of `evaluate --pictures`, the accuracy last."""
+    """Print the report of `evaluate --pictures`, the accuracy last."""
     stdout().print(_confusion_table(result.confusion_matrix))
     stdout().print(_score_table(result.per_digit))
     if result.mistakes:
@@ -151,8 +151,8 @@ def show_picture_evaluation(result: "PictureEvaluation") -> None:
             ("measured on", f"{result.pictures}, {result.count:,} pictures"),
             *written(result.files),
             ("speed", f"{result.pictures_per_second:,.0f} pictures/s on {result.environment}"),
-            ("unreadable", f"{len(result.unreadable):,}; not counted"),
-            ("unanswered", f"{result.not_one_digit:,}; read as nothing or as several digits"),
+            ("unreadable", f"{len(result.unreadable):,} (not counted)"),
+            ("unanswered", f"{result.not_one_digit:,} (read as nothing or as several digits)"),
             ("doubted", doubted),
         ]
     )
@@ -177,11 +177,11 @@ def _score_table(per_digit: list["DigitScore"]) -> Table:
 
 
 def _confusion_table(confusion: list[list[int]]) -> Table:
-    """Hits green, mistakes the stronger the larger a share of their row they are; readable on dark and on light."""
+    """Make the table: hits green, mistakes red or yellow by their share of the row; dark and light terminals suit."""
     columns = [*"0123456789?"][: len(confusion[0])]
     table = new_table("Confusion matrix: rows true, columns read", "", *columns, words=0)
     table.min_width = len(str(table.title))
-    table.padding = (0, 0)  # so that four digits a column fit 60 characters
+    table.padding = (0, 0)  # counts of four digits then fit into 60 characters
     for digit, row in enumerate(confusion):
         shares = [count / max(1, sum(row)) for count in row]
         styles = ["bold red" if share >= 0.005 else "yellow" if share >= 0.002 else "" for share in shares]

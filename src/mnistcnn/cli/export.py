@@ -17,7 +17,7 @@ FormatOption = Annotated[
     ExportFormat | None, o.output(metavar="NAME", help="onnx or safetensors.", show_default="from the suffix")
 ]
 InputTypeOption = Annotated[
-    InputType, o.output(metavar="NAME", help="Numbers that the ONNX model takes, 0 to 255: uint8 or float32.")
+    InputType, o.output(metavar="NAME", help="Type of the ONNX model's input, 0 to 255: uint8 or float32.")
 ]
 
 
@@ -36,7 +36,7 @@ def export(
 
 
 def show_export(result: "Export") -> None:
-    """What `export` has written."""
+    """Print the report of `export`."""
     pairs = {
         "written": f"{result.path} ({result.format}, {result.size:,} bytes)",
         "checkpoint": result.checkpoint,
@@ -44,5 +44,5 @@ def show_export(result: "Export") -> None:
     }
     if result.largest_difference is not None:
         pairs["takes"] = f"pictures (N, 1, 28, 28) {result.input_type}, 0 paper to 255 ink; opset {result.opset}"
-        pairs["gives"] = f"probabilities (N, 10); from the original's at most {result.largest_difference:.1e}"
+        pairs["gives"] = f"probabilities (N, 10), within {result.largest_difference:.1e} of the original's"
     show_pairs(pairs.items())

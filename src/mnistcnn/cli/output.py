@@ -1,4 +1,4 @@
-"""What the commands print with: results go to stdout, everything else to stderr."""
+"""Prints for the commands: results go to stdout, everything else to stderr."""
 
 import sys
 import textwrap
@@ -15,36 +15,37 @@ from mnistcnn.results import to_json
 
 
 def stdout() -> Console:
-    """The console of results; plain text of whatever width it takes where it isn't a terminal."""
+    """Return the console for results."""
     return Console(file=sys.stdout, highlight=False, markup=False, emoji=False)
 
 
 def stderr() -> Console:
-    """The console of everything else."""
+    """Return the console for everything else."""
     return Console(file=sys.stderr, highlight=False, markup=False, emoji=False)
 
 
 def printable(text: object) -> str:
-    """Text that does nothing to a terminal: control characters and broken Unicode as escapes."""
+    """Escape control characters and broken Unicode, so that a text can't control the terminal."""
     shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
     return shown.encode("utf-8", "backslashreplace").decode()
 
 
 def show_json(document: Mapping[str, Any]) -> None:
-    """One JSON document on stdout."""
+    """Print a JSON document on stdout."""
     sys.stdout.write(to_json(document) + "\n")
 
 
 def show_json_line(document: Mapping[str, Any]) -> None:
-    """One JSON document in one line on stdout, at once, also into a pipe."""
+    """Print a JSON document in one line on stdout; the line is flushed, also into a pipe."""
     sys.stdout.write(to_json(document, indent=None) + "\n")
     sys.stdout.flush()
 
 
 def print_line(console: Console, text: object, name: str = "", style: str = "", indent: int = 0) -> None:
-    """A name and a text in one line; on a terminal broken between words, but never within one: it may be a path.
+    """Print a name and a text in one line.
 
-    `style` is that of the name, or of the text where there is no name.
+    A terminal's lines are broken between words, but never within a word, which may be a path. `style` applies to the
+    name, or to the text if there is no name.
     """
     shown = printable(text)
     if console.is_terminal:
@@ -56,7 +57,7 @@ def print_line(console: Console, text: object, name: str = "", style: str = "", 
 
 
 def show_error(error: MnistCnnError | Interrupted) -> None:
-    """One `Error:` line on stderr, and a `Hint:` line where there is a hint; an interrupt isn't called an error."""
+    """Print an `Error:` line on stderr, and a `Hint:` line if there is a hint; an interrupt isn't called an error."""
     name, style = ("", "bold yellow") if isinstance(error, Interrupted) else ("Error: ", "bold red")
     print_line(stderr(), error.message, name, style)
     if error.hint:
@@ -64,17 +65,19 @@ def show_error(error: MnistCnnError | Interrupted) -> None:
 
 
 def show_note(message: str, *, warning: bool = False, console: Console | None = None) -> None:
-    """One line on stderr; warnings begin with `Warning:`."""
-    print_line(console or stderr(), message, *("Warning: ", "bold yellow") if warning else ("", "dim"))
+    """Print a line on stderr; warnings begin with `Warning:`."""
+    name = "Warning: " if warning else ""
+    style = "bold yellow" if warning else "dim"
+    print_line(console or stderr(), message, name, style)
 
 
 def percent(fraction: float, digits: int = 2) -> str:
-    """`0.9953` → `99.53 %`."""
+    """Format a fraction: `0.9953` → `99.53 %`."""
     return f"{100 * fraction:.{digits}f} %"
 
 
 def show_pairs(pairs: Iterable[tuple[str, str]]) -> None:
-    """Lines of a name and a value on stdout."""
+    """Print a line for each name and value on stdout."""
     pairs = list(pairs)
     indent = max([12, *(len(name) + 1 for name, _ in pairs)])
     for name, value in pairs:
@@ -82,12 +85,12 @@ def show_pairs(pairs: Iterable[tuple[str, str]]) -> None:
 
 
 def written(files: Iterable[str]) -> list[tuple[str, str]]:
-    """The pairs that name the files which a command has written."""
+    """Return the pairs for `show_pairs` that name the files a command has written."""
     return [("" if i else "written", name) for i, name in enumerate(files)]
 
 
 def new_table(title: str, *headings: str, words: int = 1) -> Table:
-    """An empty table; its first `words` columns hold words, the others numbers."""
+    """Make an empty table; its first `words` columns hold words, the others numbers."""
     table = Table(box=SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False, collapse_padding=True)
     for i, heading in enumerate(headings):
         table.add_column(heading, justify="left" if i < words else "right")
@@ -95,5 +98,5 @@ def new_table(title: str, *headings: str, words: int = 1) -> Table:
 
 
 def data_name(name: str) -> str:
-    """What a report calls a data set."""
+    """Return the name of a data set for reports."""
     return {"mnist": "MNIST", "synthetic": "synthetic digits (drawn by mnistcnn)"}.get(name, name)

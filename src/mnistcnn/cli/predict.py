@@ -36,7 +36,7 @@ MinConfidenceOption = Annotated[
 ]
 RecursiveOption = Annotated[bool, o.reading("--recursive/--no-recursive", help="Search folders within folders, too.")]
 SaveInputOption = Annotated[Path | None, o.output(metavar="DIR", help="Write what the network saw to DIR.")]
-AnnotateOption = Annotated[Path | None, o.output(metavar="DIR", help="Write the pictures to DIR, digits marked.")]
+AnnotateOption = Annotated[Path | None, o.output(metavar="DIR", help="Write the pictures with marked digits to DIR.")]
 
 
 def predict(
@@ -47,14 +47,14 @@ def predict(
     invert: InvertOption = None,
     min_confidence: MinConfidenceOption = 0.0,
     single: o.SingleOption = False,
-    accept_doubted: Annotated[bool, o.reading("--accept-doubted", help="Read doubted digits all the same.")] = False,
+    accept_doubted: Annotated[bool, o.reading("--accept-doubted", help="Read doubted digits, too.")] = False,
     sample: Annotated[bool, o.reading("--sample", help="Read the sample pictures that come with mnistcnn.")] = False,
-    show: Annotated[bool, o.output("--show", help="Print what the network saw beside the original.")] = False,
+    show: Annotated[bool, o.output("--show", help="Print what the network saw next to the original.")] = False,
     save_input: SaveInputOption = None,
     annotate: AnnotateOption = None,
     recursive: RecursiveOption = True,
     json: o.JsonOption = False,
-    jsonl: Annotated[bool, o.output("--jsonl", help="Print a line of JSON for each picture when it is read.")] = False,
+    jsonl: Annotated[bool, o.output("--jsonl", help="Print a line of JSON for each picture as it is read.")] = False,
     quiet: o.QuietOption = False,
 ) -> None:
     """Read the digits in each picture: photographs, scans, drawings."""
@@ -110,11 +110,11 @@ def predict(
 
 
 def show_prediction(prediction: "Prediction", name_width: int, *, quiet: bool = False) -> None:
-    """One picture's line: name, digits, confidence as a bar, the runners-up of a single one; a warning on stderr.
+    """Print an image's line: name, digits, confidence as a bar, candidates of a single digit; a warning on stderr.
 
-    Further rows of digits follow on lines of their own.
+    Each further row of digits gets its own line.
     """
-    first, *rows = (prediction.text or _what(prediction)).split("\n")
+    first, *rows = (prediction.text or _placeholder(prediction)).split("\n")
     line = Text(f"{printable(prediction.path):<{name_width}}  ")
     style = "bold green" if prediction.text is not None and "?" not in prediction.text else "bold yellow"
     line.append(first, style=style)
@@ -129,13 +129,13 @@ def show_prediction(prediction: "Prediction", name_width: int, *, quiet: bool = 
         show_note(f"{prediction.path}: {prediction.warning}.", warning=True)
 
 
-def _what(prediction: "Prediction") -> str:
-    """What stands for the digits where there is no text."""
+def _placeholder(prediction: "Prediction") -> str:
+    """Return what is printed in place of the digits if there is no text."""
     return "–" if prediction.confidence is None else "?"
 
 
 def _candidates(prediction: "Prediction") -> Text:
-    """What a single digit may be otherwise, or what it would be if it were one."""
+    """Format the other candidates of a single digit, or those of a digit that is doubted or unsure."""
     named = [f" {candidate.digit} {percent(candidate.confidence, 1)}" for candidate in prediction.top]
     shown = [one for one in named if not one.endswith(" 0.0 %")]
     if prediction.text is None and len(prediction.digits) > 1:

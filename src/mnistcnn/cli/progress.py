@@ -1,4 +1,4 @@
-"""How a running command shows that it runs: bars on a terminal, plain lines elsewhere, nothing when quiet."""
+"""Shows the progress of a command: bars on a terminal, plain lines elsewhere, nothing if quiet."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ from mnistcnn.events import EpochResult, Event, Note, Observer, Stage, StepResul
 
 @contextmanager
 def progress_bar(*, quiet: bool = False) -> Iterator[Observer]:
-    """An observer that shows what it is told while the context lasts: on stderr, or in a notebook."""
+    """Yield an observer that shows the events it receives, on stderr or in a notebook, while the context lasts."""
     console = stderr()
     if quiet:
         yield ignore
@@ -26,14 +26,14 @@ def progress_bar(*, quiet: bool = False) -> Iterator[Observer]:
 
 
 class Lines:
-    """One plain line for each note and epoch."""
+    """An observer that prints a plain line for each note and epoch."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._epochs = 0
 
     def __call__(self, event: Event) -> None:
-        """Print what is worth a line."""
+        """Print a line for a note, the beginning of training or an epoch."""
         match event:
             case Note():
                 show_note(event.message, warning=event.warning, console=self._console)
@@ -49,15 +49,15 @@ class Lines:
 
 
 class _Progress(Progress):
-    """Bars that leave room for the `^C`s of a user, which would otherwise move the cursor a line down."""
+    """Bars that leave room for `^C`, which would otherwise move the cursor a line down when the user presses it."""
 
     def get_renderable(self) -> RenderableType:
-        """All bars, four columns narrower than the terminal; asked for once before there is one."""
+        """Return all bars, four columns narrower than the terminal; Rich calls it once before `live` exists."""
         return Constrain(super().get_renderable(), self.console.width - 4 if hasattr(self, "live") else None)
 
 
 class Bars(Lines):
-    """The same lines above bars for the run and the epoch, or one for a stage or what is being fetched."""
+    """An observer that prints the same lines above bars for the run and the epoch, a stage or a transfer."""
 
     def __init__(self, console: Console) -> None:
         super().__init__(console)
@@ -69,12 +69,12 @@ class Bars(Lines):
             TimeRemainingColumn(compact=True),
             console=console,
             transient=True,
-            refresh_per_second=4,  # each costs about a millisecond
+            refresh_per_second=4,  # a refresh costs about a millisecond
         )
         self._tasks: dict[str, TaskID] = {}
 
     def __call__(self, event: Event) -> None:
-        """Move the bars, and print what is worth a line."""
+        """Move the bars, and print the lines of `Lines`."""
         super().__call__(event)
         if isinstance(event, Stage | TrainStart):
             for name in list(self._tasks):
@@ -107,10 +107,11 @@ class Bars(Lines):
 
 
 def _start_line(event: TrainStart) -> str:
-    data, environment = event.data, event.environment
+    data = event.data
+    environment = event.environment
     line = f"Training on {data['dataset']}: {data['train']:,} pictures, {data['validation']:,} held out; "
     line += f"{event.epochs} epoch{'s' * (event.epochs > 1)}, {event.steps:,} steps, "
     line += f"on {environment} ({environment.device_reason})."
     if event.done_steps:
-        line += f" Going on in epoch {event.first_epoch} at step {event.first_step:,}."
+        line += f" Resuming in epoch {event.first_epoch} at step {event.first_step:,}."
     return line

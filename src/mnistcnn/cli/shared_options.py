@@ -18,7 +18,10 @@ data, machine, output, reading, page = (
 
 
 def either_checkpoint(argument: Path | None, option: Path | None) -> Path | None:
-    """The network that is named by the argument or by `--checkpoint`. Raises `UsageError` where these are two."""
+    """Return the network named by the argument or by `--checkpoint`. Raises `UsageError` if they name different ones.
+
+    `MNISTCNN_CHECKPOINT` gives the option its value, too; the argument overrides it.
+    """
     variable = os.environ.get(_CHECKPOINT_VARIABLE)
     if argument is not None and option not in (None, argument, variable and Path(variable)):
         raise UsageError(f"CHECKPOINT {argument} and --checkpoint {option} name two networks.")
@@ -26,16 +29,16 @@ def either_checkpoint(argument: Path | None, option: Path | None) -> Path | None
 
 
 def keep_numpy_to_one_thread() -> None:
-    """Call it before NumPy is imported.
+    """Limit NumPy's matrix products to one thread; call it before NumPy is imported.
 
-    `reading.network` shares its work out to threads by itself. Those of NumPy's own would spin while they wait for each
-    other: next to other programs a single frame takes a hundred times as long.
+    `reading.network` has threads of its own. NumPy's would spin while they wait for each other: if other programs are
+    running, a single frame takes a hundred times as long.
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def _check_device(value: str) -> str:
-    """Refuse what can't be the name of a device, before torch is loaded."""
+    """Reject a name that can't be a device's before PyTorch is loaded."""
     if not re.fullmatch(DEVICE_SPELLING, value):
         raise typer.BadParameter(f"{value!r} is not one of auto, cpu, cuda, cuda:N, mps, xpu, xpu:N.")
     return value
@@ -71,7 +74,7 @@ CheckpointOption = Annotated[
         metavar="FILE",
         envvar=_CHECKPOINT_VARIABLE,
         show_default=f"{DEFAULT_CHECKPOINT}, or the one in the package",
-        help="The trained network; packaged is the one in the package.",
+        help="The trained network, or packaged for the one in the package.",
     ),
 ]
 CheckpointArgument = Annotated[

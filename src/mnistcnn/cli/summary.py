@@ -17,7 +17,7 @@ from mnistcnn.results import Environment
 if TYPE_CHECKING:
     from mnistcnn.summary import ModelSummary
 
-_INDENT = 13  # characters, of the settings
+_INDENT = 13  # characters before the settings
 
 
 def summary(
@@ -26,11 +26,11 @@ def summary(
     batch_size: Annotated[
         int, typer.Option(metavar="N", callback=between(1), help="Batch size for the memory estimate.")
     ] = TrainConfig().batch_size,
-    plot: Annotated[Path | None, o.output(metavar="FILE", help="Plot the first layer's filters there.")] = None,
+    plot: Annotated[Path | None, o.output(metavar="FILE", help="Plot the first layer's filters to FILE.")] = None,
     json: o.JsonOption = False,
     quiet: o.QuietOption = False,
 ) -> None:
-    """Explain the network layer by layer, and what training made of it."""
+    """Describe the network layer by layer, and how training changed it."""
     checkpoint = o.either_checkpoint(network, checkpoint)
     with mnistcnn.progress_bar(quiet=quiet) as observer:
         result = mnistcnn.summarise(checkpoint, batch_size=batch_size, plot=plot, observer=observer)
@@ -38,7 +38,7 @@ def summary(
 
 
 def show_summary(result: "ModelSummary") -> None:
-    """The table of `summary`."""
+    """Print the report of `summary`."""
     title = "MnistCNN: 1×28×28 picture in, 10 logits out"
     table = new_table(title, "layer", "what it does", "output", "parameters", "multiply-adds", words=2)
     for layer in result.layers:
@@ -59,14 +59,19 @@ def show_summary(result: "ModelSummary") -> None:
     table = new_table("Weights now and before training", *headings)
     for layer in result.layers:
         if layer.weight_mean is not None:
-            now = f"{layer.weight_mean:+.4f}", f"{layer.weight_std:.4f}"
-            table.add_row(layer.name, *now, f"{layer.initial_weight_mean:+.4f}", f"{layer.initial_weight_std:.4f}")
+            table.add_row(
+                layer.name,
+                f"{layer.weight_mean:+.4f}",
+                f"{layer.weight_std:.4f}",
+                f"{layer.initial_weight_mean:+.4f}",
+                f"{layer.initial_weight_std:.4f}",
+            )
     stdout().print(table)
     show_pairs(written(result.files))
 
 
 def _training(about: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """What a checkpoint's description says of its training."""
+    """Yield the lines about training from a checkpoint's description."""
     yield "checkpoint", about["path"]
     config = about.get("config")
     if not config:
@@ -85,5 +90,6 @@ def _training(about: dict[str, Any]) -> Iterator[tuple[str, str]]:
             yield split, f"accuracy {percent(metrics['accuracy'])}, loss {metrics['loss']:.4f}"
     from mnistcnn.checkpoints.calibration import is_at_bound
 
-    bound = "; it is at its bound, so that the calibration means nothing" if is_at_bound(about["temperature"]) else ""
-    yield "temperature", f"{about['temperature']:.3f}{bound}"
+    temperature = about["temperature"]
+    bound = ", at a bound of its search, so the confidence is not calibrated" if is_at_bound(temperature) else ""
+    yield "temperature", f"{temperature:.3f}{bound}"

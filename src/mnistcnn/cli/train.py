@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
 
 def _with_settings(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command an option for each field of `TrainConfig` in the place of its `**settings`."""
-    signature, default = inspect.signature(command), TrainConfig()
+    """Replace a command's `**settings` by an option for each field of `TrainConfig`."""
+    signature = inspect.signature(command)
+    default = TrainConfig()
     context, *own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
     options = []
     for name, (kind, setting) in TrainConfig.settings().items():
@@ -41,10 +42,10 @@ def train(
     data_dir: o.DataDirOption = None,
     mirror: o.MirrorOption = None,
     checkpoint: Annotated[
-        Path, o.output("--checkpoint", "-c", metavar="FILE", help="Where to write the trained network.")
+        Path, o.output("--checkpoint", "-c", metavar="FILE", help="File for the trained network.")
     ] = DEFAULT_CHECKPOINT,
     output_dir: Annotated[
-        Path, o.output("--output-dir", "-o", metavar="DIR", help="Where to write the plots.")
+        Path, o.output("--output-dir", "-o", metavar="DIR", help="Folder for the plots and the history.")
     ] = DEFAULT_OUTPUT_DIR,
     resume: Annotated[bool, o.output("--resume", help="Continue the unfinished run.")] = False,
     restart: Annotated[bool, o.output("--restart", help="Discard the unfinished run and start again.")] = False,
@@ -59,7 +60,8 @@ def train(
     **settings: Any,
 ) -> None:
     """Train the network, test it, and write it with plots of the training."""
-    config, sources = TrainConfig(**settings), {name: ctx.get_parameter_source(name) for name in settings}
+    config = TrainConfig(**settings)
+    sources = {name: ctx.get_parameter_source(name) for name in settings}
     given = [name for name, source in sources.items() if source is not None and source.name != "DEFAULT"]
     is_main = World.from_environment().is_main
     board = _tensorboard(output_dir) if tensorboard and is_main else ignore
@@ -69,11 +71,11 @@ def train(
             bars(event)
             board(event)
 
-        check_memory(config.batch_size)  # before PyTorch takes its share
-        observer(Stage("Loading PyTorch"))  # which `mnistcnn.train` does
+        check_memory(config.batch_size)  # loading PyTorch alone may exceed the limit
+        observer(Stage("Loading PyTorch"))  # using `mnistcnn.train` for the first time loads it
         result = mnistcnn.train(
             config,
-            mnistcnn.Files(checkpoint, output_dir, data_dir, mirror),
+            mnistcnn.Files(checkpoint=checkpoint, output_dir=output_dir, data_dir=data_dir, mirror=mirror),
             resume=resume,
             restart=restart,
             given=given,
@@ -92,9 +94,9 @@ def _tensorboard(output_dir: Path) -> Observer:
 
 
 def show_training(result: "TrainResult") -> None:
-    """The table at the end of `train`."""
+    """Print the report of `train`."""
     table = new_table(f"Trained on {data_name(result.data['dataset'])}", "split", "pictures", "accuracy", "loss")
-    splits = {"train (on the way)": result.train, "validation": result.validation, "test": result.test}
+    splits = {"train (running average)": result.train, "validation": result.validation, "test": result.test}
     for name, metrics in splits.items():
         table.add_row(name, f"{metrics.count:,}", percent(metrics.accuracy), f"{metrics.loss:.4f}")
     table.rows[-1].style = "bold"

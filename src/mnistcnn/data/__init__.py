@@ -1,4 +1,4 @@
-"""The data sets: `load_dataset` gives train, validation and test images as tensors."""
+"""The data sets: `load_dataset` returns train, validation and test images as tensors."""
 
 from mnistcnn.data.dataset import DataSplits, ImageDataset, load_dataset
 

@@ -1,4 +1,4 @@
-"""The data set cache: looked at first, verified on every load, filled once, by one process, atomically."""
+"""The cache of the data sets: verified on every load, filled once, by one process, atomically."""
 
 import os
 import shutil
@@ -16,18 +16,18 @@ from mnistcnn.events import Note, Observer, Transfer
 from mnistcnn.system.storage import explain, flush_to_disk
 
 CACHE_VARIABLE = "MNISTCNN_CACHE_DIR"
-LOCK_PATIENCE = 1800.0  # seconds; longer than any fetch may take
-SEED = 20_260_101  # of the synthetic digits
+LOCK_PATIENCE = 1800.0  # seconds; longer than any download may take
+SEED = 20_260_101  # for the synthetic digits
 _MNIST_ONLY = (
     "`mnistcnn train` is for MNIST alone; without --data-dir, it is downloaded. "
     "`mnistcnn evaluate --pictures FOLDER` measures a network on digits of your own."
 )
-_WORK = ".mnistcnn-fetch"  # as long as it is there, the folder is being filled by us
+_WORK = ".mnistcnn-fetch"  # it exists while this program fills the folder
 _LOCK = ".mnistcnn.lock"
 
 
 def cache_dir() -> Path:
-    """The folder of all cached data sets: `MNISTCNN_CACHE_DIR`, else the user's cache folder."""
+    """Return the folder of all cached data sets: `MNISTCNN_CACHE_DIR` if set, else the user's cache folder."""
     chosen = os.environ.get(CACHE_VARIABLE)
     return Path(chosen) if chosen else platformdirs.user_cache_path("mnistcnn", appauthor=False)
 
@@ -35,10 +35,10 @@ def cache_dir() -> Path:
 def read_files(
     dataset: DatasetName, names: tuple[str, ...], data_dir: Path | None, mirror: str | None, observer: Observer
 ) -> tuple[dict[str, bytes], Path]:
-    """The verified raw contents of `names`, and the folder they came from.
+    """Return the verified raw contents of `names`, and the folder that they were read from.
 
-    From `data_dir` where given, else from the cache; where the files are missing (or, in the cache, damaged)
-    they are fetched first. A `data_dir` that holds anything is never written to. Raises `DataError`.
+    They are read from `data_dir` if it is given, else from the cache. Missing files, and damaged ones in the cache,
+    are downloaded first. A `data_dir` that holds anything is never written to. Raises `DataError`.
     """
     home = data_dir or cache_dir() / dataset
     try:
@@ -48,7 +48,7 @@ def read_files(
             raise _no_files(home, Path(error.filename).name) from error
     except files.DamagedError as error:
         if data_dir and dataset is DatasetName.MNIST:
-            raise DataError(f"{error}: it is damaged, or other data than MNIST.", _MNIST_ONLY) from error
+            raise DataError(f"{error}: it is damaged, or not a file of MNIST.", _MNIST_ONLY) from error
         if data_dir:
             raise DataError(f"{error}.", "Replace that file, or leave out --data-dir.") from error
         observer(Note(f"{error}; downloading it again.", warning=True))
@@ -58,7 +58,7 @@ def read_files(
         home.mkdir(parents=True, exist_ok=True)
         with _lock(home, observer):
             with suppress(FileNotFoundError, files.DamagedError):
-                return _read(dataset, home, names)  # somebody else was faster
+                return _read(dataset, home, names)  # another process has filled it meanwhile
             _fill(dataset, home, mirror, observer)
             return _read(dataset, home, names)
     except OSError as error:
@@ -67,13 +67,13 @@ def read_files(
 
 
 def _no_files(home: Path, missing: str) -> DataError:
-    """Why a folder of the user's can't be used, in which the file `missing` is missing."""
+    """Describe why the user's folder `home`, without the file `missing`, can't be used."""
     other = files.describe_other_data(home)
     if other:
-        return DataError(f"{home} has {other}, and not the four files of MNIST.", _MNIST_ONLY)
+        return DataError(f"{home} has {other}, not the four files of MNIST.", _MNIST_ONLY)
     return DataError(
-        f"{home} has no {missing} (raw or .gz, in it or in its MNIST/raw).",
-        "Give a folder with the four files, an empty one to fetch them into, or no --data-dir.",
+        f"Neither {home} nor its subfolder MNIST/raw has {missing}, raw or .gz.",
+        "Give --data-dir a folder with the four files or an empty one to download them into, or leave it out.",
     )
 
 
@@ -84,7 +84,7 @@ def _read(dataset: DatasetName, home: Path, names: tuple[str, ...]) -> tuple[dic
 
 
 def _may_fill(home: Path) -> bool:
-    """Whether a folder of the user's is missing, empty, or one that we were filling when we were stopped."""
+    """Whether the user's folder is missing, empty, or left half filled by a stopped run of this program."""
     if not home.is_dir():
         return not home.exists()
     names = {path.name for path in home.iterdir()}
@@ -92,7 +92,7 @@ def _may_fill(home: Path) -> bool:
 
 
 def _lock(home: Path, observer: Observer) -> AbstractContextManager[object]:
-    """The folder's lock, held while its context lasts; the system frees it when its holder dies."""
+    """Hold the folder's lock while the context lasts; the system frees it if its holder dies."""
     lock = FileLock(home / _LOCK)
     with suppress(Timeout):
         return lock.acquire(timeout=0.2)
@@ -122,13 +122,14 @@ def _fill(dataset: DatasetName, home: Path, mirror: str | None, observer: Observ
                 flush_to_disk(stream.fileno())
             path.replace(home / path.name)
     finally:
-        shutil.rmtree(work, ignore_errors=True)  # a folder that was the user's and empty is empty again
+        shutil.rmtree(work, ignore_errors=True)  # after a failure, the user's empty folder is empty again
 
 
 def _render(observer: Observer) -> dict[str, bytes]:
-    from mnistcnn.data import synthetic  # noqa: PLC0415 - only a first start needs it
+    from mnistcnn.data import synthetic  # noqa: PLC0415 - only the first use of the synthetic digits needs it
 
-    count, total = synthetic.TRAIN_COUNT, synthetic.TRAIN_COUNT + synthetic.TEST_COUNT
+    count = synthetic.TRAIN_COUNT
+    total = synthetic.TRAIN_COUNT + synthetic.TEST_COUNT
     what = "digits drawn"
     train = synthetic.render_digits(count, SEED, lambda done: observer(Transfer(what, done, total)))
     test = synthetic.render_digits(total - count, SEED + 1, lambda done: observer(Transfer(what, count + done, total)))

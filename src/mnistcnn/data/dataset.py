@@ -1,4 +1,4 @@
-"""The data sets as tensors: loaded, checked and split into train, validation and test images."""
+"""Loads a data set as tensors, split into train, validation and test images."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,7 +24,7 @@ class ImageDataset:
         return len(self.labels)
 
     def to(self, device: torch.device) -> Self:
-        """The same on `device`."""
+        """Copy the images and labels to `device`, unless they are there already."""
         return replace(self, images=self.images.to(device), labels=self.labels.to(device))
 
 
@@ -33,7 +33,7 @@ _EMPTY = ImageDataset(torch.empty(0, 1, 28, 28, dtype=torch.uint8), torch.empty(
 
 @dataclass(frozen=True, slots=True)
 class DataSplits:
-    """The splits that were asked for; the others are empty."""
+    """The requested splits of a data set; the others are empty."""
 
     name: DatasetName
     folder: Path
@@ -42,11 +42,11 @@ class DataSplits:
     test: ImageDataset = _EMPTY
 
     def split(self, split: Split) -> ImageDataset:
-        """One of the three by its name."""
+        """Return one of the three splits by its name."""
         return {Split.TRAIN: self.train, Split.VALIDATION: self.validation, Split.TEST: self.test}[split]
 
     def describe(self) -> dict[str, Any]:
-        """What a report or checkpoint says about the data; plain types."""
+        """Describe the data for a report or checkpoint: name, folder and counts, in plain types."""
         return {"dataset": str(self.name), "folder": str(self.folder), **{str(s): len(self.split(s)) for s in Split}}
 
 
@@ -60,14 +60,15 @@ def load_dataset(
     splits: tuple[Split, ...] = tuple(Split),
     observer: Observer = ignore,
 ) -> DataSplits:
-    """Load a data set, fetching it on the first use; see `data.cache` for where it comes from and goes.
+    """Load a data set; `data.cache` downloads it when it is first used.
 
-    The training images are split by a permutation that follows from `seed` into train and `validation_size`
-    validation images. Only the files that `splits` need are read. Raises `DataError`, and `UsageError` where
-    `mirror` is no http(s) address or `validation_size` leaves nothing to train on.
+    The training images are split into train and `validation_size` validation images by a permutation that `seed`
+    determines. Only the files that `splits` need are read. Raises `DataError`, and `UsageError` if `mirror` isn't an
+    http(s) address or `validation_size` leaves no images for training.
     """
     name = DatasetName(name)
-    wants_train, wants_test = Split.TRAIN in splits or Split.VALIDATION in splits, Split.TEST in splits
+    wants_train = Split.TRAIN in splits or Split.VALIDATION in splits
+    wants_test = Split.TEST in splits
     names = (files.TRAIN_FILES if wants_train else ()) + (files.TEST_FILES if wants_test else ())
     folder = None if data_dir is None else Path(data_dir)
     contents, folder = read_files(name, names, folder, check_mirror(mirror), observer)

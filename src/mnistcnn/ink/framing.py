@@ -1,4 +1,4 @@
-"""MNIST's own framing: ink → its box scaled into 20×20 → its centre of mass in the middle of 28×28.
+"""MNIST's framing: the ink's box is scaled into 20×20, its centre of mass is put into the middle of 28×28.
 
 Source: Y. LeCun, C. Cortes, C. J. C. Burges, "The MNIST database of handwritten digits".
 """
@@ -20,17 +20,17 @@ BOX = 20
 
 
 def center_digit(ink: Ink) -> Frame:
-    """Ink of any size as MNIST shows it; all zeros where there is no ink."""
+    """Frame ink of any size as MNIST does: (28, 28) uint8, 0 paper … 255 ink; all zeros if there is no ink."""
     box = ink_box(ink)
     if box is None:
         return np.zeros((SIDE, SIDE), dtype=np.uint8)
     square = center_by_mass(fit_box(ink[box]))
-    square *= 255 / (square.max() or 1)  # the strongest ink is 255, as in every one of MNIST's images
+    square *= 255 / (square.max() or 1)  # the strongest ink is 255 in all of MNIST's images
     return np.rint(square).astype(np.uint8)
 
 
 def is_framed(image: NDArray[np.uint8]) -> bool:
-    """Whether an image already is as MNIST's are: 28×28, light on black, its box 20 high or wide, centred."""
+    """Whether an image is already framed as MNIST's: 28×28, light on black, its box 20 high or wide, centred."""
     corners = image[[0, 0, -1, -1], [0, -1, 0, -1]]
     if image.shape != (SIDE, SIDE) or image.max() < 250 or corners.any() or np.count_nonzero(image) > SIDE**2 // 2:
         return False
@@ -39,13 +39,13 @@ def is_framed(image: NDArray[np.uint8]) -> bool:
 
 
 def ink_box(ink: NDArray[Any], least: float = 0.0) -> tuple[slice, slice] | None:
-    """The rows and columns that hold all ink above `least`; None where there is none."""
+    """Find the rows and columns that contain all ink above `least`; None if there is none."""
     left, top, width, height = cv2.boundingRect((ink > least).astype(np.uint8))
     return (slice(top, top + height), slice(left, left + width)) if width else None
 
 
 def fit_box(ink: Ink, side: int = BOX) -> Ink:
-    """Scale ink, keeping its proportions, so that its longer side has `side` pixels; values stay in 0 … 1."""
+    """Scale ink in 0 … 1 so that its longer side has `side` pixels; the proportions and the range are kept."""
     height, width = ink.shape
     scale = side / max(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
@@ -54,9 +54,9 @@ def fit_box(ink: Ink, side: int = BOX) -> Ink:
 
 
 def center_by_mass(ink: Ink, side: int = SIDE) -> Ink:
-    """Place ink (at most `side` pixels either way) in a square so that its centre of mass is in the middle.
+    """Place ink, at most `side` pixels wide and high, in a square so that its centre of mass is in the middle.
 
-    Moved by whole pixels; where that would push ink over the edge it stops at the edge.
+    It is moved by whole pixels, and at most to the edge.
     """
     height, width = ink.shape
     row, column = _center_of_mass(ink)
@@ -68,7 +68,7 @@ def center_by_mass(ink: Ink, side: int = SIDE) -> Ink:
 
 
 def _center_of_mass(ink: NDArray[Any]) -> tuple[float, float]:
-    """Row and column, in pixels from the first."""
+    """Compute the row and the column of the centre of mass, in pixels from the first; 0 if there is no ink."""
     height, width = ink.shape
     mass = float(ink.sum()) or 1.0
     return float(ink.sum(axis=1) @ np.arange(height)) / mass, float(ink.sum(axis=0) @ np.arange(width)) / mass

@@ -44,8 +44,8 @@ def find_pale_ink(difference: Colours, grey: Grey, ink: Ink, params: Params | No
         return pale
     darker = float(np.vdot(project(difference, LUMINANCE), grey)) < 0
     channels = cv2.split(difference)  # `difference.min(axis=2)` takes several times as long
-    contrast = -reduce(np.minimum, channels) if darker else reduce(np.maximum, channels)
-    contrast = np.asarray(cv2.GaussianBlur(contrast, (0, 0), 0.8), dtype=np.float32)
+    strongest = -reduce(np.minimum, channels) if darker else reduce(np.maximum, channels)
+    contrast: Grey = np.asarray(cv2.GaussianBlur(strongest, (0, 0), 0.8), dtype=np.float32)
     some = sampled(contrast)
     middle = float(np.median(some))
     noise = 1.4826 * float(np.median(np.abs(some - np.float32(middle))))

@@ -1,4 +1,4 @@
-"""Strokes as wide as MNIST's: hairlines thickened, fat brushes thinned, all else left alone. No torch."""
+"""Brings strokes to the widths of MNIST's: thickens thin ones, thins thick ones. No torch."""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ from numpy.typing import NDArray
 
 from mnistcnn.ink.framing import BOX, Ink, fit_box, ink_box
 
-DETAIL = 4  # strokes are measured and changed at this many pixels for one of MNIST's
-# Pixels in MNIST's 20×20 box; 5 % of its digits have thinner strokes than 1.8, 5 % thicker ones than 4.1.
-THINNEST, THICKEST = 1.8, 4.2  # between these strokes are left alone
+DETAIL = 4  # strokes are measured and changed at this many times the resolution of MNIST
+# In pixels of MNIST's 20×20 box; 5 % of its digits have strokes thinner than 1.8, 5 % thicker than 4.1.
+THINNEST, THICKEST = 1.8, 4.2  # strokes between these widths are not changed
 THIN_TARGET, THICK_TARGET = 2.4, 3.6
 
 
 def adjust_strokes(ink: Ink) -> Ink:
-    """Bring the strokes of cropped ink (height, width) in 0 … 1 to a width that MNIST's pens have.
+    """Bring the strokes of cropped ink (height, width) in 0 … 1 to a width that MNIST's strokes have.
 
-    Unchanged where they already have it; otherwise at most 80 pixels either way, with room around it.
+    Ink that has such strokes is returned unchanged; other ink is scaled to at most 80 pixels wide and high, with a
+    margin around it.
     """
     shrink = max(ink.shape) / (BOX * DETAIL)
-    # Lines thinner than a pixel of the detail keep their strength.
+    # Dilation keeps the strength of lines that reduction would make thinner than a pixel.
     detail = fit_box(dilate_square(ink, int(shrink / 2)) if shrink > 1.5 else ink, BOX * DETAIL)
     width = stroke_width(detail) / DETAIL
     if THINNEST <= width <= THICKEST:
@@ -37,47 +38,47 @@ def adjust_strokes(ink: Ink) -> Ink:
 
 
 def stroke_width(ink: Ink) -> float:
-    """The mean width of strokes, in pixels: twice their area over what an erosion by one pixel takes away."""
+    """Measure the mean width of strokes, in pixels: twice the ink's area over the area that one erosion removes."""
     padded = pad(ink, 1)
     return 2 * float(ink.sum()) / max(float((padded - erode(padded, 1.0)).sum()), 1e-6)
 
 
 def pad(ink: Ink, margin: int) -> Ink:
-    """Ink with `margin` pixels of paper around it; `np.pad` takes twenty times as long."""
+    """Add `margin` pixels of paper around ink; `np.pad` takes twenty times as long."""
     return np.asarray(cv2.copyMakeBorder(ink, margin, margin, margin, margin, cv2.BORDER_CONSTANT), np.float32)
 
 
 def thin(ink: Ink, radius: float) -> Ink:
-    """Erode, but keep the lines that would vanish."""
+    """Erode by `radius` pixels, but keep the lines that would vanish."""
     eroded = erode(ink, radius)
     vanishing = ink - dilate(eroded, radius + 1.0)
     return np.maximum(eroded, np.where(vanishing > 0.5, ink, np.float32(0)))
 
 
 def dilate(ink: Ink, radius: float) -> Ink:
-    """The greatest ink within `radius` pixels of each pixel."""
+    """Compute the greatest ink within `radius` pixels of each pixel."""
     return _over_disc(cv2.dilate, ink, radius)
 
 
 def erode(ink: Ink, radius: float) -> Ink:
-    """The least ink within `radius` pixels of each pixel; what lies outside the image does not count."""
+    """Compute the least ink within `radius` pixels of each pixel; pixels outside the image do not count."""
     return _over_disc(cv2.erode, ink, radius)
 
 
 def dilate_square(ink: Ink, reach: int) -> Ink:
-    """The greatest ink in a square of `2 * reach + 1` pixels around each pixel."""
+    """Compute the greatest ink in a square of `2 * reach + 1` pixels around each pixel."""
     return np.asarray(cv2.dilate(ink, np.ones((2 * reach + 1,) * 2, dtype=np.uint8)), dtype=np.float32)
 
 
 @lru_cache(64)
 def disc(radius: float) -> NDArray[np.uint8]:
-    """1 within `radius` pixels of the middle, else 0: a square with an odd side."""
+    """Make a square with an odd side that is 1 within `radius` pixels of the middle, else 0."""
     span = np.arange(-int(radius), int(radius) + 1)
     return (span[:, None] ** 2 + span**2 <= radius**2).astype(np.uint8)
 
 
 def _over_disc(operation: Callable[..., Any], ink: Ink, radius: float) -> Ink:
-    """A morphological operation over a disc; between two multiples of half a pixel, their weighted mean."""
+    """Apply a morphological operation over a disc; between multiples of half a pixel, return their weighted mean."""
     smaller = np.floor(radius * 2) / 2
     share = (radius - smaller) * 2
     inner = operation(ink, disc(smaller))

@@ -1,4 +1,4 @@
-"""Where the work is done: the device resolver, the precision, and the seeds."""
+"""Devices: resolves their names, chooses the precision and the threads, and derives seeds."""
 
 import hashlib
 import os
@@ -23,20 +23,20 @@ KINDS = ("cuda", "mps", "xpu", "cpu")  # in the order in which `auto` takes them
 
 @dataclass(frozen=True, slots=True)
 class Compute:
-    """A device that has been tried out, and how training computes on it."""
+    """A device that works, and the precision of training on it."""
 
     device: torch.device
     name: str
-    precision: Precision  # of training; never AUTO
-    reason: str  # why this device was taken
+    precision: Precision  # never AUTO
+    reason: str  # why this device was chosen
 
     @property
     def dtype(self) -> torch.dtype:
-        """What training computes in; the weights themselves are float32."""
+        """The type that training steps compute in; the weights themselves are float32."""
         return torch.bfloat16 if self.precision is Precision.BFLOAT16 else torch.float32
 
     def environment(self) -> Environment:
-        """What a report needs so that a run can be repeated."""
+        """Describe the device and the software for a report."""
         return Environment(
             device=str(self.device),
             device_name=self.name,
@@ -52,9 +52,9 @@ class Compute:
 
 @contextmanager
 def cpu_threads(count: int) -> Iterator[int]:
-    """Compute with `count` threads on the CPU inside, 0 for as many as PyTorch has chosen and the CPU quota allows.
+    """Compute with `count` threads on the CPU while the context lasts; yield their number.
 
-    Yields how many there are.
+    If `count` is 0, PyTorch's choice is taken, or the CPU quota if that is less.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(count or min(before, cpu_count()))
@@ -66,11 +66,11 @@ def cpu_threads(count: int) -> Iterator[int]:
 
 @contextmanager
 def strict_float32() -> Iterator[None]:
-    """Compute float32 convolutions and matrix products in float32 inside, whatever shortcuts are allowed outside.
+    """Compute float32 convolutions and matrix products in full precision while the context lasts.
 
-    By default cuDNN's convolutions use TF32, with 10 bits of mantissa; a program may allow more such shortcuts.
+    By default cuDNN's convolutions use TF32, with 10 bits of mantissa; a program may have allowed more such shortcuts.
     """
-    backends: Any = torch.backends  # whose types don't list these attributes
+    backends: Any = torch.backends  # its type stubs lack these attributes
     settings = (backends.cudnn.conv, backends.cuda.matmul, backends.mkldnn.conv, backends.mkldnn.matmul)
     before = [setting.fp32_precision for setting in settings]
     try:
@@ -83,7 +83,7 @@ def strict_float32() -> Iterator[None]:
 
 
 def resolve_device(name: str = "auto", precision: Precision = Precision.FLOAT32) -> Compute:
-    """Find the device and try it out with a small computation.
+    """Find the device, and check by a small computation that it works.
 
     `name` is `auto` (CUDA, then MPS, then XPU, then the CPU), `cpu`, `cuda`, `cuda:N`, `mps`, `xpu` or `xpu:N`. Raises
     `UsageError` for another spelling, `DeviceError` for a device that isn't there or doesn't work.
@@ -93,10 +93,10 @@ def resolve_device(name: str = "auto", precision: Precision = Precision.FLOAT32)
     present = available_devices()
     taken = present[0] if name == "auto" else f"{name}:0" if name in ("cuda", "xpu") else name
     if taken not in present:
-        told = f"Device {name} is not available here; available: {', '.join(reversed(present))}."
+        message = f"Device {name} is not available here; available: {', '.join(reversed(present))}."
         if taken.startswith("cuda") and "cuda:0" not in present:
-            told += f" {_why_no_cuda()}"
-        raise DeviceError(told, "Leave out --device to use the best available.")
+            message += f" {_explain_missing_cuda()}"
+        raise DeviceError(message, "Leave out --device to use the best available.")
     device = torch.device(taken)
     _try_out(device)
     better = ", ".join(f"no {kind.upper()}" for kind in KINDS[: KINDS.index(device.type)])
@@ -107,9 +107,9 @@ def resolve_device(name: str = "auto", precision: Precision = Precision.FLOAT32)
 
 
 def available_devices() -> list[str]:
-    """The devices of this machine, best first, such as `["cuda:0", "cuda:1", "cpu"]`."""
+    """List the devices of this machine, best first, such as `["cuda:0", "cuda:1", "cpu"]`."""
     found = []
-    with warnings.catch_warnings(action="ignore"):  # of a driver that is too old; see `_why_no_cuda`
+    with warnings.catch_warnings(action="ignore"):  # PyTorch warns of an old driver; `_explain_missing_cuda` says it
         for kind in KINDS[:-1]:
             backend = getattr(torch, kind)
             count = backend.device_count() if backend.is_available() else 0
@@ -117,8 +117,8 @@ def available_devices() -> list[str]:
     return [*found, "cpu"]
 
 
-def _why_no_cuda() -> str:
-    """Why no CUDA device can be used, in a sentence: the build, the driver, its age, what hides the cards, no card."""
+def _explain_missing_cuda() -> str:
+    """Explain in a sentence why there is no CUDA device: the build, the driver, hidden cards or no card."""
     if not torch.backends.cuda.is_built():
         return f"This torch, {torch.__version__}, is built without CUDA."
     reason = "No CUDA GPUs are available"
@@ -150,7 +150,7 @@ def _try_out(device: torch.device) -> None:
 
 
 def _native_bfloat16(device: torch.device) -> bool:
-    """Whether the hardware multiplies bfloat16 matrices itself; emulated, it would be slower than float32."""
+    """Whether the hardware multiplies bfloat16 matrices itself; emulated bfloat16 would be slower than float32."""
     if device.type in ("cuda", "xpu"):
         return bool(getattr(torch, device.type).is_bf16_supported(including_emulation=False))
     flags = torch.cpu.get_capabilities() if device.type == "cpu" else {}
@@ -166,5 +166,5 @@ def _device_name(device: torch.device) -> str:
 
 
 def derive_seed(seed: int, purpose: str, number: int = 0) -> int:
-    """A seed in [0, 2⁶³) of its own for each purpose, so that no two share their random numbers."""
+    """Derive a seed in [0, 2⁶³) for a purpose and number, so that no two purposes share their random numbers."""
     return int.from_bytes(hashlib.sha256(f"{seed}/{purpose}/{number}".encode()).digest()[:8], "big") >> 1

@@ -1,4 +1,4 @@
-"""The trained network on a GPU, for reading: the same as `reading.network`, in PyTorch."""
+"""The trained network in PyTorch, for reading on a GPU; `reading.network` is the same without PyTorch."""
 
 from collections.abc import Mapping
 
@@ -17,20 +17,20 @@ class DeviceNetwork:
     """The fixed network with trained weights, in float32 on a device; use it from one thread at a time."""
 
     def __init__(self, weights: Mapping[str, NDArray[np.float32]], device: str) -> None:
-        """`device` is one of `resolve_device`. Raises `DeviceError`."""
+        """Load the weights onto `device`, a name that `resolve_device` takes. Raises `DeviceError`."""
         self._compute = resolve_device(device)
         self._model = build_model(weights, self._compute)
 
     def logits(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """The logits (N, 10) of frames (N, 28, 28), 0 paper … 255 ink."""
+        """Compute the logits (N, 10) float32 of frames (N, 28, 28) uint8, 0 paper … 255 ink."""
         return predict_logits(self._model, torch.tensor(frames)[:, None], self._compute).numpy()
 
     def first_layer(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """What the 25 filters of the first layer give, (N, 9, 9, 25), for frames (N, 28, 28): 0 or more."""
+        """Compute the first layer's activations, (N, 9, 9, 25), 0 or more, for frames (N, 28, 28) uint8."""
         with torch.inference_mode(), strict_float32():
             inputs = normalise(torch.tensor(frames)[:, None].to(self._compute.device))
             return F.relu(self._model.conv1(inputs)).permute(0, 2, 3, 1).cpu().numpy()
 
     def environment(self) -> Environment:
-        """What it is computed on and with."""
+        """Describe the device and the software for a report."""
         return self._compute.environment()

@@ -1,4 +1,4 @@
-"""Several processes started by torchrun train as one: PyTorch's process groups and DistributedDataParallel."""
+"""Lets several processes that torchrun has started train one network, with DistributedDataParallel."""
 
 import re
 from collections.abc import Iterator
@@ -15,13 +15,16 @@ from mnistcnn.errors import TrainingError, UsageError
 from mnistcnn.network.world import World
 
 T = TypeVar("T")
-TIMEOUT = timedelta(minutes=10)  # longer than a download of the data, for which the others wait
+TIMEOUT = timedelta(minutes=10)  # longer than the download of the data, for which all but one process wait
 _LOST = re.compile(r"gloo|nccl|connection|socket|timed out|timeout|store|peer", re.IGNORECASE)
 
 
 @contextmanager
 def process_group(world: World) -> Iterator[None]:
-    """Join the processes: gloo between CPUs, nccl between CUDA devices. `TrainingError` where they are lost."""
+    """Connect the processes while the context lasts: by gloo between CPUs, by NCCL between CUDA devices.
+
+    Raises `TrainingError` if another process ended or can't be reached.
+    """
     if world.size == 1:
         yield
         return
@@ -32,7 +35,7 @@ def process_group(world: World) -> Iterator[None]:
     except RuntimeError as error:
         if not _LOST.search(f"{type(error).__name__} {error}"):
             raise
-        hint = "Its saved state is kept: continue with `mnistcnn train --resume`, with any number of processes."
+        hint = "The saved state is kept: `mnistcnn train --resume` continues, with any number of processes."
         raise TrainingError("Another process of this run ended or can't be reached.", hint) from error
     finally:
         if dist.is_initialized():
@@ -40,7 +43,10 @@ def process_group(world: World) -> Iterator[None]:
 
 
 def local_device(name: str, world: World) -> str:
-    """The device of this process: `cuda` becomes `cuda:LOCAL_RANK`. `UsageError` if there are too few."""
+    """Return the name of this process's device: `cuda` becomes `cuda:LOCAL_RANK`.
+
+    Raises `UsageError` if there are fewer devices than processes.
+    """
     processes = world.local_size
     if processes > 1 and ":" in name:
         raise UsageError(f"--device {name} is one device for {processes} processes.", "Leave out its number.")
@@ -54,7 +60,7 @@ def local_device(name: str, world: World) -> str:
 
 
 def broadcast(world: World, value: T) -> T:
-    """The value that rank 0 has; the others wait for it."""
+    """Return the value of rank 0; the other processes wait for it."""
     if world.size == 1:
         return value
     box = [value]
@@ -63,19 +69,19 @@ def broadcast(world: World, value: T) -> T:
 
 
 def barrier(world: World) -> None:
-    """Wait until every process is here."""
+    """Wait until every process has called this."""
     all_reduce(world, torch.zeros(()))
 
 
 def all_reduce(world: World, values: torch.Tensor) -> torch.Tensor:
-    """The sum over all processes of `values`, changed in place."""
+    """Sum `values` over all processes, in place."""
     if world.size > 1:
         dist.all_reduce(values)
     return values
 
 
 def all_gather(world: World, shard: torch.Tensor) -> torch.Tensor:
-    """The shards (n_i, …) of all processes, one after another."""
+    """Concatenate the shards (n_i, …) of all processes, by rank."""
     if world.size == 1:
         return shard
     shards: list[torch.Tensor] = [shard] * world.size
@@ -84,11 +90,11 @@ def all_gather(world: World, shard: torch.Tensor) -> torch.Tensor:
 
 
 def data_parallel(model: nn.Module, world: World, device: torch.device) -> nn.Module:
-    """`model` with its gradients averaged over the processes."""
+    """Wrap `model` so that its gradients are averaged over the processes."""
     if world.size == 1:
         return model
     if device.type == "cuda":
         torch.cuda.set_device(device)
     device_ids = None if device.type == "cpu" else [device]
-    # Gradients that are views of what is exchanged need not be copied there and back.
+    # Gradients that are views of the exchanged buckets need not be copied there and back.
     return DistributedDataParallel(model, device_ids=device_ids, gradient_as_bucket_view=True)

@@ -8,24 +8,24 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 from torch.nn.grad import conv2d_input, conv2d_weight
 
-LANES = 8  # the kernels are fastest with a multiple of it
+LANES = 8  # the kernels are fastest with a multiple of so many channels
 _ONEDNN = torch.backends.mkldnn.is_available()
 
 
 def _learns_on_cpu(layer: nn.Module, x: torch.Tensor) -> bool:
-    """Whether a layer is being trained on the CPU, without autocast, which would change dtypes behind its back."""
+    """Whether a layer is being trained on the CPU without autocast, whose casts custom functions would not see."""
     learns = layer.training and torch.is_grad_enabled()
     return learns and x.device.type == "cpu" and not torch.is_autocast_enabled("cpu")
 
 
 def convolve(images: torch.Tensor, first: nn.Conv2d, second: nn.Conv2d) -> torch.Tensor:
-    """`second(relu(first(images)))`, where `first` has one input channel, an even kernel and stride 2.
+    """Compute `second(relu(first(images)))`, where `first` has one input channel, an even kernel and stride 2.
 
-    In bfloat16 training on the CPU, the same sums are brought into shapes that the kernels compute faster: `first`
-    has four input channels (the pixels at even and odd rows and columns) and stride 1, and what it gives to `second`
-    is filled up with channels of zeros to a multiple of `LANES`.
+    `images` are (N, 1, H, W) float. In bfloat16 training on the CPU, the same sums are computed in faster shapes:
+    `first` gets four input channels (the pixels at even and odd rows and columns) and stride 1, and its output is
+    padded with channels of zeros to a multiple of `LANES`.
     """
-    # A process without a part of the last batch has no images, which `pixel_unshuffle` would leave as they are.
+    # A process may have no images of the last batch; `pixel_unshuffle` does not reshape an empty tensor.
     if not (_learns_on_cpu(first, images) and images.dtype == torch.bfloat16 and len(images) > 0):
         result: torch.Tensor = second(F.relu(first(images)))
         return result
@@ -42,12 +42,12 @@ def convolve(images: torch.Tensor, first: nn.Conv2d, second: nn.Conv2d) -> torch
 class Conv2d(nn.Conv2d):
     """`torch.nn.Conv2d` with stride 1, an odd kernel, padding "same" and a bias: faster to train on the CPU.
 
-    The gradient of 25 input channels takes the kernels half as long again as that of 32, so it is computed of 32, of
-    which seven are zero and left out again.
+    The gradient of 25 input channels takes half as long again as that of 32. So seven channels of zeros are added, and
+    their gradients are dropped.
     """
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """(N, C, H, W) → (N, filters, H, W)."""
+        """Convolve x (N, C, H, W) float; return (N, filters, H, W)."""
         if _learns_on_cpu(self, x):
             result: torch.Tensor = _FastConvolution.apply(x, self.weight, self.bias)
             return result

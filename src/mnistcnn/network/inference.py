@@ -1,6 +1,6 @@
-"""Images → logits → accuracy and loss: shared by training, evaluation and prediction.
+"""Inference and its metrics, for training, evaluation and reading.
 
-Inference is float32 on every device, so that a checkpoint gives one answer: bfloat16 is for training steps.
+Inference is float32 on every device, so that a checkpoint always gives one answer; bfloat16 is for training steps.
 """
 
 import torch
@@ -12,15 +12,16 @@ from mnistcnn.network.model import CLASSES, MnistCNN, normalise
 from mnistcnn.network.world import ALONE, World
 from mnistcnn.results import Metrics
 
-BATCH_SIZE = 1_000  # images at a time
+BATCH_SIZE = 1_000  # images
 
 
 def predict_logits(
     model: MnistCNN, images: torch.Tensor, compute: Compute, batch_size: int = BATCH_SIZE, world: World = ALONE
 ) -> torch.Tensor:
-    """Logits, (N, 10) float32 on the CPU, of images (N, 1, 28, 28) uint8; the model's mode is put back.
+    """Compute the logits, (N, 10) float32 on the CPU, of images (N, 1, 28, 28) uint8, 0 paper … 255 ink.
 
-    The processes of `world` take a shard of the images each, and each gets all the logits.
+    The model computes in evaluation mode; its own mode is restored. Each process of `world` computes a shard of the
+    images and gets all the logits.
     """
     shard = images[world.shard(len(images))]
     training = model.training
@@ -34,8 +35,8 @@ def predict_logits(
 
 
 def compute_metrics(logits: torch.Tensor, labels: torch.Tensor) -> Metrics:
-    """Accuracy and mean cross-entropy (nats) of logits (N, 10) against labels (N,) int64, N > 0."""
+    """Compute accuracy and mean cross-entropy (nats) of logits (N, 10) float against labels (N,) int64, N > 0."""
     labels = labels.cpu()
     correct = int((logits.argmax(1) == labels).sum())
     loss = F.cross_entropy(logits.double(), labels, reduction="sum").item()
-    return Metrics(correct / len(labels), loss / len(labels), len(labels))
+    return Metrics(accuracy=correct / len(labels), loss=loss / len(labels), count=len(labels))

@@ -28,7 +28,7 @@ __all__ = [
     "normalise",
 ]
 
-DROPOUT = 0.2  # of fc1's units, in training
+DROPOUT = 0.2  # training drops each unit of fc1 with this probability
 WEIGHT_STD = 0.05  # σ² = 0.0025
 BIAS = 0.1
 
@@ -41,7 +41,7 @@ class MnistCNN(nn.Module):
 
     def __init__(self, generator: torch.Generator | None = None) -> None:
         super().__init__()
-        with torch.random.fork_rng(devices=[]):  # torch's own initialisation is none of the caller's business
+        with torch.random.fork_rng(devices=[]):  # torch's own initialisation must not advance the caller's generator
             self.conv1 = nn.Conv2d(1, 25, kernel_size=12, stride=2)
             self.conv2 = Conv2d(25, 64, kernel_size=5, padding="same")
             self.pool = nn.MaxPool2d(2)
@@ -52,9 +52,10 @@ class MnistCNN(nn.Module):
         gaussian_init(self, generator)
 
     def forward(self, images: torch.Tensor, dropout: torch.Tensor | None = None) -> torch.Tensor:
-        """Logits, (N, 10) float, of normalised images, (N, 1, 28, 28) float.
+        """Compute the logits, (N, 10) float, of normalised images, (N, 1, 28, 28) float.
 
-        `dropout` (N, 1024) float multiplies the hidden units in place of torch's dropout and its global generator.
+        If `dropout` (N, 1024) float is given, it multiplies the hidden units in place of torch's own dropout, which
+        uses the global generator.
         """
         _, x = self.features(images)
         x = self.dropout(x) if dropout is None else x * dropout
@@ -62,11 +63,11 @@ class MnistCNN(nn.Module):
         return logits
 
     def features(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """What pooling and fc1 make of normalised images: twice (N, 1024) float, 0 or more."""
+        """Compute the outputs of the pooling and of fc1 for normalised images: each (N, 1024) float, 0 or more."""
         x = self.pool(convolve(images, self.conv1, self.conv2))
-        if self.training and x.requires_grad:  # else the pooling's backward pass takes thrice as long
+        if self.training and x.requires_grad:  # otherwise the pooling's backward pass takes three times as long
             x.register_hook(_channels_last)
-        # ReLU after the pooling equals ReLU before it, and has a quarter of the numbers to look at.
+        # ReLU after the pooling equals ReLU before it, and has a quarter of the values to compute.
         pooled = F.relu(self.flatten(x))
         return pooled, F.relu(self.fc1(pooled))
 
@@ -76,7 +77,7 @@ def _channels_last(gradient: torch.Tensor) -> torch.Tensor:
 
 
 def gaussian_init(model: nn.Module, generator: torch.Generator | None = None) -> None:
-    """Draw every convolution's and linear layer's weights from N(0, σ² = 0.0025); set biases to 0.1."""
+    """Draw the weights of every convolution and linear layer from N(0, σ² = 0.0025); set biases to 0.1."""
     for layer in model.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):
             nn.init.normal_(layer.weight, std=WEIGHT_STD, generator=generator)
@@ -85,7 +86,7 @@ def gaussian_init(model: nn.Module, generator: torch.Generator | None = None) ->
 
 
 def build_model(weights: Mapping[str, NDArray[np.float32]], compute: Compute | None = None) -> MnistCNN:
-    """The network with a copy of a checkpoint's weights, in evaluation mode, on the device of `compute` or the CPU."""
+    """Build the network with a copy of `weights`, in evaluation mode, on the device of `compute` or on the CPU."""
     model = MnistCNN(torch.Generator())
     model.load_state_dict({name: to_tensor(array) for name, array in weights.items()})
     if compute is not None:
@@ -94,6 +95,6 @@ def build_model(weights: Mapping[str, NDArray[np.float32]], compute: Compute | N
 
 
 def normalise(images: torch.Tensor) -> torch.Tensor:
-    """float32 (N, 1, 28, 28) for the network, channels last, of images (N, 1, 28, 28) in 0 … 255, uint8 or float."""
+    """Normalise images (N, 1, 28, 28), uint8 or float in 0 … 255, to float32 in channels-last order."""
     scaled = images.float().sub(255 * MEAN).div_(255 * STD)
     return scaled.contiguous(memory_format=torch.channels_last)

@@ -1,4 +1,4 @@
-"""Arrays ↔ PyTorch's tensors, and files written with `torch.save`."""
+"""Converts between arrays and PyTorch's tensors, and writes files with `torch.save`."""
 
 import io
 from collections.abc import Mapping
@@ -14,12 +14,12 @@ from mnistcnn.system.storage import write_atomically
 
 
 def to_arrays(tensors: Mapping[str, torch.Tensor]) -> dict[str, NDArray[Any]]:
-    """Tensors as contiguous arrays; on the CPU those that are contiguous share their memory."""
+    """Convert tensors to contiguous arrays; contiguous tensors on the CPU share their memory with them."""
     return {name: tensor.detach().cpu().contiguous().numpy() for name, tensor in tensors.items()}
 
 
 def to_tensor(array: NDArray[Any]) -> torch.Tensor:
-    """A copy of an array as a tensor on the CPU."""
+    """Copy an array to a tensor on the CPU."""
     return torch.from_numpy(array.copy())
 
 
@@ -31,7 +31,7 @@ def save_archive(path: Path, content: Mapping[Any, Any]) -> None:
 
 
 def save_checkpoint(checkpoint: Checkpoint) -> None:
-    """Write it to its path, atomically. Raises `OutputError`."""
+    """Write a checkpoint to its path, atomically. Raises `OutputError`."""
     assert checkpoint.config is not None
     about = checkpoint.describe()
     del about["path"]
@@ -40,7 +40,7 @@ def save_checkpoint(checkpoint: Checkpoint) -> None:
 
 
 def _with_tensors(value: Any) -> Any:
-    """The same with tensors in the place of arrays, which `torch.load` does not read."""
+    """Replace arrays by tensors: `torch.load` with `weights_only` does not read arrays."""
     if isinstance(value, np.ndarray):
         return to_tensor(value)
     if isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""Which of how many processes this one is, from torchrun's environment variables. Imports nothing heavy."""
+"""The rank of this process and the number of processes, as torchrun sets them. Imports nothing heavy."""
 
 import os
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Self
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """This process among those that train together; by itself it is a world of one."""
+    """The rank of this process and the number of processes that train together."""
 
     rank: int = 0
     size: int = 1
@@ -16,11 +16,15 @@ class World:
 
     @classmethod
     def from_environment(cls) -> Self:
-        """What torchrun has set; a world of one where nothing is set."""
+        """Read torchrun's environment variables; without them, this process is alone."""
         if "TORCHELASTIC_RUN_ID" not in os.environ:
             return cls()
-        names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
-        return cls(*(int(os.environ[name]) for name in names))
+        return cls(
+            rank=int(os.environ["RANK"]),
+            size=int(os.environ["WORLD_SIZE"]),
+            local_rank=int(os.environ["LOCAL_RANK"]),
+            local_size=int(os.environ["LOCAL_WORLD_SIZE"]),
+        )
 
     @property
     def is_main(self) -> bool:
@@ -28,7 +32,7 @@ class World:
         return self.rank == 0
 
     def shard(self, count: int) -> slice:
-        """This process's rows of `count`: consecutive shards, as equal as can be, none left out."""
+        """Return this process's share of `count` rows: the shards are consecutive and nearly equal."""
         return slice(self.rank * count // self.size, (self.rank + 1) * count // self.size)
 
 

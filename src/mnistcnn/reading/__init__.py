@@ -1,1 +1,1 @@
-"""Ink → digits: the networks in NumPy, and how a page is read with them. Imports no PyTorch."""
+"""Reading: from the ink of a page to its digits, with the networks in NumPy. Imports no PyTorch."""

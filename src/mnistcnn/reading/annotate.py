@@ -1,4 +1,4 @@
-"""An image with what was read on it: boxes, digits and confidences. No torch."""
+"""Draws the boxes, digits and confidences of a prediction on its image. No torch."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from PIL import Image, ImageDraw, ImageFont
 from mnistcnn.ink.decoding import Decoded
 from mnistcnn.reading.results import PredictedDigit, Prediction
 
-_SURE, _UNSURE = (0, 140, 60), (210, 60, 0)
+_SURE, _UNSURE = (0, 140, 60), (210, 60, 0)  # colours, RGB
 _SIDE = 1600  # pixels; larger images are reduced to this
-_SHOWN_BELOW = 0.99  # a confidence of at least this is not written
-_SIZES_HEIGHTS = (0.3, 0.22, 0.16, 0.12)  # of a label's letters, in heights of its box; the first that fits
-_LEAST_SIZE_PIXELS = 9  # that can be read
-_GAP_PIXELS = 2  # between a label and what is beside it
+_SHOWN_BELOW = 0.99  # a label shows a confidence below this
+_SIZES_HEIGHTS = (0.3, 0.22, 0.16, 0.12)  # sizes of letters in heights of the box; the first one that fits is used
+_LEAST_SIZE_PIXELS = 9  # smaller letters can't be read
+_GAP_PIXELS = 2  # between a label and its frame
 
 Box = tuple[float, float, float, float]  # left, top, right and bottom edge in pixels
 
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """What stands beside a digit's box: its text, the size of its letters in pixels, and its place."""
+    """The label of a digit's box: its text, the size of its letters in pixels, and its place."""
 
     text: str
     size: int
@@ -30,9 +30,10 @@ class Label:
 
 
 def annotated(decoded: Decoded, prediction: Prediction) -> Image.Image:
-    """The image, RGB, at most 1,600 pixels either way, with each digit's box, and the digit beside it.
+    """Draw each digit's box and label on the image, RGB, at most 1,600 pixels wide and high.
 
-    A confidence below 99 % follows the digit. Labels never overlap; one for which there is no place is left out.
+    A label shows the digit and its confidence if that is below 99 %. Labels never overlap; one that has no place is
+    left out.
     """
     colours = decoded.colours(_SIDE)
     image = Image.fromarray((colours * 255).round().astype("uint8"))
@@ -53,10 +54,10 @@ def annotated(decoded: Decoded, prediction: Prediction) -> Image.Image:
 
 
 def place_labels(digits: Sequence[PredictedDigit], frames: Sequence[Box], size: tuple[int, int]) -> list[Label | None]:
-    """A label for each digit, within an image of this width and height, that overlaps no other label.
+    """Place a label for each digit within an image of this width and height so that no two labels overlap.
 
-    It is as large as possible, above its frame if it can be, and outside of all frames; else on one of them. Where
-    it has no place with its confidence, it has only the digit; None where there is no place at all.
+    A label is as large as possible, preferably above its frame, and outside all frames if possible. If there is no
+    place for it with its confidence, it shows only the digit; if there is none at all, it is None.
     """
     labels: list[Label | None] = []
     for digit, frame in zip(digits, frames, strict=True):
@@ -73,11 +74,11 @@ def _texts(digit: PredictedDigit) -> list[str]:
     name = str(digit.top[0].digit) + ("?" if digit.digit is None else "")
     if digit.confidence >= _SHOWN_BELOW:
         return [name]
-    return [f"{name} {int(100 * digit.confidence)}%", name]
+    return [f"{name} {int(100 * digit.confidence)} %", name]
 
 
 def _place(text: str, frame: Box, taken: Sequence[Box], size: tuple[int, int]) -> Label | None:
-    """The largest label that fits above, below, to the right or to the left of a frame, or into its corner."""
+    """Place the largest label that fits above, below, to the right or to the left of a frame, or into its corner."""
     left, top, right, bottom = frame
     letters = {max(_LEAST_SIZE_PIXELS, round(heights * (bottom - top))) for heights in _SIZES_HEIGHTS}
     for pixels in sorted(letters, reverse=True):
@@ -95,7 +96,7 @@ def _place(text: str, frame: Box, taken: Sequence[Box], size: tuple[int, int]) -
             y = min(max(wanted_y, 0), size[1] - height)
             box = (x, y, x + width, y + height)
             if x >= 0 and y >= 0 and not any(_overlap(box, other) for other in taken):
-                return Label(text, pixels, box)
+                return Label(text=text, size=pixels, box=box)
     return None
 
 

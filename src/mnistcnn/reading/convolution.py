@@ -1,4 +1,4 @@
-"""A convolution in NumPy: the image is unfolded into patches, and one matrix product does the rest."""
+"""A convolution in NumPy: it unfolds the images into patches and computes one matrix product."""
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -13,10 +13,10 @@ def convolve(
     stride: int = 1,
     padding: int = 0,
 ) -> NDArray[np.float32]:
-    """Convolve images (N, H, W, C) with weights (K, K, C, O) and add the bias (O,).
+    """Convolve images (N, H, W, C) with weights (K, K, C, O) and add the bias (O,), all float32.
 
-    Returns (N, h, w, O), with h = (H + 2 · padding − K) // stride + 1 and w likewise. Channels come last, so that the
-    product's result needs no reordering.
+    The result is (N, h, w, O) float32, with h = (H + 2 · padding − K) // stride + 1 and w likewise. Channels come last,
+    so that the product's result needs no reordering.
     """
     side, _, channels, filters = weights.shape
     if padding:

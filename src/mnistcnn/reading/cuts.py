@@ -1,4 +1,4 @@
-"""Where touching digits may be cut apart: paths from top to bottom through as little ink as possible. No torch."""
+"""Finds cuts between touching digits: paths from top to bottom through as little ink as possible. No torch."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from mnistcnn.ink.strokes import pad, stroke_width
 from mnistcnn.ink.threshold import SURE
 from mnistcnn.reading.marks import Mark, crop
 
-_ROWS = 40  # pixels of a digit's height at which cuts are looked for
-_SLANT = 0.25  # columns to the left a row down: as most hands lean
-_SIDEWAYS = 1.0  # what a column off that costs, in pixels of ink
-_EVERY = 4  # of these rows; a path through each pixel of them
-_CRUMB = 0.04  # of the ink; less is not cut off
-_WIDEST = 20  # heights; marks of more are no digits
+_ROWS = 40  # marks are scaled so that their digits have this height, in pixels
+_SLANT = 0.25  # a cut moves so many columns to the left for each row down, as most handwriting leans
+_SIDEWAYS = 1.0  # each column of deviation from the slant costs as much as so many pixels of ink
+_EVERY = 4  # a path is tried through each pixel of every fourth row
+_CRUMB = 0.04  # no cut separates less than this share of the ink
+_WIDEST = 20  # heights; a larger mark is not digits
 
 
 class Spacing(NamedTuple):
-    """How close cuts may be."""
+    """The spacing of a mark's cuts."""
 
-    most: int  # for each height of a mark's width
-    apart: float  # of a stroke as long as the mark is high: the ink between two cuts, at the least
+    most: int  # the number of cuts for each height of the mark's width, at most
+    apart: float  # the least ink between two cuts, as a share of a stroke that is as long as the mark is high
 
 
 FINE, MEDIUM, COARSE = Spacing(16, 0.15), Spacing(12, 0.2), Spacing(8, 0.25)
@@ -36,14 +36,14 @@ Paths = NDArray[np.intp]  # (N, height): the column of each path in each row
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """Where a mark may be cut in two: a column in each row, `edge` (height,); `cost` 1 is one stroke cut through."""
+    """A cut of a mark in two: `edge` (height,) is its column in each row; a `cost` of 1 cuts through one stroke."""
 
     edge: NDArray[np.float64]
     cost: float
 
 
 def find_cuts(mark: Mark, height: float, spacing: Spacing = FINE) -> list[Cut]:
-    """Where a mark may be cut, left to right. `height` is that of its row's digits, in pixels."""
+    """Find the cuts of a mark, from left to right; `height` is the height of its row's digits, in pixels."""
     if max(mark.width, mark.height) > _WIDEST * height:
         return []
     small = _reduced(mark.ink, height)
@@ -51,7 +51,8 @@ def find_cuts(mark: Mark, height: float, spacing: Spacing = FINE) -> list[Cut]:
     paths = _find_paths(small)
     levels = small[np.arange(len(small)), paths]
     costs = (levels * (levels > SURE)).sum(axis=1) / pen
-    apart, limit = spacing.apart * pen * len(small), 1 + round(spacing.most * mark.width / height)
+    apart = spacing.apart * pen * len(small)
+    limit = 1 + round(spacing.most * mark.width / height)
     chosen = _choose(small, paths, costs, apart, limit)
     return [Cut(_enlarged(paths[i], mark.ink.shape, small.shape), float(costs[i])) for i in chosen]
 
@@ -64,9 +65,10 @@ def _reduced(ink: Ink, height: float) -> Ink:
 
 
 def _find_paths(ink: Ink) -> Paths:
-    """Through each pixel of every few rows the path of least ink from top to bottom, by dynamic programming."""
-    # Where several digits' strokes are in the way, the one path of least ink leads elsewhere: so many are tried.
-    up, down = _steps(ink, _SLANT), _steps(ink[::-1], -_SLANT)[::-1]
+    """Find the path of least ink from top to bottom through each pixel of every few rows, by dynamic programming."""
+    # The single path of least ink may miss a boundary that several strokes cross; so many paths are tried.
+    up = _steps(ink, _SLANT)
+    down = _steps(ink[::-1], -_SLANT)[::-1]
     height, width = ink.shape
     rows = np.arange(_EVERY // 2, height, _EVERY)
     paths = np.empty((len(rows), width, height), dtype=np.intp)
@@ -80,13 +82,14 @@ def _find_paths(ink: Ink) -> Paths:
 
 
 def _steps(ink: Ink, slant: float) -> NDArray[np.int8]:
-    """How far to the right, for each pixel, the path of least ink from the top to it is in the row above."""
+    """Find for each pixel the step, in columns to the right, from it to the row above on its path of least ink."""
     moves = np.arange(-2, 3)
     prices = (_SIDEWAYS * np.abs(moves - slant)).astype(np.float32)[:, None]
     steps = np.zeros(ink.shape, dtype=np.int8)
-    cost, width = ink[0], ink.shape[1]
+    cost = ink[0]
+    width = ink.shape[1]
     for row in range(1, len(ink)):
-        before = np.pad(cost, 2, constant_values=1e9)  # no path leaves the mark
+        before = np.pad(cost, 2, constant_values=1e9)  # this keeps paths within the mark
         ways = prices + np.stack([before[2 + move : 2 + move + width] for move in moves])
         best = ways.argmin(axis=0)
         steps[row] = moves[best]
@@ -95,9 +98,9 @@ def _steps(ink: Ink, slant: float) -> NDArray[np.int8]:
 
 
 def _choose(ink: Ink, paths: Paths, costs: NDArray[np.float32], apart: float, limit: int) -> list[int]:
-    """At most `limit` of the cheapest paths, left to right, with more ink than `apart` between any two of them."""
+    """Choose at most `limit` of the cheapest paths, left to right, with more ink than `apart` between any two."""
     before = np.pad(np.cumsum(ink, axis=1), ((0, 0), (1, 0)))
-    left = before[np.arange(len(ink)), paths + 1]  # ink in each row
+    left = before[np.arange(len(ink)), paths + 1]  # the ink to the left of each path, in each row
     shares = left.sum(axis=1) / max(float(ink.sum()), 1e-6)
     free = (shares > _CRUMB) & (shares < 1 - _CRUMB)
     chosen: list[int] = []
@@ -109,16 +112,17 @@ def _choose(ink: Ink, paths: Paths, costs: NDArray[np.float32], apart: float, li
 
 
 def _enlarged(path: NDArray[np.intp], shape: tuple[int, ...], small: tuple[int, ...]) -> NDArray[np.float64]:
-    """A path at full size: a column for each row."""
+    """Scale a path to full size: a column for each row."""
     rows = (np.arange(shape[0]) + 0.5) * small[0] / shape[0] - 0.5
     return np.asarray(np.interp(rows, np.arange(small[0]), path + 0.5) * shape[1] / small[1])
 
 
 def between(mark: Mark, left: Cut | None, right: Cut | None) -> Mark | None:
-    """What lies between two cuts, or a cut and the end of the mark; None where there is nothing."""
+    """Return the part of a mark between two cuts, or between a cut and an end; None if there is no ink."""
     if not (left or right):
         return mark
-    columns, inside = np.arange(mark.width), np.ones(mark.ink.shape, dtype=bool)
+    columns = np.arange(mark.width)
+    inside = np.ones(mark.ink.shape, dtype=bool)
     if left:
         inside &= columns >= left.edge[:, None]
     if right:

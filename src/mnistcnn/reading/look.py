@@ -1,4 +1,4 @@
-"""A sheet of ink → the marks on it, in rows, and all of them as one digit."""
+"""Finds the marks on a sheet of ink, both in rows and all together as one digit."""
 
 from __future__ import annotations
 
@@ -16,20 +16,21 @@ from mnistcnn.reading.whole import Whole
 
 PixelBox = tuple[int, int, int, int]  # left, top, right, bottom, in pixels of the upright original
 
-_ROW_HEIGHT = 80  # pixels; digits that are all taller are reduced until the shortest row is this tall
-_NARROW_HEIGHTS = 0.3  # of its own height; a mark as narrow along a side edge is not a digit; guess
-_ALIKE = 1.4  # times; marks differ as little in height if they are digits of one hand; guess
-_EDGE_DIGIT_STROKES = 2.5  # likewise, of a mark that is as tall as the others; guess
-_EDGE_STROKES = 1.5  # stroke widths of the other marks; a mark that runs off the page and is wider is no stroke
+_ROW_HEIGHT = 80  # pixels; if all rows are taller, all are reduced until the shortest one has this height
+_NARROW_HEIGHTS = 0.3  # a mark at a side edge is not a digit if its width is less than this times its height; a guess
+_ALIKE = 1.4  # heights that differ by at most this factor are alike, as those of one hand's digits are; a guess
+# A mark that runs off the page is not a digit if its strokes are wider than those of the other marks by this factor:
+_EDGE_DIGIT_STROKES = 2.5  # if it is as tall as the others; a guess
+_EDGE_STROKES = 1.5  # if it is not
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
     """The marks of a sheet.
 
-    `whole` is all of them as one digit, `rows` are those that may be digits, from top to bottom; both lie on the page,
-    from which `row_matrix` and `whole_matrix` lead to the upright picture of `size`, (width, height) in pixels.
-    `too_many` says that there were more marks than are looked at.
+    `whole` is all of them as one digit; `rows` are the marks that may be digits, from top to bottom. `whole_matrix`
+    and `row_matrix` map their pixels to those of the upright image of `size`, (width, height). `too_many` is true if
+    the sheet has more marks than are read.
     """
 
     whole: Whole | None
@@ -41,7 +42,7 @@ class Look:
 
 
 def look_at(sheet: Sheet, size: tuple[int, int], whole: Whole | None, *, rows: bool = True) -> Look:
-    """The marks of a sheet of ink; `size` is that of the upright picture. Without `rows` there are none."""
+    """Find the marks of a sheet of ink; `size` is (width, height) of the upright image. `rows` false finds no rows."""
     marks: list[Mark] = []
     too_many = False
     if rows:
@@ -59,7 +60,7 @@ def look_at(sheet: Sheet, size: tuple[int, int], whole: Whole | None, *, rows: b
 
 
 def picture_box(mark: Mark, matrix: Matrix, size: tuple[int, int]) -> PixelBox:
-    """Where a mark of the page lies in the upright picture of `size`, (width, height)."""
+    """Return the box of a mark in the upright image of `size`, (width, height), in pixels."""
     left, top, right, bottom = mark.left, mark.top, mark.right, mark.bottom
     corners = np.array([[[left, top], [right, top], [right, bottom], [left, bottom]]], dtype=np.float64)
     x, y = cv2.perspectiveTransform(corners, matrix)[0].T
@@ -73,7 +74,7 @@ def picture_box(mark: Mark, matrix: Matrix, size: tuple[int, int]) -> PixelBox:
 
 
 def _without_edges(marks: list[Mark], shape: tuple[int, ...]) -> list[Mark]:
-    """Marks without those of a page's edges."""
+    """Drop the marks at the page's edges that are not digits: frames, shadows, margins."""
     height, width = shape
     sides = np.array([[m.top == 0, m.bottom == height, m.left == 0, m.right == width] for m in marks]).reshape(-1, 4)
     off = sides.any(axis=1)
@@ -84,8 +85,8 @@ def _without_edges(marks: list[Mark], shape: tuple[int, ...]) -> list[Mark]:
     heights = np.array([mark.height for mark in marks]) / np.median([mark.height for mark in marks])
     as_tall = (heights >= 1 / _ALIKE) & (heights <= _ALIKE)
     dropped = off & (times > np.where(as_tall, _EDGE_DIGIT_STROKES, _EDGE_STROKES))
-    dropped |= sides.sum(axis=1) >= 3  # the side of a form, or of the table
+    dropped |= sides.sum(axis=1) >= 3  # the frame of a form, or the table around the page
     narrow = np.array([mark.width < _NARROW_HEIGHTS * mark.height for mark in marks]) & sides[:, 2:].any(axis=1)
     if narrow.sum() <= (~off).sum():
-        dropped |= narrow  # a margin of the table beside the page
+        dropped |= narrow  # a strip of the table at the side of the page
     return [mark for mark, drop in zip(marks, dropped, strict=True) if not drop]

@@ -1,4 +1,4 @@
-"""The trained network in NumPy: frames → logits."""
+"""The trained network in NumPy; it computes logits from frames."""
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +20,7 @@ class Network:
     """The fixed network with trained weights, in float32 on the CPU; any number of threads may use it at once."""
 
     def __init__(self, weights: Mapping[str, NDArray[np.float32]]) -> None:
-        """`weights` are those of `architecture.SHAPES`, laid out as in a PyTorch state_dict."""
+        """Copy `weights`, which have the names and shapes of `checkpoints.architecture.SHAPES`."""
         # PyTorch puts channels before rows and columns; here they come last.
         self._filters1 = np.ascontiguousarray(weights["conv1.weight"].transpose(2, 3, 1, 0))
         self._filters2 = np.ascontiguousarray(weights["conv2.weight"].transpose(2, 3, 1, 0))
@@ -30,7 +30,7 @@ class Network:
         self._biases = {layer: weights[f"{layer}.bias"] for layer in ("conv1", "conv2", "fc1", "fc2")}
 
     def logits(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """The logits (N, 10) of frames (N, 28, 28), 0 paper … 255 ink; memory does not grow with N."""
+        """Compute the logits (N, 10) float32 of frames (N, 28, 28) uint8, 0 paper … 255 ink, in small batches."""
         parts = [frames[start : start + _BATCH] for start in range(0, len(frames), _BATCH)]
         if len(parts) < _LEAST_PARTS:
             results = [self._forward(part) for part in parts]
@@ -39,13 +39,13 @@ class Network:
             return np.concatenate(list(pool.map(self._forward, parts)))
 
     def first_layer(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """What the 25 filters of the first layer give, (N, 9, 9, 25), for frames (N, 28, 28): 0 or more."""
+        """Compute the first layer's activations, (N, 9, 9, 25), 0 or more, for frames (N, 28, 28) uint8."""
         images = (frames[..., None].astype(np.float32) - 255 * MEAN) / (255 * STD)
         return _relu(convolve(images, self._filters1, self._biases["conv1"], stride=2))
 
     def environment(self) -> Environment:
-        """What it is computed on and with."""
-        import platform  # noqa: PLC0415 - some milliseconds of every start
+        """Describe the processor and the software for a report."""
+        import platform  # noqa: PLC0415 - it would cost every start some milliseconds
         from importlib import metadata  # noqa: PLC0415
 
         return Environment(
@@ -61,7 +61,7 @@ class Network:
 
     def _forward(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
         x = self.first_layer(frames)
-        # Padding "same" would be 2 on each side, but the pooling leaves out the ninth row and column of the result.
+        # Padding "same" would be 2 on each side, but the pooling drops the ninth row and column of the result.
         x = np.pad(x, ((0, 0), (2, 1), (2, 1), (0, 0)))
         x = convolve(x, self._filters2, self._biases["conv2"])
         x = x.reshape(-1, 4, 2, 4, 2, 64).max(axis=(2, 4))

@@ -1,4 +1,4 @@
-"""Images → digits and numbers: preprocessed, read in batches; memory stays flat however many there are."""
+"""Reads digits and numbers from images, in batches, so that the memory does not grow with their number."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from mnistcnn.system.storage import write_atomically
 
 TOP_K = 2
 DOUBTED = "probably not a digit"
-PARTLY_DOUBTED = "some of it may be no digits"
-MISSING = "?"  # in a text, for a digit that is unsure or doubted
+PARTLY_DOUBTED = "some of the marks may not be digits"
+MISSING = "?"  # it stands in a text for a digit that is unsure or doubted
 
 
 def predict(
@@ -39,20 +39,22 @@ def predict(
     annotate: Path | None = None,
     recursive: bool = True,
 ) -> list[Prediction]:
-    """Read the digits on each of `images`, one or several; one prediction an image or page, in order.
+    """Read the digits on one or several images; return a prediction for each image or page, in order.
 
-    `images` is one of these, or an iterable of them: the path of an image file, each page of which is read, or of a
-    folder, which stands for the images in it and, if `recursive`, in its folders; a PIL image; a numpy array (H, W),
-    (H, W, 3) or (H, W, 4), grey, RGB or RGBA, uint8 or float in 0 … 1, or what `numpy.asarray` makes one, such as a
-    tensor.
+    `images` is one of the following, or an iterable of them: the path of an image file, whose pages are all read; the
+    path of a folder, for the images in it and, if `recursive`, in its subfolders; a PIL image; a NumPy array (H, W),
+    (H, W, 3) or (H, W, 4), grey, RGB or RGBA, uint8 or float in 0 … 1; or an object that `numpy.asarray` converts to
+    one, such as a tensor.
 
-    Without a `checkpoint`, see `checkpoint.find_checkpoint`. `single` says that there is exactly one digit on each.
-    `invert` true says that digits are darker than their paper, false that they are lighter; None finds out. An image
-    that can't be read gets its `error`, and the others are still done. A digit less than `min_confidence` sure
-    (0 … 1) is unsure; what is like no digit is doubted unless `accept_doubted`; neither has a `digit`. `save_input`
-    is a folder that gets what the network saw, one PNG a digit, `annotate` one that gets the images with what was
-    read drawn on them. Raises `UsageError` for what is no image, `PictureError` for a folder without images,
-    `CheckpointError`, `DeviceError` and `OutputError`.
+    If `checkpoint` is None, `checkpoints.checkpoint.find_checkpoint` chooses one. `top_k` (1 … 10) is the number of
+    candidates for each digit. `invert` true means that digits are darker than the paper, false that they are lighter,
+    None that this is detected. A digit whose confidence is below `min_confidence` (0 … 1) is unsure. A mark that is
+    unlike any digit is doubted, unless `accept_doubted`. The `digit` of both is None. `single` means that each image
+    has exactly one digit. `save_input` is a folder for the network's inputs, a PNG for each digit; `annotate` is a
+    folder for the images with their digits marked.
+
+    An image that can't be read gets an `error`, and the others are still read. Raises `UsageError` for an object that
+    isn't an image, `PictureError` for a folder without images, `CheckpointError`, `DeviceError` and `OutputError`.
     """
     loaded = checkpoint if isinstance(checkpoint, Checkpoint) else load_checkpoint(find_checkpoint(checkpoint))
     options = Options(
@@ -70,7 +72,7 @@ def predict(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """How images are read, and what is made of what was read; see `predict`."""
+    """The options of reading; `predict` explains them."""
 
     top_k: int = TOP_K
     invert: bool | None = None
@@ -84,12 +86,12 @@ class Options:
 def predict_each(
     predictor: Predictor, images: ImageLike | Iterable[ImageLike], options: Options, *, recursive: bool = True
 ) -> Iterator[tuple[Prediction, Reading | None]]:
-    """`predict`, one after the other, each with how it was read (None if it can't be)."""
+    """Yield each prediction of `predict` as soon as it is made, with its reading (None if it can't be read)."""
     sources = find_sources(images, recursive=recursive)
     readings = predictor.read(sources, invert=options.invert, single=options.single)
     for number, (source, reading) in enumerate(readings, start=1):
         if isinstance(reading, PictureError):
-            yield Prediction(source.name, error=reading.message, hint=reading.hint), None
+            yield Prediction(path=source.name, error=reading.message, hint=reading.hint), None
             continue
         prediction = summarise_reading(source.name, reading, options)
         if options.save_input is not None:
@@ -97,18 +99,18 @@ def predict_each(
         if options.annotate is not None:
             try:
                 image = annotated(source.decode(), prediction)
-            except PictureError as error:  # it has gone since it was read
-                yield Prediction(source.name, error=error.message), None
+            except PictureError as error:  # the file has been removed since it was read
+                yield Prediction(path=source.name, error=error.message), None
                 continue
             _save_png(options.annotate, number, source.name, "_marked", image)
         yield prediction, reading
 
 
 def summarise_reading(name: str, reading: Reading, options: Options) -> Prediction:
-    """What an image called `name` was read as."""
+    """Make the prediction of an image called `name` from its reading."""
     digits = [_digit(digit, options) for digit in reading.digits]
     if not digits:
-        return Prediction(name, warning=reading.warning)
+        return Prediction(path=name, warning=reading.warning)
     text = _write_text(digits, reading.marks)
     doubted = [digit.doubted for digit in digits]
     warning = reading.warning
@@ -116,7 +118,7 @@ def summarise_reading(name: str, reading: Reading, options: Options) -> Predicti
         warning = DOUBTED if all(doubted) else PARTLY_DOUBTED
     one = digits[0] if len(digits) == 1 else None
     return Prediction(
-        name,
+        path=name,
         digit=one.digit if one else None,
         confidence=reading.confidence,
         top=one.top if one else [],
@@ -166,7 +168,7 @@ def _save_frames(folder: Path, number: int, name: str, reading: Reading) -> None
 
 
 def _save_png(folder: Path, number: int, name: str, suffix: str, image: Image.Image) -> None:
-    """Numbered, because images from several folders may share their names."""
+    """Write an image to `folder`; its name is numbered because images from several folders may share theirs."""
     stem = "".join(c if c.isalnum() or c in "-_." else "_" for c in Path(name).stem)[:80] or "stdin"
     buffer = io.BytesIO()
     image.save(buffer, format="PNG")

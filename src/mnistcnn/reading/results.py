@@ -14,7 +14,7 @@ from mnistcnn.results import Result
 
 @dataclass(frozen=True, slots=True)
 class Candidate(Result):
-    """A digit and its probability."""
+    """A digit and its probability, 0 … 1."""
 
     digit: int
     confidence: float
@@ -22,20 +22,20 @@ class Candidate(Result):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PredictedDigit(Result):
-    """One digit of an image. `digit` is None where it is unsure or doubted; `top` says what it may be."""
+    """One digit of an image. `digit` is None if it is unsure or doubted; `top` has the likeliest digits."""
 
     digit: int | None
-    confidence: float  # that it is this one, if it is a digit
+    confidence: float  # the probability of the likeliest digit, provided that the mark is a digit
     top: list[Candidate]  # the likeliest first
     box: PixelBox  # left, top, right and bottom edge in pixels of the upright original
     row: int  # from 0, from top to bottom
     space: bool = False  # there is a gap between words before it
-    doubted: bool = False  # it may not be a digit
+    doubted: bool = False  # it may not be a digit at all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnreadMark(Result):
-    """A mark that was not read as a digit: the sign that it is, one of `. , : - /`, or None."""
+    """A mark that was not read as a digit; `text` is its sign, one of `. , : - /`, or None if it is none of them."""
 
     text: str | None
     box: PixelBox  # left, top, right and bottom edge in pixels of the upright original
@@ -59,21 +59,21 @@ class Reading:
     marks: list[UnreadMark] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction(Result):
-    """What one image was read as.
+    """The reading of one image.
 
-    `digit` is that of an image with exactly one; None where there was an error, nothing to read, several digits, or
-    the one is unsure. `text` is all that is written, rows joined by newlines, a `?` for each unsure or doubted digit.
+    `digit` is set if the image has exactly one digit that is neither unsure nor doubted. `text` has all digits and
+    signs, rows joined by newlines, with a `?` for each unsure or doubted digit.
     """
 
-    path: str  # with `[2]` for the second page of a file; `image 1` for the first of the images given without a path
+    path: str  # `scan.tif[2]` is the second page of a file, `image 1` the first image that was given without a path
     digit: int | None = None
-    confidence: float | None = None  # that all of it is right
-    top: list[Candidate] = field(default_factory=list)  # of exactly one digit
-    warning: str | None = None  # nothing on it, no digit, or several where there should be one
+    confidence: float | None = None  # the probability that all digits are right
+    top: list[Candidate] = field(default_factory=list)  # the candidates if there is exactly one digit
+    warning: str | None = None  # a doubt about the reading, such as an empty image or marks that may not be digits
     error: str | None = None
-    hint: str | None = None  # what helps against the error
+    hint: str | None = None  # how to avoid the error
     unsure: bool = False
     text: str | None = None
     digits: list[PredictedDigit] = field(default_factory=list)  # in reading order

@@ -1,4 +1,4 @@
-"""What can be read: image files and their pages, folders, PIL images and arrays, each with a name. No torch."""
+"""Finds the images to read: files and their pages, folders, PIL images and arrays; names each of them. No torch."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ ImageLike: TypeAlias = "str | os.PathLike[str] | Image.Image | NDArray[Any] | to
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One image to be read: its name; the file's path or content, the open image, or why it can't be read."""
+    """One image to read: its name; its file's path or content, the open image, or the error why it can't be read."""
 
     name: str
     image: Path | bytes | Image.Image | PictureError
 
     def decode(self) -> Decoded:
-        """The image, upright. Raises `PictureError` naming it."""
+        """Decode the image and turn it upright. Raises `PictureError`, which names it."""
         if isinstance(self.image, PictureError):
             raise self.image
         if isinstance(self.image, Image.Image):
@@ -51,10 +51,11 @@ class Source:
 
 
 def find_sources(images: ImageLike | Iterable[ImageLike], *, recursive: bool = True) -> Iterator[Source]:
-    """The single images among `images`, each with the name that its prediction gets; see `find_images`.
+    """Yield the single images among `images`, each with the name that its prediction gets.
 
-    The pages of a TIFF and the frames of an animation are named `scan.tif[1]`, `scan.tif[2]` and so on.
-    Raises `UsageError` for an object that is not an image, `PictureError` for a folder without images.
+    `find_images` searches folders. The pages of a TIFF and the frames of an animation are named `scan.tif[1]`,
+    `scan.tif[2]` and so on. Raises `UsageError` for an object that is not an image, `PictureError` for a folder
+    without images.
     """
     alone = isinstance(images, str | os.PathLike | Image.Image) or hasattr(images, "__array__")
     for number, image in enumerate([images] if alone or not isinstance(images, Iterable) else images, start=1):
@@ -67,15 +68,15 @@ def find_sources(images: ImageLike | Iterable[ImageLike], *, recursive: bool = T
         elif hasattr(image, "__array__"):
             try:
                 array = np.asarray(image)
-            except (TypeError, ValueError, RuntimeError) as error:  # a tensor on another device, say
-                raise UsageError(f"{name} can't be made a numpy array: {error}") from error
+            except (TypeError, ValueError, RuntimeError) as error:  # it is a tensor on another device, for example
+                raise UsageError(f"{name} can't be converted to a NumPy array: {error}") from error
             yield Source(name, image_from_array(array, name))
         else:
             raise UsageError(f"{name} is of type {type(image).__name__}, not a path, a PIL image or an array.")
 
 
 def _find_pages(path: Path) -> Iterator[Source]:
-    """A file, or each of its pages. A pipe is read here, because it can be read only once."""
+    """Yield a file, or each of its pages. A pipe is read here, because it can be read only once."""
     name = str(path)
     image: Path | bytes = path
     try:
@@ -88,7 +89,7 @@ def _find_pages(path: Path) -> Iterator[Source]:
     except PictureError as error:
         yield Source(name, error)
     except OSError:
-        yield Source(name, path)  # reading it says why
+        yield Source(name, path)  # reading it raises the error with its reason
     else:
         if not number:
             yield Source(name, image)
@@ -98,14 +99,14 @@ def _is_regular(path: Path) -> bool:
     try:
         return stat.S_ISREG(path.stat().st_mode)
     except (OSError, ValueError):
-        return True  # it is missing, say; reading it says so
+        return True  # reading it, if it is missing for example, raises the error with its reason
 
 
 def find_images(paths: Iterable[str | os.PathLike[str]], *, recursive: bool = True) -> list[Path]:
-    """The files among `paths`, and the images (by suffix) in the folders among them, in natural order.
+    """List the files among `paths`, and the images (by suffix) in the folders among them, in natural order.
 
-    Folders are searched through to the bottom, or only at the top unless `recursive`; hidden files are left out.
-    Raises `PictureError` for a folder without any or one that can't be read, and for an address.
+    Subfolders are searched if `recursive`; hidden files and folders are skipped. Raises `PictureError` for a folder
+    that has no images or can't be read, and for a web address.
     """
     found: list[Path] = []
     for given in paths:
@@ -126,7 +127,7 @@ def _is_folder(path: Path) -> bool:
     try:
         return path.is_dir()
     except (OSError, ValueError):
-        return False  # reading it says why
+        return False  # reading it raises the error with its reason
 
 
 def _find_inside(folder: Path, *, recursive: bool) -> list[Path]:
@@ -144,6 +145,6 @@ def _find_inside(folder: Path, *, recursive: bool) -> list[Path]:
 
 
 def _natural_order(path: Path) -> list[tuple[list[str | int], str]]:
-    """Folders and names as people sort them: `page9.png` comes before `page10.png`."""
+    """Return a key that sorts names as people do: `page9.png` before `page10.png`."""
     split = [re.split(r"(\d+)", part) for part in path.parts]
     return [([int(s) if i % 2 else s.casefold() for i, s in enumerate(each)], "".join(each)) for each in split]

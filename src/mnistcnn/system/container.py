@@ -14,34 +14,34 @@ from mnistcnn.errors import TrainingError
 
 MEMBERSHIP = Path("/proc/self/cgroup")
 MOUNT = Path("/sys/fs/cgroup")
-_UNLIMITED_BYTES = 1 << 60  # version 1 has a number near 2⁶³ where there is no limit
-# Memory that can't be given back, of one thread; what is read from files is left out. Measured with torch 2.14.
-_TORCH_BYTES = 100 << 20  # a build without CUDA: a guess
-_TORCH_CUDA_BYTES = 290 << 20
+_UNLIMITED_BYTES = 1 << 60  # version 1 gives a number near 2⁶³ if there is no limit
+# Memory that the system can't reclaim, unlike that of mapped files; one thread, measured with torch 2.14.
+_TORCH_BYTES = 100 << 20  # PyTorch built without CUDA; a guess
+_TORCH_CUDA_BYTES = 290 << 20  # PyTorch built with CUDA
 _RUN_BYTES = 170 << 20  # the images, the network, its optimizer, validation, plots
 _IMAGE_BYTES = 105_000  # activations and gradients for each image of a batch, in float32
 
 
 def cpu_count() -> int:
-    """The CPUs that this process may use at once: those of the machine, or of the quota, rounded down; at least 1."""
+    """Count the CPUs that this process may use: the machine's, or its quota's if less, rounded down; at least 1."""
     affinity = getattr(os, "sched_getaffinity", None)  # Linux only
     count = len(affinity(0)) if affinity else os.cpu_count() or 1
     return max(1, min([count, *(int(quota) for quota in _cpu_quotas())]))
 
 
 def memory_limit() -> int | None:
-    """The bytes of memory that this process and its container may use; None without a limit."""
+    """Return the memory limit of this process's container in bytes; None without a limit."""
     found = []
     for folder in _groups("memory"):
-        for name in ("memory.max", "memory.limit_in_bytes"):  # of versions 2 and 1
-            with suppress(OSError, ValueError):  # no such file; "max"
+        for name in ("memory.max", "memory.limit_in_bytes"):  # in version 2, in version 1
+            with suppress(OSError, ValueError):  # the file is missing, or it says "max"
                 found.append(int((folder / name).read_text()))
     least = min(found, default=_UNLIMITED_BYTES)
     return least if least < _UNLIMITED_BYTES else None
 
 
 def check_memory(batch_size: int) -> None:
-    """Raise `TrainingError` where a container's limit is less than what a training is known to need."""
+    """Raise `TrainingError` if the container's memory limit is less than a training needs at least."""
     limit = memory_limit()
     needed = training_bytes(batch_size)
     if limit is not None and limit < needed:
@@ -50,7 +50,7 @@ def check_memory(batch_size: int) -> None:
 
 
 def training_bytes(batch_size: int) -> int:
-    """The least memory with which PyTorch is loaded and an epoch is trained, tested and plotted."""
+    """Estimate the least memory, in bytes, that suffices to load PyTorch and to train, test and plot an epoch."""
     spec = find_spec("torch")
     libraries = Path(spec.origin).parent / "lib" if spec and spec.origin else Path()
     with_cuda = any((libraries / name).exists() for name in ("libtorch_cuda.so", "torch_cuda.dll"))
@@ -58,21 +58,21 @@ def training_bytes(batch_size: int) -> int:
 
 
 def _cpu_quotas() -> Iterator[float]:
-    """How many CPUs the process's group and those above it allow, where they have a quota."""
+    """Yield the CPU quotas of the process's control group and of the groups above it."""
     for folder in _groups("cpu"):
         with suppress(OSError, ValueError):
-            quota, period = (folder / "cpu.max").read_text().split()  # of version 2; "max 100000" without a quota
+            quota, period = (folder / "cpu.max").read_text().split()  # version 2; "max 100000" without a quota
             yield int(quota) / int(period)
         with suppress(OSError, ValueError):
             quota, period = ((folder / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
-            if int(quota) > 0:  # of version 1; -1 without a quota
+            if int(quota) > 0:  # version 1; -1 without a quota
                 yield int(quota) / int(period)
 
 
 def _groups(controller: str) -> Iterator[Path]:
-    """The folders of the process's control group and those above it, for `controller` in either version.
+    """Yield the folders of the process's control group and of the groups above it, for `controller` in either version.
 
-    A container may see its group by the host's name while its own group is what is mounted: then only the mount exists.
+    A container may see its group under the host's name although its own group is mounted: then only the mount exists.
     """
     with suppress(OSError):
         for line in MEMBERSHIP.read_text().splitlines():

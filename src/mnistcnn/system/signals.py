@@ -18,25 +18,25 @@ _CODES = {
     "SIGBREAK": ExitCode.INTERRUPTED,
 }
 SIGNALS = {getattr(signal, name): code for name, code in _CODES.items() if hasattr(signal, name)}
-_AGAIN_SECONDS = 0.5  # longer than it takes to leave all that is going on; a guess
+_AGAIN_SECONDS = 0.5  # longer than an exception takes to leave all calls; a guess
 
 
 class Stop:
-    """Asks a training run to stop: true once a signal has come; see `listening` and `deferred`."""
+    """Tells a training run to stop: calling it returns true after a signal; see `listening` and `deferred`."""
 
     def __init__(self) -> None:
         self.signal: int | None = None
-        self.raised = False  # by `receive`
-        self.installed = False  # as the signals' handler
+        self.raised = False  # `receive` has raised `Interrupted`
+        self.installed = False  # `receive` is the signals' handler
         self._deferred = False
 
     def __call__(self) -> bool:
-        """Whether it is time to stop."""
+        """Whether a signal has come."""
         return self.signal is not None
 
     @contextmanager
     def deferred(self) -> Iterator[None]:
-        """Inside, the first signal only makes this object true; a second one ends everything at once."""
+        """Let the first signal raise nothing while the context lasts; a second one ends the command at once."""
         self._deferred = True
         try:
             yield
@@ -44,39 +44,40 @@ class Stop:
             self._deferred = False
 
     def interrupted(self, message: str = "Interrupted.", hint: str | None = None) -> Interrupted:
-        """The exception to raise for the signal that came."""
+        """Make the exception for the signal that came."""
         code = SIGNALS.get(self.signal) if self.signal is not None else None
         return Interrupted(message, hint, code or ExitCode.INTERRUPTED)
 
     def receive(self, number: int, frame: FrameType | None = None) -> None:
-        """The signal handler: raises `Interrupted`, and again until that has left `listening`."""
+        """Handle a signal: raise `Interrupted`, and repeat the signal until the exception has left `listening`."""
         first = self.signal is None
         if first:
             self.signal = number
         if not (self._deferred and first):
             self.raised = True
-            # `threading` takes locks that may be held right now.
+            # `threading` would take locks, which the interrupted code may hold.
             _thread.start_new_thread(self._repeat, (number, _thread.get_ident()))
             raise self.interrupted()
 
     def _repeat(self, number: int, main_thread: int) -> None:
-        """C code, destructors and the import system drop exceptions; then the signal comes once more."""
+        """Repeat the signal if `Interrupted` was lost: C code, destructors and the import system drop exceptions."""
         time.sleep(_AGAIN_SECONDS)
         if not self.installed:
             return
         if sys.platform == "win32":
             signal.raise_signal(number)
         else:
-            signal.pthread_kill(main_thread, number)  # also ends what the thread waits for
+            signal.pthread_kill(main_thread, number)  # this also interrupts a system call that the thread waits for
 
 
 @contextmanager
 def listening() -> Iterator[Stop]:
-    """A `Stop` that receives the signals while the context lasts; main thread only.
+    """Yield a `Stop` that receives the signals while the context lasts; for the main thread only.
 
-    A signal that is ignored, as SIGHUP is under nohup, stays ignored.
+    Signals that are ignored, as SIGHUP is under nohup, stay ignored. Raises `Interrupted`.
     """
-    stop, report = Stop(), sys.unraisablehook
+    stop = Stop()
+    report = sys.unraisablehook
     before = {number: signal.getsignal(number) for number in SIGNALS}
 
     def report_others(unraisable: "sys.UnraisableHookArgs") -> None:
@@ -91,13 +92,13 @@ def listening() -> Iterator[Stop]:
                 signal.signal(number, stop.receive)
         yield stop
     except Exception as error:
-        if stop.raised:  # a module that was half imported, say
+        if stop.raised:  # the lost exception has caused this error, as in a half imported module
             raise stop.interrupted() from error
         raise
     finally:
         stop.installed = False
         for number, handler in before.items():
-            signal.signal(number, handler or signal.SIG_DFL)  # None: it was not set by Python
+            signal.signal(number, handler or signal.SIG_DFL)  # the handler is None if Python did not set it
         sys.unraisablehook = report
     if stop.raised:
         raise stop.interrupted()

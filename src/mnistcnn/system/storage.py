@@ -1,4 +1,4 @@
-"""Where a training run reads and writes; files written whole or not at all. Imports nothing heavy."""
+"""The files of a training run, atomic writing, and locks. Imports nothing heavy."""
 
 import errno
 import os
@@ -18,14 +18,16 @@ from filelock import FileLock, Timeout
 from mnistcnn.config import DEFAULT_CHECKPOINT, DEFAULT_OUTPUT_DIR
 from mnistcnn.errors import OutputError, TrainingError
 
-_NAME_LENGTH = 50  # characters of a file's name that its temporary file takes over; names may have 255 bytes
+_NAME_LENGTH = 50  # a temporary file's name begins with so many characters of the file's; names may have 255 bytes
 _WINDOWS = os.name == "nt"
-_WINDOWS_LENGTH = 260  # characters of a path; MAX_PATH
-_WINDOWS_TRIES, _WINDOWS_TRY_SECONDS = 20, 0.1  # together longer than a scanner looks at a file; a guess
+_WINDOWS_LENGTH = 260  # characters of a path: Windows' MAX_PATH
+# Together longer than a virus scanner keeps a file open; a guess.
+_WINDOWS_TRIES = 20
+_WINDOWS_TRY_SECONDS = 0.1
 
 
 def exists(path: Path) -> bool:
-    """Whether there is something at `path`; true where the system doesn't tell, so that opening it gives the reason."""
+    """Whether `path` exists; true if the system can't tell, so that opening it raises an error with the reason."""
     try:
         path.stat()
     except (FileNotFoundError, NotADirectoryError):
@@ -37,7 +39,7 @@ def exists(path: Path) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """Where a training run reads and writes."""
+    """The files and folders of a training run."""
 
     checkpoint: Path = DEFAULT_CHECKPOINT
     output_dir: Path = DEFAULT_OUTPUT_DIR
@@ -46,21 +48,21 @@ class Files:
 
     @property
     def previous(self) -> Path:
-        """The network that the checkpoint replaces is kept here: `mnist_cnn.previous.pth`."""
+        """The file that keeps the network which the checkpoint replaces: `mnist_cnn.previous.pth`."""
         return self.checkpoint.with_name(f"{self.checkpoint.stem}.previous{self.checkpoint.suffix}")
 
     @property
     def unfinished(self) -> Path:
-        """The state that resuming needs; there until the run has ended well."""
+        """The file with the state for resuming: `mnist_cnn.pth.unfinished`; a successful run removes it."""
         return self.checkpoint.with_name(f"{self.checkpoint.name}.unfinished")
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that at any instant either the old or the new content is there, also after a power cut.
+    """Write a file so that at any instant it has either the old or the new content, also after a power cut.
 
-    Written to a new file with a random name beside it, flushed to disk, renamed. A symbolic link stays one, and the
-    file that it leads to is replaced; a file that is replaced keeps its permissions. Raises `OutputError` naming path
-    and reason.
+    The content is written to a new file in the same folder, flushed to disk and renamed. A symbolic link stays, and
+    the file that it leads to is replaced; the new file has the permissions of the old one. Raises `OutputError`, which
+    names path and reason.
     """
     with _writing(path):
         target = _real(path)
@@ -75,14 +77,14 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def _real(path: Path) -> Path:
-    """`path` without symbolic links."""
+    """Resolve the symbolic links of `path`."""
     return Path(os.path.realpath(path))
 
 
 def _write_beside(target: Path, content: bytes) -> Path:
-    """A new file with `content` and the permissions of `target`, in the same folder, flushed to disk.
+    """Write `content` to a new file in the folder of `target`, with its permissions, and flush it to disk.
 
-    Its name is random and must be new, so that nobody can have planted a link or a pipe there.
+    The file's name is random and must be new, so that nobody can have planted a link or a pipe there.
     """
     mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else None
     temporary = target.with_name(f".{target.name[:_NAME_LENGTH]}.{secrets.token_hex(8)}.tmp")
@@ -94,7 +96,7 @@ def _write_beside(target: Path, content: bytes) -> Path:
             stream.write(content)
             stream.flush()
             flush_to_disk(stream.fileno())
-    except FileExistsError:  # it isn't ours
+    except FileExistsError:  # somebody else's file has that name and must not be removed
         raise
     except BaseException:
         with suppress(OSError):
@@ -104,18 +106,18 @@ def _write_beside(target: Path, content: bytes) -> Path:
 
 
 def flush_to_disk(handle: int) -> None:
-    """Wait until what was written is on the disk; on macOS, `os.fsync` alone is content with the disk's cache."""
+    """Wait until the written data is on the disk; on macOS, `os.fsync` only waits for the disk's cache."""
     if sys.platform == "darwin":
-        import fcntl  # noqa: PLC0415 - not on Windows
+        import fcntl  # noqa: PLC0415 - Windows doesn't have it
 
-        with suppress(OSError):  # the file systems of a network may not have it
+        with suppress(OSError):  # network file systems may not support it
             fcntl.fcntl(handle, fcntl.F_FULLFSYNC)
             return
     os.fsync(handle)
 
 
 def _replace(target: Path, content: bytes) -> None:
-    """Rename a new file to `target`; on Windows, a scanner or viewer that has it open forbids that for a moment."""
+    """Write a new file and rename it to `target`; on Windows, try again while a scanner or viewer has it open."""
     temporary = _write_beside(target, content)
     try:
         for left in range(_WINDOWS_TRIES if _WINDOWS else 1, 0, -1):
@@ -135,7 +137,7 @@ def _replace(target: Path, content: bytes) -> None:
 
 
 def remove_leftovers(path: Path) -> None:
-    """Remove what processes that were killed while they wrote `path` have left; nobody may be writing it now."""
+    """Remove the temporary files of processes that were killed while they wrote `path`; nobody may be writing it."""
     target = _real(path)
     ours = re.compile(rf"\.{re.escape(target.name[:_NAME_LENGTH])}\.[0-9a-f]{{16}}\.tmp")
     with suppress(OSError):
@@ -145,7 +147,7 @@ def remove_leftovers(path: Path) -> None:
 
 
 def explain(error: OSError, path: Path) -> str:
-    """Why `path` can't be written, as the system says, or which file is where a folder of it should be."""
+    """Explain why `path` can't be written: a file stands where a folder should be, or the system's reason."""
     if isinstance(error, FileExistsError | NotADirectoryError):
         blocking = next((place for place in (path, *path.parents) if exists(place)), path)
         return f"{blocking} is not a folder"
@@ -154,23 +156,24 @@ def explain(error: OSError, path: Path) -> str:
 
 @contextmanager
 def _writing(path: Path) -> Iterator[None]:
-    """What the system says against writing `path` as an `OutputError`."""
+    """Turn the system's errors while `path` is written into `OutputError`."""
     if path.name in ("", ".."):
-        raise OutputError(f"{path} can't be written: it names no file.")
+        raise OutputError(f"{path} can't be written: it does not name a file.")
     try:
         yield
     except OSError as error:
-        reason, hint = explain(error, path), None
+        reason = explain(error, path)
+        hint = None
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             hint = "Free some space."
         elif _WINDOWS and len(str(path.absolute())) >= _WINDOWS_LENGTH:
-            hint = f"Windows allows {_WINDOWS_LENGTH} characters with all folders, unless long paths are allowed."
+            hint = f"Windows limits a path to {_WINDOWS_LENGTH} characters unless long paths are enabled."
         raise OutputError(f"{path} can't be written: {reason}.", hint) from error
 
 
 @contextmanager
 def _folder_of(path: Path) -> Iterator[None]:
-    """The folder that `path` lies in, made where it is missing; what was made and is still empty goes away again."""
+    """Make the missing folders of `path`; at the end of the context, remove those that are still empty."""
     missing = [folder for folder in path.parents if not folder.exists()]
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -182,9 +185,9 @@ def _folder_of(path: Path) -> Iterator[None]:
 
 
 def check_writable(path: Path) -> None:
-    """Raise `OutputError` where `path` can't be written, by doing what writing it does.
+    """Raise `OutputError` if `path` can't be written; the check takes the steps of writing.
 
-    A file that is there is replaced by one of the same content, which can't be done where it is immutable or mounted.
+    An existing file is replaced by a copy of itself, which fails if it is immutable or a mount point.
     """
     with _writing(path):
         target = _real(path)
@@ -203,9 +206,10 @@ def check_writable(path: Path) -> None:
 
 @contextmanager
 def held(path: Path, option: str) -> Iterator[None]:
-    """Hold the lock of the run that writes `path`; `TrainingError`, which names `option`, if another process holds it.
+    """Hold the lock of `path`, the file `NAME.lock` in the same folder, while the context lasts.
 
-    The lock file `NAME.lock` lies beside `path`; the system frees the lock when its holder dies.
+    The system frees the lock if its holder dies. Raises `TrainingError`, which names `option`, if another process
+    holds it, and `OutputError` if it can't be made.
     """
     with ExitStack() as stack:
         with _writing(path):

@@ -1,4 +1,4 @@
-"""The standard streams, also where the shell has closed them or their disk is full. Imports nothing heavy."""
+"""Prepares the standard streams, which may be closed, on a full disk, or unable to encode. Imports nothing heavy."""
 
 import codecs
 import io
@@ -14,25 +14,25 @@ _PLAINER = str.maketrans(
 
 
 def prepare_streams() -> None:
-    """Make stdin, stdout and stderr what the commands rely on.
+    """Prepare stdin, stdout and stderr for the commands.
 
-    One that is closed is opened on the null device, so that no file gets its number: reading from stdin and writing to
-    stdout fail then. Where stdout can't be written, `OutputError` or `ReaderGone` is raised; what stderr doesn't take
-    is dropped. Characters that a stream can't encode are replaced.
+    A closed stream is opened on the null device, so that no other file gets its number; reading from stdin or writing
+    to stdout then fails. If stdout can't be written, it raises `OutputError` or `ReaderGone`; if stderr can't be
+    written, messages are dropped. Characters that a stream can't encode are replaced.
     """
     codecs.register_error("plainer", _replaced)
     for number, flags in ((0, os.O_WRONLY), (1, os.O_RDONLY), (2, os.O_WRONLY)):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, flags)  # takes the lowest number that is free
-    sys.stdin = sys.stdin or open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - for as long as we run
+            os.open(os.devnull, flags)  # it gets the lowest free number, which is the closed stream's
+    sys.stdin = sys.stdin or open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - it stays open until the end
     sys.stdout = _guard(sys.stdout, 1, _Output)
     sys.stderr = _guard(sys.stderr, 2, _Messages)
 
 
 class _Output(io.RawIOBase):
-    """A raw stream whose errors are ours to tell."""
+    """A raw stream that raises this package's errors."""
 
     def __init__(self, raw: io.RawIOBase) -> None:
         self._raw = raw
@@ -56,7 +56,7 @@ class _Output(io.RawIOBase):
 
 
 class _Messages(_Output):
-    """Drops what can't be written: no result is worth losing for a message."""
+    """A raw stream that drops what can't be written: a lost message must not lose a result."""
 
     def write(self, content: Any, /) -> int | None:
         try:
@@ -66,15 +66,15 @@ class _Messages(_Output):
 
 
 def _guard(stream: TextIO | None, number: int, kind: type[_Output]) -> TextIO:
-    """`stream`, or one of `number` if it is closed, with its raw stream in a `kind`."""
+    """Wrap the raw stream of `stream` in a `kind`; if `stream` is None, open the file descriptor `number`."""
     if stream is None:
         buffer: Any = io.FileIO(number, "w", closefd=False)
     elif isinstance(stream, io.TextIOWrapper):
         buffer = stream.buffer
-    else:  # a program that runs this one has put its own there
+    else:  # the calling program has replaced the stream by its own
         return stream
     raw: Any = kind(getattr(buffer, "raw", buffer))
-    unbuffered = stream is not None and stream.write_through  # by `python -u`
+    unbuffered = stream is not None and stream.write_through  # the effect of `python -u`
     return io.TextIOWrapper(
         raw if unbuffered else io.BufferedWriter(raw),
         encoding="utf-8" if stream is None else stream.encoding,
@@ -85,7 +85,7 @@ def _guard(stream: TextIO | None, number: int, kind: type[_Output]) -> TextIO:
 
 
 def _replaced(error: UnicodeError) -> tuple[str, int]:
-    """What stands for characters that a stream can't encode."""
+    """Replace characters that a stream can't encode by similar ones or `?`."""
     assert isinstance(error, UnicodeEncodeError)
     text = error.object[error.start : error.end].translate(_PLAINER)
     return text.encode("ascii", "replace").decode(), error.end

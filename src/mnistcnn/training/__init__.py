@@ -1,1 +1,1 @@
-"""Training: the loop (`trainer`), one run from settings to files (`run`), and taking it up again (`resume`)."""
+"""Training: the loop (`trainer`), a run from settings to files (`run`), and how it is resumed (`resume`)."""

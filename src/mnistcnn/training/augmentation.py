@@ -1,4 +1,4 @@
-"""Random shifts, rotations, stretches, slants and elastic distortions of the training images."""
+"""Augments the training images by random shifts, rotations, stretches, slants and elastic distortions."""
 
 import math
 from functools import cache
@@ -13,9 +13,10 @@ _MESH = 5  # nodes of the elastic displacement field in each direction
 
 
 def sample_warps(count: int, config: TrainConfig, generator: torch.Generator) -> torch.Tensor | None:
-    """Sample how `count` images are distorted, within the bounds of `config`; None where it allows no distortion.
+    """Sample the distortions of `count` images within the bounds of `config`; None if it allows no distortion.
 
-    (count, 2, 3 or 28) float32: for x and y, in half sides of an image, how much of each of the fields of `augment`.
+    The result is (count, 2, 3 or 28) float32: for x and y, the weights of the fields of `augment`, in half sides of an
+    image.
     """
     if not (config.shift or config.rotation or config.scale or config.shear or config.elastic):
         return None
@@ -23,10 +24,13 @@ def sample_warps(count: int, config: TrainConfig, generator: torch.Generator) ->
     def uniform(limit: float) -> torch.Tensor:
         return (torch.rand(count, generator=generator) * 2 - 1) * limit
 
-    angle, shear = uniform(math.radians(config.rotation)), uniform(config.shear)
-    width, height = 1 + uniform(config.scale), 1 + uniform(config.scale)
+    angle = uniform(math.radians(config.rotation))
+    shear = uniform(config.shear)
+    width = 1 + uniform(config.scale)
+    height = 1 + uniform(config.scale)
     right, down = torch.randint(-config.shift, config.shift + 1, (2, count), generator=generator) * 2 / SIDE
-    cos, sin = angle.cos(), angle.sin()
+    cos = angle.cos()
+    sin = angle.sin()
     rows = [width * cos, shear - width * sin, right, height * sin, height * cos, down]
     affine = torch.stack(rows, dim=1).view(count, 2, 3)
     if not config.elastic:
@@ -36,12 +40,12 @@ def sample_warps(count: int, config: TrainConfig, generator: torch.Generator) ->
 
 
 def augment(images: torch.Tensor, warps: torch.Tensor) -> torch.Tensor:
-    """Distort uint8 images (N, 1, 28, 28): float32 ones in 0 … 255; paper comes in at the edges.
+    """Distort uint8 images (N, 1, 28, 28); return float32 in 0 … 255, with paper (0) at uncovered edges.
 
-    `warps` (N, 2, 3 or 28) float32, from `sample_warps`: where each pixel comes from is a sum of fixed fields, so
-    that all grids are one matrix product: across, down and constant for the affine part, and 25 bumps for elastic
-    distortions after P. Simard, D. Steinkraus, J. Platt, "Best practices for convolutional neural networks applied
-    to visual document analysis" (2003), with a coarse mesh in place of a blurred field.
+    `warps` (N, 2, 3 or 28) float32 are from `sample_warps`. They weight fixed fields whose sum is the position that
+    each pixel is taken from, so that one matrix product makes all grids: x, y and a constant for the affine part, and
+    25 bumps for elastic distortions. Source: P. Simard, D. Steinkraus, J. Platt, "Best practices for convolutional
+    neural networks applied to visual document analysis" (2003); a coarse mesh replaces their blurred field.
     """
     grid = (warps @ _fields(warps.device)[: warps.shape[2]]).view(-1, 2, SIDE, SIDE).permute(0, 2, 3, 1)
     return F.grid_sample(images.float(), grid, mode="bilinear", padding_mode="zeros", align_corners=False)
@@ -49,7 +53,7 @@ def augment(images: torch.Tensor, warps: torch.Tensor) -> torch.Tensor:
 
 @cache
 def _fields(device: torch.device) -> torch.Tensor:
-    """(28, 784): x, y and one at each pixel, then a bump around each node of the mesh."""
+    """Compute the fields, (28, 784) float32: x, y and 1 at each pixel, then a bump around each node of the mesh."""
     coordinates = F.affine_grid(torch.eye(2, 3)[None], [1, 1, SIDE, SIDE], align_corners=False)[0].permute(2, 0, 1)
     nodes = torch.eye(_MESH**2).view(-1, 1, _MESH, _MESH)
     bumps = F.interpolate(nodes, size=(SIDE, SIDE), mode="bicubic", align_corners=True)[:, 0]

@@ -1,4 +1,4 @@
-"""The end of a training run: the kept weights are calibrated, tested and written, then history and plots."""
+"""Ends a training run: calibrates, tests and writes the kept weights, then the plots and the history."""
 
 import time
 from contextlib import suppress
@@ -29,14 +29,14 @@ from mnistcnn.training.optimizer import learning_rate
 from mnistcnn.training.trainer import Trainer, best_of
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrainResult(Result):
-    """A finished training run."""
+    """The result of a finished training run."""
 
     checkpoint: str
     output_dir: str
     files: list[str]
-    train: Metrics  # of the kept epoch, as measured on the way
+    train: Metrics  # the running average of the kept epoch
     validation: Metrics
     test: Metrics
     best_epoch: int
@@ -50,15 +50,15 @@ class TrainResult(Result):
 
 
 def output_paths(files: Files) -> list[Path]:
-    """What a run writes beside its checkpoint."""
+    """Return the paths that a run writes besides its checkpoint."""
     return [files.output_dir / name for name in (HISTORY, CURVES, CONFUSION, MISTAKES)]
 
 
 def finish(trainer: Trainer, data: DataSplits, files: Files, started: float, observer: Observer) -> TrainResult:
-    """Calibrate and test the kept weights, write the checkpoint, then plots and history; the run isn't unfinished then.
+    """Calibrate and test the kept weights, write checkpoint, plots and history, and remove the unfinished state.
 
-    The network of another run that the checkpoint replaces is kept beside it. `started` is the `time.perf_counter`
-    of the run's beginning. Raises `OutputError`; where it was a plot that failed, the checkpoint has been written.
+    If the checkpoint replaces the network of another run, that one is kept as `Files.previous`. `started` is the value
+    of `time.perf_counter` at the run's beginning. Raises `OutputError`, which says where the weights are.
     """
     observer(Stage("Testing"))
     result, logits = _test(trainer, data, files)
@@ -66,16 +66,23 @@ def finish(trainer: Trainer, data: DataSplits, files: Files, started: float, obs
         return result
     _warn(result, observer)
     metrics = {key: result.to_dict()[key] for key in ("train", "validation", "test", "best_epoch")}
-    created = datetime.now(UTC).isoformat(timespec="seconds")
-    about = (result.temperature, trainer.config, result.data, metrics, result.environment, created)
-    checkpoint = Checkpoint(files.checkpoint, to_arrays(trainer.best_weights), *about)
+    checkpoint = Checkpoint(
+        path=files.checkpoint,
+        weights=to_arrays(trainer.best_weights),
+        temperature=result.temperature,
+        config=trainer.config,
+        data=result.data,
+        metrics=metrics,
+        environment=result.environment,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
     safe = files.unfinished
     try:
         _keep_previous(files, trainer.best_weights, observer)
         save_checkpoint(checkpoint)
         safe = files.checkpoint
         observer(Stage("Drawing plots"))
-        steps = (i * (trainer.all_steps - 1) // 399 for i in range(400))  # of the learning rate's curve
+        steps = (i * (trainer.all_steps - 1) // 399 for i in range(400))  # the learning rate's curve has 400 points
         rates = [learning_rate(step, trainer.all_steps, trainer.config.lr) for step in steps]
         plot_training(files.output_dir, result.epochs, result.best_epoch, rates, data.name)
         title = data_title(data.name, Split.TEST)
@@ -92,26 +99,27 @@ def finish(trainer: Trainer, data: DataSplits, files: Files, started: float, obs
 
 
 def _warn(result: TrainResult, observer: Observer) -> None:
-    """Say that a network is of no use, or that its confidence isn't."""
+    """Warn if the network reads no better than chance, or if its confidence is not calibrated."""
     validation = result.validation
     if may_be_chance(validation.accuracy, validation.count):
-        told = (
-            f"The network reads {100 * validation.accuracy:.2f} % of the validation pictures, no better than chance. "
+        message = (
+            f"The network reads {100 * validation.accuracy:.2f} % of the validation pictures correctly, no better than "
+            "chance. It is saved, but other commands use it only if you name it. "
+            "Try a smaller --lr or more --epochs."
         )
-        told += "It is saved, "
-        told += "but other commands use it only if you name it. Try a smaller --lr or more --epochs."
-        observer(Note(told, warning=True))
+        observer(Note(message, warning=True))
     elif is_at_bound(result.temperature):
-        told = (
-            f"The temperature is at its bound, {result.temperature:g}: the calibration of the confidence means nothing."
-        )
-        observer(Note(told, warning=True))
+        bound = f"The temperature is at a bound of its search, {result.temperature:g}"
+        observer(Note(f"{bound}: the confidence is not calibrated.", warning=True))
 
 
 def _test(trainer: Trainer, data: DataSplits, files: Files) -> tuple[TrainResult, torch.Tensor]:
-    """The result of the run, but for its `seconds`, and the logits of the test images."""
-    compute, world, history = trainer.compute, trainer.world, trainer.history
-    best, model = best_of(history), build_model(to_arrays(trainer.best_weights), compute)
+    """Calibrate and test the kept weights; return the result, still without `seconds`, and the test logits."""
+    compute = trainer.compute
+    world = trainer.world
+    history = trainer.history
+    best = best_of(history)
+    model = build_model(to_arrays(trainer.best_weights), compute)
     validation = predict_logits(model, data.validation.images, compute, world=world)
     test = predict_logits(model, data.test.images, compute, world=world)
     seconds = sum(epoch.train.count / epoch.pictures_per_second for epoch in history)
@@ -135,7 +143,7 @@ def _test(trainer: Trainer, data: DataSplits, files: Files) -> tuple[TrainResult
 
 
 def _keep_previous(files: Files, weights: dict[str, torch.Tensor], observer: Observer) -> None:
-    """Copy the network that is about to be replaced, unless this very run has written it before it was resumed."""
+    """Copy the network that is about to be replaced, unless this run wrote it before it was resumed."""
     if not exists(files.checkpoint):
         return
     with suppress(CheckpointError):

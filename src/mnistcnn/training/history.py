@@ -1,4 +1,4 @@
-"""`history.json` is written after each epoch, so that others can watch a run, and a killed run keeps its history."""
+"""Writes `history.json` after each epoch, so that users can watch a run, and a killed run keeps its history."""
 
 from typing import Any
 
@@ -11,12 +11,12 @@ HISTORY = "history.json"
 
 
 def write_history(files: Files, result: dict[str, Any]) -> None:
-    """Write the result of a run in plain types, whole or as far as it has come. Raises `OutputError`."""
+    """Write the result of a finished run, or of a run so far, in plain types. Raises `OutputError`."""
     write_atomically(files.output_dir / HISTORY, to_json(result).encode() + b"\n")
 
 
 def describe_progress(trainer: Trainer, data: DataSplits, files: Files) -> dict[str, Any]:
-    """The keys of a finished run's result that are known before its end; at least one epoch is done."""
+    """Return the keys of a run's result that are known before its end; at least one epoch must be finished."""
     return {
         "checkpoint": str(files.checkpoint),
         "output_dir": str(files.output_dir),

@@ -1,4 +1,4 @@
-"""Unfinished runs: when one is resumed, with which settings, and its file beside the checkpoint to come."""
+"""Saves unfinished runs and resumes them: the file, its checks, and the settings of the resumed run."""
 
 import math
 from collections.abc import Iterable
@@ -35,22 +35,25 @@ from mnistcnn.training.trainer import RunningMetrics, Trainer, TrainerState, bes
 FORMAT = 2
 KIND = "mnistcnn unfinished run"
 _MOST_SECONDS = 1e9  # 30 years
-_MOST_RATE = 1000.0  # as in `TrainConfig`
-_LEAST_SPEED = 1e-9  # images per second; it is divided by
+_MOST_RATE = 1000.0  # the bound of `TrainConfig`
+_LEAST_SPEED = 1e-9  # images per second; above 0 because it is a divisor
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UnfinishedRun:
-    """A run that was stopped: its settings, what it was trained on, and the trainer's state."""
+    """A stopped run: its settings, its data and the trainer's state."""
 
     config: TrainConfig
-    data: dict[str, Any]  # `DataSplits.describe`
-    seconds: float  # spent on it so far
+    data: dict[str, Any]  # from `DataSplits.describe`
+    seconds: float  # the time spent on the run so far
     state: TrainerState
 
 
 def find_unfinished(files: Files, *, resume: bool, restart: bool) -> UnfinishedRun | None:
-    """The run to resume, if any; `UsageError` or `TrainingError` where the options don't fit what is there."""
+    """Load the run to resume, if `resume` is set.
+
+    Raises `UsageError`, `CheckpointError`, or `TrainingError` if the options don't fit the unfinished run or its lack.
+    """
     if resume and restart:
         raise UsageError("--resume and --restart cannot be used together.")
     found = exists(files.unfinished)
@@ -63,39 +66,50 @@ def find_unfinished(files: Files, *, resume: bool, restart: bool) -> UnfinishedR
 
 
 def merge_settings(stored: TrainConfig, wanted: TrainConfig, given: Iterable[str], observer: Observer) -> TrainConfig:
-    """The stored settings, with `epochs` and `device` from `wanted` if given; `UsageError` for other differences."""
+    """Return the stored settings, with `epochs` and `device` from `wanted` if these are `given`.
+
+    Raises `UsageError` if any other given setting differs from the stored one.
+    """
     changed = {name: getattr(wanted, name) for name in given if getattr(stored, name) != getattr(wanted, name)}
     for name, value in changed.items():
         if name not in ("epochs", "device"):
-            told = f"The unfinished run was started with {flag(name)} {getattr(stored, name)}, not {value}."
-            raise UsageError(told, f"Leave out {flag(name)} to continue, or start again with --restart.")
+            message = f"The unfinished run was started with {flag(name)} {getattr(stored, name)}, not {value}."
+            raise UsageError(message, f"Leave out {flag(name)} to continue, or start again with --restart.")
     if "epochs" in changed:
-        told = f"The learning rate, planned for {stored.epochs} epochs, is now planned for {wanted.epochs}: the weights"
-        observer(Note(f"{told} will differ from those of a run started with {wanted.epochs} epochs.", warning=True))
+        message = (
+            f"The learning rate, planned for {stored.epochs} epochs, is now planned for {wanted.epochs}: the weights "
+            f"will differ from those of a run started with {wanted.epochs} epochs."
+        )
+        observer(Note(message, warning=True))
     return replace(stored, **changed)
 
 
 def take_up(trainer: Trainer, unfinished: UnfinishedRun, data: DataSplits, files: Files) -> None:
-    """Let `trainer` go on where the unfinished run stands; `UsageError` where its data or epochs are others."""
-    state, epochs = unfinished.state, trainer.config.epochs
+    """Load the state of an unfinished run into `trainer`.
+
+    Raises `UsageError` if its data or epochs don't fit the trainer's, `TrainingError` if its state doesn't.
+    """
+    state = unfinished.state
+    epochs = trainer.config.epochs
     done = len(state.history) + (state.step > 0)
     if epochs < done:
         raise UsageError(f"The unfinished run is already in epoch {done}; --epochs {epochs} is too few.")
     now = data.describe()
     if any(now[split] != unfinished.data.get(split) for split in Split):
-        told = f"{data.folder} does not hold the pictures that the unfinished run was trained on."
-        raise UsageError(told, "Give the same --data-dir as at its start.")
+        message = f"{data.folder} does not hold the pictures that the unfinished run was trained on."
+        raise UsageError(message, "Give the same --data-dir as at its start.")
     try:
         trainer.load_state_dict(state)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        told = f"{files.unfinished} can't be resumed: {first_line(error)}."
-        raise TrainingError(told, "Start again with --restart.") from error
+        message = f"{files.unfinished} can't be resumed: {first_line(error)}."
+        raise TrainingError(message, "Start again with --restart.") from error
 
 
 def save_unfinished(path: Path, run: UnfinishedRun) -> None:
-    """Write it atomically. Raises `OutputError`; what was saved before is still there then."""
+    """Write an unfinished run atomically. Raises `OutputError`; the state saved before is kept then."""
     about = {"config": run.config.to_dict(), "data": run.data, "seconds": run.seconds}
-    state, history = run.state, run.state.history
+    state = run.state
+    history = state.history
     content = {
         "weights": state.weights,
         "optimizer": state.optimizer,
@@ -111,13 +125,13 @@ def save_unfinished(path: Path, run: UnfinishedRun) -> None:
         save_archive(path, {"format": FORMAT, "kind": KIND, **about, "state": content})
     except OutputError as error:
         if not exists(path):
-            raise OutputError(f"{error.message} Nothing was saved before.", error.hint) from error
+            raise OutputError(f"{error.message} No state was saved before.", error.hint) from error
         hint = f"{error.hint or ''} `mnistcnn train --resume` continues.".strip()
-        raise OutputError(f"{error.message} What was saved before is in {path}.", hint) from error
+        raise OutputError(f"{error.message} The state saved before is in {path}.", hint) from error
 
 
 def load_unfinished(path: Path) -> UnfinishedRun:
-    """Read it, and check that its parts fit each other. Raises `CheckpointError` naming file and reason."""
+    """Read an unfinished run and check that its parts fit together. Raises `CheckpointError` with path and reason."""
     hint = "`mnistcnn train --restart` starts again and replaces it."
     content = load_archive(path, "an unfinished run", hint)
     try:
@@ -130,7 +144,7 @@ def load_unfinished(path: Path) -> UnfinishedRun:
     except ValueError as error:
         message = f"{path} is not an unfinished run that can be resumed: {error}."
         raise CheckpointError(message, hint) from error
-    return UnfinishedRun(config, data, seconds, state)
+    return UnfinishedRun(config=config, data=data, seconds=seconds, state=state)
 
 
 def _read_state(content: dict[str, Any], config: TrainConfig, data: dict[str, Any]) -> TrainerState:
@@ -165,7 +179,7 @@ def _read_state(content: dict[str, Any], config: TrainConfig, data: dict[str, An
 
 
 def _read_epoch(record: object, number: int, images: int, validation_images: int) -> EpochResult:
-    """A finished epoch, the `number`th, of so many images."""
+    """Check the record of epoch `number` (from 1), which trained on `images` and was measured on the others."""
     found = check_dict(record, "epoch", [field.name for field in fields(EpochResult)])
     train, validation = (check_metrics(found.get(split), split) for split in ("train", "validation"))
     if found.get("epoch") != number or (train.count, validation.count) != (images, validation_images):
@@ -181,7 +195,7 @@ def _read_epoch(record: object, number: int, images: int, validation_images: int
 
 
 def _read_tally(value: object, images: int) -> RunningMetrics:
-    """The sums of the epoch under way, over so many images."""
+    """Check the sums of the epoch in progress, over `images` images."""
     if not isinstance(value, list) or len(value) != len(fields(RunningMetrics)):
         raise ValueError("its tally is invalid")
     loss, correct, count, seconds = value
@@ -194,7 +208,7 @@ def _read_tally(value: object, images: int) -> RunningMetrics:
 
 
 def _read_optimizer(value: object) -> dict[int, dict[str, torch.Tensor]]:
-    """AdamW's step and moments of each parameter."""
+    """Check AdamW's step and moments of each parameter."""
     content = check_dict(value, "optimizer", range(len(SHAPES)))
     state = {}
     for number, (name, shape) in enumerate(SHAPES.items()):
@@ -203,7 +217,7 @@ def _read_optimizer(value: object) -> dict[int, dict[str, torch.Tensor]]:
         mean = check_array(part.get("exp_avg"), f"the optimizer's exp_avg of {name}", shape)
         square = check_array(part.get("exp_avg_sq"), f"the optimizer's exp_avg_sq of {name}", shape)
         if step < 0 or square.min() < 0:
-            raise ValueError(f"the optimizer's state of {name} makes no sense")
+            raise ValueError(f"the optimizer's state of {name} is invalid")
         state[number] = {"step": to_tensor(step), "exp_avg": to_tensor(mean), "exp_avg_sq": to_tensor(square)}
     return state
 

@@ -1,4 +1,4 @@
-"""One training run from settings to written files: what is resumed, trained, saved on the way, and kept."""
+"""Runs a training from settings to written files: it resumes, trains, saves the state and keeps the best epoch."""
 
 import time
 from collections.abc import Iterable
@@ -37,12 +37,15 @@ def train(
 ) -> TrainResult:
     """Train the network, keep the epoch with the best validation accuracy, test it once, write everything.
 
-    With `resume`, an unfinished run goes on under its own settings, but for the fields of `config` in `given`; with
-    `restart` it is thrown away. The state is saved every `save_every` seconds and after each epoch. Under torchrun the
-    processes train together, and the first one reads and writes the files. Raises `MnistCnnError`s; after
-    `Interrupted` and `OutputError` the state is where the message says.
+    With `resume`, an unfinished run continues with its own settings, except for the fields of `config` in `given`;
+    with `restart` it is discarded. The state is saved every `save_every` seconds and after each epoch. Under torchrun
+    the processes train together, and the first one reads and writes the files. Raises `UsageError`, `DataError`,
+    `DeviceError`, `CheckpointError`, `TrainingError`, `OutputError` and `Interrupted`; the last two say where the
+    state is.
     """
-    config, files, stop = config or TrainConfig(), files or Files(), stop or Stop()
+    config = config or TrainConfig()
+    files = files or Files()
+    stop = stop or Stop()
     world = World.from_environment()
     if config.batch_size < world.size:
         raise UsageError(f"--batch-size {config.batch_size} is smaller than the number of processes, {world.size}.")
@@ -52,7 +55,8 @@ def train(
             stack.enter_context(held(files.checkpoint, "--checkpoint"))
             stack.enter_context(held(files.output_dir / HISTORY, "--output-dir"))
         stack.enter_context(process_group(world))
-        started, unfinished = time.perf_counter(), None
+        started = time.perf_counter()
+        unfinished = None
         if world.is_main:
             for path in (files.checkpoint, files.previous, files.unfinished, *output_paths(files)):
                 remove_leftovers(path)
@@ -80,12 +84,16 @@ def train(
 
 
 def _load_data(config: TrainConfig, files: Files, world: World, observer: Observer) -> DataSplits:
-    """The data; of several processes on a machine the first one downloads it while the others wait."""
+    """Load the data; the first process of each machine downloads it while the others wait."""
     if world.local_rank > 0:
         barrier(world)
-    seed, size = config.seed, config.validation_size
     data = load_dataset(
-        config.dataset, data_dir=files.data_dir, mirror=files.mirror, seed=seed, validation_size=size, observer=observer
+        config.dataset,
+        data_dir=files.data_dir,
+        mirror=files.mirror,
+        seed=config.seed,
+        validation_size=config.validation_size,
+        observer=observer,
     )
     if world.local_rank == 0:
         barrier(world)
@@ -95,10 +103,21 @@ def _load_data(config: TrainConfig, files: Files, world: World, observer: Observ
 def _train(
     trainer: Trainer, data: DataSplits, files: Files, started: float, save_every: float, observer: Observer, stop: Stop
 ) -> None:
-    """Train to the end of the last epoch, saving the state on the way; `Interrupted` where `stop` says so."""
-    environment, place = trainer.compute.environment(), (trainer.done_steps, trainer.epoch, trainer.step)
-    observer(TrainStart(trainer.config.epochs, trainer.all_steps, *place, environment, data.describe()))
-    watch, saved = ContentionWatch(), time.perf_counter()
+    """Train to the end of the last epoch, and save the state meanwhile. Raises `Interrupted` when `stop` is true."""
+    environment = trainer.compute.environment()
+    observer(
+        TrainStart(
+            epochs=trainer.config.epochs,
+            steps=trainer.all_steps,
+            done_steps=trainer.done_steps,
+            first_epoch=trainer.epoch,
+            first_step=trainer.step,
+            environment=environment,
+            data=data.describe(),
+        )
+    )
+    watch = ContentionWatch()
+    saved = time.perf_counter()
     watched = environment.device == "cpu" and environment.threads > 1
     with stop.deferred():
         for event in trainer.run(stop):
@@ -111,20 +130,24 @@ def _train(
             if isinstance(event, EpochResult) and trainer.world.is_main:
                 try:
                     write_history(files, describe_progress(trainer, data, files))
-                except OutputError as error:  # the end of the run writes it again, and then it counts
+                except OutputError as error:  # the end of the run writes it again, where a failure is an error
                     observer(Note(error.message, warning=True))
         if trainer.epoch > trainer.config.epochs and not stop():
             return
         _save(trainer, data, files, started)
     within = f"in epoch {trainer.epoch} at step {trainer.step:,} of {trainer.steps(trainer.epoch):,}"
     where = within if trainer.step else f"after epoch {trainer.epoch - 1}"
-    told = f"Interrupted {where}; the state is saved in {files.unfinished}"
-    raise stop.interrupted(told, CONTINUE)
+    raise stop.interrupted(f"Interrupted {where}; the state is saved in {files.unfinished}", CONTINUE)
 
 
 def _save(trainer: Trainer, data: DataSplits, files: Files, started: float) -> None:
-    """Save the state of the first process now, if it is finite."""
+    """Save the state in the first process. Raises `TrainingError` if a weight isn't finite."""
     if trainer.world.is_main:
         trainer.check_finite()
-        about = (trainer.config, data.describe(), time.perf_counter() - started)
-        save_unfinished(files.unfinished, UnfinishedRun(*about, trainer.state_dict()))
+        run = UnfinishedRun(
+            config=trainer.config,
+            data=data.describe(),
+            seconds=time.perf_counter() - started,
+            state=trainer.state_dict(),
+        )
+        save_unfinished(files.unfinished, run)

@@ -16,16 +16,16 @@ class TensorBoard:
     """Writes loss, accuracy and learning rate of each epoch into a folder."""
 
     def __init__(self, folder: Path) -> None:
-        """Raises `MissingPackageError` without the extra."""
+        """Prepare to write into `folder`. Raises `MissingPackageError` if TensorBoard isn't installed."""
         require("`--tensorboard`", "tensorboard", "tensorboard")
         self._folder = folder
         self._writer: SummaryWriter | None = None
 
     def __call__(self, event: Event) -> None:
-        """Begin at the run's first epoch, in place of what was written from there on; write finished epochs."""
+        """Write each finished epoch. A resumed run replaces what was written from its first epoch on."""
         match event:
             case TrainStart():
-                from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415 - half a second
+                from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415 - it takes half a second
 
                 try:
                     self._writer = SummaryWriter(str(self._folder), purge_step=event.first_epoch)

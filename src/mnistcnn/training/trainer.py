@@ -1,4 +1,4 @@
-"""The training loop as a stream of results; it knows no terminal and no file."""
+"""The training loop as a generator of results; it uses neither the terminal nor files."""
 
 import math
 import time
@@ -26,7 +26,7 @@ from mnistcnn.training.sampler import HardExampleSampler
 
 @dataclass(frozen=True, slots=True)
 class RunningMetrics:
-    """Sums over the images of an epoch so far, and the seconds that training on them took."""
+    """The sums over the images of an epoch so far, and the seconds of training on them."""
 
     loss: float = 0.0
     correct: int = 0
@@ -34,97 +34,111 @@ class RunningMetrics:
     seconds: float = 0.0
 
     def mean(self) -> Metrics:
-        """Means over the images."""
-        return Metrics(self.correct / max(1, self.count), self.loss / max(1, self.count), self.count)
+        """Return the means over the images."""
+        count = max(1, self.count)
+        return Metrics(accuracy=self.correct / count, loss=self.loss / count, count=self.count)
 
     def speed(self) -> float:
-        """Images per second."""
+        """Return the images per second; 0 before the first."""
         return self.count / self.seconds if self.seconds else 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrainerState:
-    """All that a `Trainer` needs to go on elsewhere; its tensors share memory with the trainer's on the CPU."""
+    """The state from which another `Trainer` can continue; on the CPU, its tensors share the trainer's memory."""
 
     weights: dict[str, torch.Tensor]
     optimizer: dict[int, dict[str, torch.Tensor]]  # AdamW's step and moments of each parameter
     sampler: dict[str, torch.Tensor]
-    step: int  # steps done in the epoch under way
-    running: RunningMetrics  # of this epoch
-    history: list[EpochResult]  # of those before
+    step: int  # steps done in the epoch in progress
+    running: RunningMetrics  # the epoch in progress
+    history: list[EpochResult]  # the finished epochs
     best_weights: dict[str, torch.Tensor]  # empty in the first epoch
 
 
 def best_of(history: list[EpochResult]) -> EpochResult:
-    """The epoch with the best validation accuracy; of several the one with the least loss."""
+    """Return the epoch with the best validation accuracy; among equals, the one with the lowest loss."""
     return max(history, key=lambda epoch: (epoch.validation.accuracy, -epoch.validation.loss))
 
 
 class Trainer:
-    """A training run in memory: `run` takes it further, `state_dict` is all that it needs to go on elsewhere.
+    """A training run in memory: `run` trains, and another trainer can continue from `state_dict`.
 
-    On the CPU everything follows bit for bit from the settings, the images, the thread count and the torch
-    build, however often the run was stopped and taken up again in between.
+    On the CPU, the settings, the images, the thread count and the torch build determine every bit of the result,
+    however often the run was stopped and resumed.
     """
 
     def __init__(
         self, config: TrainConfig, compute: Compute, train: ImageDataset, validation: ImageDataset, world: World = ALONE
     ) -> None:
         weights = torch.Generator().manual_seed(derive_seed(config.seed, "weights"))
-        self.config, self.compute, self.world = config, compute, world
+        self.config = config
+        self.compute = compute
+        self.world = world
         self.model = MnistCNN(weights).to(device=compute.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        # What a step computes with: in bfloat16 a copy, which the optimizer keeps up to date.
+        # Steps in bfloat16 compute with a copy of the model, which the optimizer keeps up to date.
         working = self.model if compute.dtype == torch.float32 else deepcopy(self.model).to(compute.dtype)
         self._network = data_parallel(working, self.world, compute.device)
         self.optimizer = AdamW(self.model.parameters(), config.weight_decay, working.parameters())
-        self.step = 0  # steps done in the epoch under way
+        self.step = 0  # steps done in the epoch in progress
         self.history: list[EpochResult] = []
         self.best_weights: dict[str, torch.Tensor] = {}
         self._labels = train.labels.cpu()
-        self._train, self._validation = train.to(compute.device), validation.to(compute.device)
+        self._train = train.to(compute.device)
+        self._validation = validation.to(compute.device)
         self._sampler = HardExampleSampler(len(train), config)
         self._running = RunningMetrics()
 
     @property
     def epoch(self) -> int:
-        """The epoch under way, from 1."""
+        """The number of the epoch in progress, from 1."""
         return len(self.history) + 1
 
     def steps(self, epoch: int) -> int:
-        """Steps in epoch number `epoch`, from 1."""
+        """Count the steps in epoch `epoch`, from 1."""
         return math.ceil(self._sampler.epoch_length(epoch) / self.config.batch_size)
 
     @property
     def all_steps(self) -> int:
-        """Steps in the whole run."""
+        """The number of steps in the whole run."""
         return self.steps(1) + (self.config.epochs - 1) * self.steps(2)
 
     @property
     def done_steps(self) -> int:
-        """Steps of the run that have been done."""
+        """The number of steps that the run has done."""
         return self.step + (self.steps(1) + (self.epoch - 2) * self.steps(2) if self.history else 0)
 
     def run(self, stop: Callable[[], bool] = lambda: False) -> Iterator[StepResult | EpochResult]:
-        """Train to the end of the last epoch: a `StepResult` every few steps, an `EpochResult` an epoch.
+        """Train to the end of the last epoch; yield a `StepResult` every few steps, an `EpochResult` every epoch.
 
-        Stops after the step in which `stop` becomes true. Raises `TrainingError` when loss or weights aren't finite.
+        Training stops after the step during which `stop` becomes true. Raises `TrainingError` if the loss or the
+        weights aren't finite.
         """
         self._network.train()
-        self.optimizer.update_copies()  # of weights that were loaded since
+        self.optimizer.update_copies()  # `load_state_dict` may have changed the weights
         while self.epoch <= self.config.epochs:
             loader = EpochLoader(self._train, self.config, self.epoch, self._sampler, self.world)
             while self.step < loader.steps:
                 stopped = self._train_chunk(loader, stop)
-                place = (self.epoch, self.step, loader.steps, self.done_steps, self.all_steps)
-                yield StepResult(*place, self._running.mean(), self._running.speed())
+                yield StepResult(
+                    epoch=self.epoch,
+                    step=self.step,
+                    steps=loader.steps,
+                    done_steps=self.done_steps,
+                    all_steps=self.all_steps,
+                    train=self._running.mean(),
+                    pictures_per_second=self._running.speed(),
+                )
                 if stopped or (self.world.size == 1 and stop()):
                     return
             yield self._finish_epoch()
 
     def _train_chunk(self, loader: EpochLoader, stop: Callable[[], bool]) -> bool:
-        """Train from the present step to the end of its chunk, or to where `stop` is true; whether it was."""
+        """Train from the present step to the end of its chunk, or until `stop` is true; return whether it was."""
         started = time.perf_counter()
-        first, size, stopped = self.step, loader.batch_size, False
+        first = self.step
+        size = loader.batch_size
+        stopped = False
         logits = torch.zeros(loader.chunk_steps * size, CLASSES, device=self.compute.device)
         number, done = divmod(first, loader.chunk_steps)
         for batch in loader.chunk(number)[done:]:
@@ -134,29 +148,36 @@ class Trainer:
             stopped = stop()
             if stopped and self.world.size == 1:
                 break
-        # The only place where the loop waits for the device, and where the processes compare notes.
+        # Only here does the loop wait for the device, and do the processes exchange logits and whether to stop.
         logits = all_reduce(self.world, logits).cpu()
         stopped = bool(all_reduce(self.world, torch.tensor(float(stopped))))
         indices = loader.order[first * size : self.step * size]
-        logits, labels = logits[: len(indices)], self._labels[indices]
-        losses, hits = F.cross_entropy(logits, labels, reduction="none"), logits.argmax(1) == labels
-        before, loss = self._running, self._running.loss
+        logits = logits[: len(indices)]
+        labels = self._labels[indices]
+        losses = F.cross_entropy(logits, labels, reduction="none")
+        hits = logits.argmax(1) == labels
+        before = self._running
+        loss = before.loss
         for step, batch_losses in enumerate(losses.double().split(size), first + 1):
             loss += float(batch_losses.sum())
             if not math.isfinite(loss):
                 raise self._diverged("loss", step)
         self._sampler.record(indices, losses)
-        correct, count = before.correct + int(hits.sum()), before.count + len(indices)
-        self._running = RunningMetrics(loss, correct, count, before.seconds + time.perf_counter() - started)
+        self._running = RunningMetrics(
+            loss=loss,
+            correct=before.correct + int(hits.sum()),
+            count=before.count + len(indices),
+            seconds=before.seconds + time.perf_counter() - started,
+        )
         return stopped
 
     def _train_step(self, batch: Batch) -> torch.Tensor:
-        """One update; the logits of this process's images, (n, 10) float32, still on the device."""
+        """Update the weights once; return the logits of this process's images, (n, 10) float32, on the device."""
         dtype = self.compute.dtype
         logits: torch.Tensor = self._network(batch.inputs.to(dtype), batch.dropout.to(dtype)).float()
         smoothing = self.config.label_smoothing
         loss = F.cross_entropy(logits, batch.labels, reduction="sum", label_smoothing=smoothing)
-        # The mean over the whole batch; times the processes, over which the gradients are averaged.
+        # The mean over the whole batch, times the number of processes, over which the gradients are averaged.
         loss = loss * (self.world.size / batch.count)
         self.optimizer.zero_grad()
         loss.backward()
@@ -165,7 +186,8 @@ class Trainer:
 
     def _diverged(self, what: str, step: int) -> TrainingError:
         place = f"at step {step:,} of {self.steps(self.epoch):,} in epoch {self.epoch}"
-        default, used = TrainConfig().lr, self.config.lr
+        default = TrainConfig().lr
+        used = self.config.lr
         hint = f"Try a smaller learning rate, such as --lr {default if used > default else used / 10:g}."
         return TrainingError(f"Training diverged: the {what} stopped being finite {place}.", hint)
 
@@ -179,26 +201,41 @@ class Trainer:
         self.check_finite()
         logits = predict_logits(self.model, self._validation.images, self.compute, world=self.world)
         validation = compute_metrics(logits, self._validation.labels)
-        running, rate = self._running, learning_rate(self.done_steps - 1, self.all_steps, self.config.lr)
-        seconds = running.seconds + time.perf_counter() - started
-        result = EpochResult(self.epoch, rate, running.mean(), validation, seconds, running.speed())
+        running = self._running
+        result = EpochResult(
+            epoch=self.epoch,
+            learning_rate=learning_rate(self.done_steps - 1, self.all_steps, self.config.lr),
+            train=running.mean(),
+            validation=validation,
+            seconds=running.seconds + time.perf_counter() - started,
+            pictures_per_second=running.speed(),
+        )
         self.history.append(result)
-        self.step, self._running = 0, RunningMetrics()
+        self.step = 0
+        self._running = RunningMetrics()
         if best_of(self.history) is result:
             self.best_weights = {n: t.detach().cpu().clone() for n, t in self.model.state_dict().items()}
         self._sampler.finish_epoch()
         return result
 
     def state_dict(self) -> TrainerState:
-        """What `load_state_dict` goes on from."""
-        weights = {name: tensor.cpu() for name, tensor in self.model.state_dict().items()}
-        optimizer, sampler = self.optimizer.state_dict(), self._sampler.state_dict()
-        return TrainerState(weights, optimizer, sampler, self.step, self._running, self.history, self.best_weights)
+        """Return the state for `load_state_dict`."""
+        return TrainerState(
+            weights={name: tensor.cpu() for name, tensor in self.model.state_dict().items()},
+            optimizer=self.optimizer.state_dict(),
+            sampler=self._sampler.state_dict(),
+            step=self.step,
+            running=self._running,
+            history=self.history,
+            best_weights=self.best_weights,
+        )
 
     def load_state_dict(self, state: TrainerState) -> None:
-        """Go on from `state`, on this device. `KeyError`, `ValueError` or `RuntimeError` where it is of another run."""
+        """Load a state, onto this device. Raises `KeyError`, `ValueError` or `RuntimeError` if it doesn't fit."""
         self.model.load_state_dict(state.weights)
         self.optimizer.load_state_dict(state.optimizer)
         self._sampler.load_state_dict(state.sampler)
-        self.step, self._running = state.step, state.running
-        self.history, self.best_weights = list(state.history), dict(state.best_weights)
+        self.step = state.step
+        self._running = state.running
+        self.history = list(state.history)
+        self.best_weights = dict(state.best_weights)

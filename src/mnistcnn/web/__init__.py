@@ -1,1 +1,1 @@
-"""The drawing page: a network kept ready, a web server, and the page itself."""
+"""The drawing page: a reader with a loaded network, a web server, and the page itself."""

@@ -1,4 +1,4 @@
-"""The server below the drawing page: connections that can't shut others out, and an end at the first signal."""
+"""The drawing page's HTTP connections, which can't shut others out, and a server that ends at the first signal."""
 
 import asyncio
 import logging
@@ -14,25 +14,24 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from mnistcnn.system.signals import SIGNALS
 
-MAX_CONNECTIONS = 32  # each may hold a picture
-MAX_CONNECTIONS_PER_ADDRESS = 16  # browsers open six
-MAX_IDLE_SECONDS = 10.0  # for a request to come, or an answer to be taken further
-BACKLOG = 16  # connections that wait to be accepted, and are accepted at once
+MAX_CONNECTIONS = 32  # each may hold an image in memory
+MAX_CONNECTIONS_PER_ADDRESS = 16  # a browser opens six
+MAX_IDLE_SECONDS = 10.0  # within which a client must send the head of a request, or read more of an answer
+BACKLOG = 16  # connections that may wait to be accepted
 
 
 class Connection(H11Protocol):
-    """An HTTP connection that gives way.
+    """An HTTP connection that makes room for others.
 
-    It is closed where the first lines of a request take too long to come, or its answer to be taken. Where there are
-    too many connections, from its address or in all, the one that has waited longest for the rest of its request is
-    closed.
+    It is closed if its client takes too long to send the head of a request or to read the answer. If there are too
+    many connections, from its address or in all, the one that has waited longest for a request is closed.
     """
 
     since = 0.0  # the loop's time at which it began to wait for its client
     _limit: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Make room for it."""
+        """Register a new connection; close another one if there are too many."""
         super().connection_made(transport)
         self._watch()
         others = [other for other in self.connections if isinstance(other, Connection)]
@@ -49,11 +48,11 @@ class Connection(H11Protocol):
 
     @property
     def waits(self) -> bool:
-        """Whether a whole request isn't there yet; that of a new connection isn't."""
+        """Whether the connection still waits for a whole request, as a new one does."""
         return self.cycle is None or self.cycle.response_complete or self.cycle.more_body
 
     def data_received(self, data: bytes) -> None:
-        """Take a part of a request."""
+        """Receive a part of a request."""
         super().data_received(data)
         self._watch()
 
@@ -63,22 +62,22 @@ class Connection(H11Protocol):
         self._watch()
 
     def pause_writing(self) -> None:
-        """Wait for the client to take what has been answered."""
+        """Begin to wait until the client reads the answer."""
         super().pause_writing()
         self._begin_waiting()
 
     def resume_writing(self) -> None:
-        """It has been taken."""
+        """End the wait: the client has read the answer."""
         super().resume_writing()
         self._end_waiting()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget it."""
+        """Stop the clock of a closed connection."""
         self._end_waiting()
         super().connection_lost(exc)
 
     def _watch(self) -> None:
-        """Limit the time until the first lines of a request are there; for a picture the application has a limit."""
+        """Limit the time for the head of a request; the application limits the time for its body."""
         if self.cycle is not None and not self.cycle.response_complete:
             self._end_waiting()
         elif self._limit is None:
@@ -97,13 +96,13 @@ class Connection(H11Protocol):
 
 
 def _close_one(connections: list[Connection]) -> None:
-    """Close the one that has waited longest for its client."""
+    """Close the connection that has waited longest for its client."""
     waiting = [each for each in connections if each.waits and not each.transport.is_closing()]
     min(waiting, key=lambda each: each.since).transport.abort()
 
 
 class Server(uvicorn.Server):
-    """Ends at any of `SIGNALS`; its parent knows two of them, and raises them once more when it has ended."""
+    """A server that ends at any of `SIGNALS`; uvicorn's own handles only two, and raises them again at its end."""
 
     def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
         super().__init__(config)
@@ -124,24 +123,24 @@ class Server(uvicorn.Server):
                 signal.signal(number, before[number])
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """The signal handler: the second one ends the server without waiting for anything."""
+        """Handle a signal: the first one ends the server, the second one doesn't wait for open requests."""
         self.signal = sig
         self.force_exit = self.should_exit
         self.should_exit = True
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, and say so."""
+        """Start, and call `ready`."""
         asyncio.get_running_loop().set_exception_handler(_report)
         await super().startup(sockets)
         self._ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End; a request that is cut off by that isn't worth a message."""
+        """End without messages about the requests that this cuts off."""
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
         await super().shutdown(sockets)
 
 
 def _report(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Report bugs, but not that a client has gone or that there are no more file descriptors."""
+    """Report exceptions, except `OSError`: a client has gone, or there are no more file descriptors."""
     if not isinstance(context.get("exception"), OSError):
         loop.default_exception_handler(context)

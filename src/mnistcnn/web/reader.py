@@ -1,4 +1,4 @@
-"""A network kept ready to read one drawing after another, and to show what it sees of each."""
+"""Reads one drawing after another with a loaded network, and returns the network's inputs and activations, too."""
 
 import time
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from mnistcnn.reading.sources import Source
 from mnistcnn.results import Result
 
 FIRST_PAGE = "only the first page of the file was read"
-# A file as MNIST frames a 1, which takes the shortest way through all that has to be loaded for the first picture.
+# A PGM file of a 1, framed as MNIST's: reading it loads everything that the first drawing needs, in the least time.
 _FRAMED_ONE = b"P5 28 28 255\n" + bytes(4 * 28) + 20 * (bytes(13) + b"\xff\xff" + bytes(13)) + bytes(4 * 28)
 
 
@@ -27,22 +27,25 @@ class Drawing(Result):
     """The digits of a drawing, and what the network saw of each; all empty where there is nothing to read."""
 
     text: str | None  # rows joined by newlines, a ? for each doubted digit; None where there is nothing else
-    confidence: float | None  # that all of it is right
+    confidence: float | None  # the probability that all of it is right
     digits: list[PredictedDigit]  # `top` has all ten; boxes are in pixels of the drawing
     frames: list[list[list[int]]]  # of each digit 28 rows of 28, 0 paper … 255 ink
     responses: list[list[list[list[int]]]]  # of each digit and 25 filters of the first layer 9 rows of 9, 0 … 255
     warning: str | None
-    note: str | None  # what of the file was not read
+    note: str | None  # the part of the file that was not read
     seconds: float
 
 
 class Reader:
-    """A trained network that reads the content of image files; use it from one thread at a time."""
+    """Reads the content of image files with a trained network; use it from one thread at a time."""
 
     def __init__(
         self, checkpoint: Path | str | None = None, *, device: str = "auto", observer: Observer = ignore
     ) -> None:
-        """Load a network and warm it up; without a `checkpoint`, see `checkpoint.find_checkpoint`."""
+        """Load a network and warm it up; `find_checkpoint` chooses one if `checkpoint` is None.
+
+        Raises `CheckpointError` and `DeviceError`.
+        """
         self._predictor = Predictor(load_checkpoint(find_checkpoint(checkpoint, observer)), device)
         self.read(_FRAMED_ONE)
 

@@ -1,4 +1,4 @@
-"""The drawing page's web server: three files and one question, for this machine alone unless told otherwise."""
+"""The drawing page's web server: it serves three files and reads images, by default for this machine only."""
 
 import asyncio
 import ipaddress
@@ -33,12 +33,12 @@ from mnistcnn.web.reader import Reader
 PAGE = Path(__file__).parent / "page"
 FILES = {"/": "index.html", "/draw.css": "draw.css", "/draw.js": "draw.js"}
 TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
-MOST_BYTES = 20 << 20  # of a picture; photographs of phones have up to ten megabytes
-MOST_SECONDS = 30.0  # for a picture to arrive
-MOST_WAITING = 16  # pictures that wait for the network
-MOST_WAITING_PER_ADDRESS = 8  # a page sends one after the other, but several may share an address
+MOST_BYTES = 20 << 20  # the limit of an image; a phone's photographs have up to ten megabytes
+MOST_SECONDS = 30.0  # within which an image must arrive
+MOST_WAITING = 16  # images that may wait for the network
+MOST_WAITING_PER_ADDRESS = 8  # a page sends one image after the other, but several pages may share an address
 HEADERS = {
-    # Nothing from elsewhere, nothing inline; pictures that the page itself has made.
+    # The page may load nothing from elsewhere and run nothing inline; it may show images that it has made.
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     "img-src 'self' data: blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "x-content-type-options": "nosniff",
@@ -49,10 +49,10 @@ HEADERS = {
 
 
 def guard(app: ASGIApp, *, public: bool) -> ASGIApp:
-    """`app` for those only who ask for this server by its own name, with `HEADERS` on every answer.
+    """Make `app` answer only requests to this server's own name, with `HEADERS` on every answer.
 
-    A page elsewhere can have its own name lead to this machine (DNS rebinding), but then that name stands in
-    the Host header; and a page elsewhere that sends a form here is given away by its Origin.
+    Another site can let its name resolve to this machine (DNS rebinding), but then the Host header has that name. If
+    a page of another site sends a form here, its Origin header has that site's name.
     """
 
     async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
@@ -62,7 +62,8 @@ def guard(app: ASGIApp, *, public: bool) -> ASGIApp:
             await send(message)
 
         headers = Headers(scope=scope)
-        host, origin = headers.get("host", ""), headers.get("origin")
+        host = headers.get("host", "")
+        origin = headers.get("origin")
         known = is_own_name(host, public=public) and (origin is None or origin.partition("//")[2] == host)
         answer = app if known else _failure(403, "This server answers only to its own address.")
         await answer(scope, receive, send_guarded)
@@ -71,7 +72,7 @@ def guard(app: ASGIApp, *, public: bool) -> ASGIApp:
 
 
 def is_own_name(host: str, *, public: bool) -> bool:
-    """Whether a Host header can only mean this machine: a loopback address; if `public` any address or its name."""
+    """Whether a Host header names this machine: a loopback address, or if `public` any address or its host name."""
     with suppress(ValueError):
         name = urlsplit(f"//{host}").hostname or ""
         if name == "localhost" or (public and name == socket.gethostname().lower()):
@@ -81,15 +82,15 @@ def is_own_name(host: str, *, public: bool) -> bool:
 
 
 def is_public(host: str) -> bool:
-    """Whether other machines can reach a server on `host`, a name or an address to listen on."""
+    """Whether other machines can reach a server that listens on `host`, a name or an address."""
     return not is_own_name(f"[{host}]" if ":" in host else host, public=False)
 
 
 def build_app(reader: Reader, *, public: bool = False) -> ASGIApp:
-    """The web application: the page, and `POST /read`, which takes a picture file and answers a `Drawing` as JSON."""
-    worker = ThreadPoolExecutor(1)  # one thread for the network: it uses all cores by itself
+    """Build the web application: the page, and `POST /read`, which takes an image file and returns a `Drawing`."""
+    worker = ThreadPoolExecutor(1)  # one thread suffices: the network uses all cores by itself
 
-    waiting: Counter[str] = Counter()  # pictures by address
+    waiting: Counter[str] = Counter()  # waiting images by address
 
     async def read(request: Request) -> Response:
         content = await _body(request)
@@ -119,9 +120,9 @@ def build_app(reader: Reader, *, public: bool = False) -> ASGIApp:
 
 
 async def _body(request: Request) -> bytes:
-    """The picture that was sent; `HTTPException` if it isn't one, is too large or too slow."""
+    """Receive the image file. Raises `HTTPException` if it isn't an image, is too large or arrives too slowly."""
     if not request.headers.get("content-type", "").startswith("image/"):
-        raise HTTPException(415, "Send a picture, with its type as Content-Type.")
+        raise HTTPException(415, "Send a picture with its type, such as image/png, as Content-Type.")
     content = bytearray()
     try:
         async with asyncio.timeout(MOST_SECONDS):
@@ -132,12 +133,12 @@ async def _body(request: Request) -> bytes:
     except TimeoutError:
         raise HTTPException(408, "The picture took too long to arrive.") from None
     except ClientDisconnect:
-        raise HTTPException(400, "The picture did not arrive.") from None  # nobody is left to read that
+        raise HTTPException(400, "The picture did not arrive.") from None  # the client has gone and will not read this
     return bytes(content)
 
 
 def _fields(result: Result) -> dict[str, Any]:
-    """The fields of a result of plain types; `to_dict` would copy three thousand numbers a digit one by one."""
+    """Return the fields of a result, without the copies of `to_dict`: a digit has three thousand numbers."""
     return {field.name: getattr(result, field.name) for field in fields(result)}
 
 
@@ -148,29 +149,29 @@ def _failure(status: int, message: str) -> JSONResponse:
 def serve(
     reader: Reader, *, host: str = "127.0.0.1", port: int = 0, ready: Callable[[str], None] = lambda address: None
 ) -> None:
-    """Serve the page until Ctrl-C; port 0 takes a free one. Main thread only.
+    """Serve the page until Ctrl-C; port 0 takes a free one. It must run in the main thread.
 
     `ready` is called with the page's address as soon as it can be opened. Raises `ServerError`, and `Interrupted` for
-    any other signal.
+    any signal except Ctrl-C.
     """
     listener = _listen(host, port)
-    reached = _outward_address() if host in ("0.0.0.0", "::") else host  # noqa: S104 - the user said so
+    reached = _outward_address() if host in ("0.0.0.0", "::") else host  # noqa: S104 - the user chose it
     shown = f"[{reached}]" if ":" in reached else reached
     config = configure(build_app(reader, public=is_public(host)))
     server = Server(config, lambda: ready(f"http://{shown}:{listener.getsockname()[1]}/"))
     with listener:
         server.run(sockets=[listener])
     code = SIGNALS[server.signal] if server.signal is not None else ExitCode.INTERRUPTED
-    if code != ExitCode.INTERRUPTED:  # Ctrl-C is how it is meant to end
+    if code != ExitCode.INTERRUPTED:  # Ctrl-C is the normal end
         raise Interrupted("Interrupted.", exit_code=code)
 
 
 def configure(app: ASGIApp) -> uvicorn.Config:
-    """How `app` is served."""
+    """Return uvicorn's configuration for `app`."""
     return uvicorn.Config(
         app,
         http=Connection,
-        log_level="error",  # a warning for each connection refused or malformed helps nobody
+        log_level="error",  # warnings about malformed requests and refused connections help nobody
         access_log=False,
         server_header=False,
         proxy_headers=False,
@@ -182,15 +183,15 @@ def configure(app: ASGIApp) -> uvicorn.Config:
 
 
 def open_browser(address: str) -> None:
-    """Open the address in the user's browser, where there is a screen to show it on."""
+    """Open the address in the user's browser if there is a screen."""
     if sys.platform != "linux" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
         webbrowser.open(address)
 
 
 def _outward_address() -> str:
-    """The address at which other machines reach this one, as far as it knows; nothing is sent to find out."""
+    """Return the address at which other machines reach this one, or 127.0.0.1; nothing is sent to find out."""
     with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.connect(("192.0.2.1", 9))  # kept for examples: RFC 5737
+        probe.connect(("192.0.2.1", 9))  # an address that RFC 5737 reserves for examples
         return str(probe.getsockname()[0])
     return "127.0.0.1"
 
@@ -198,10 +199,10 @@ def _outward_address() -> str:
 def _listen(host: str, port: int) -> socket.socket:
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        # Only sockets that are named as TCP get TCP_NODELAY from asyncio: without it each answer waits 40 ms.
+        # asyncio sets TCP_NODELAY only on sockets whose protocol is TCP; without it each answer waits 40 ms.
         listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         try:
-            if sys.platform == "win32":  # where SO_REUSEADDR would let two servers share the port
+            if sys.platform == "win32":  # there, SO_REUSEADDR would let two servers share the port
                 listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
             else:
                 listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -211,6 +212,6 @@ def _listen(host: str, port: int) -> socket.socket:
             listener.close()
             raise
     except OSError as error:
-        told = f"{host}, port {port}, can't be used: {error.strerror or error}."
-        raise ServerError(told, "`mnistcnn draw --port 0` takes a free one.") from error
+        message = f"Port {port} of {host} can't be used: {error.strerror or error}."
+        raise ServerError(message, "`mnistcnn draw --port 0` takes a free port.") from error
     return listener

@@ -1,18 +1,18 @@
 "use strict";
 
-// The drawing: a picture below, perhaps, and strokes on it, each a list of points on a paper 640 units wide.
+// The drawing: strokes, each a list of points on a paper 640 units wide, over a picture if one was opened.
 const WIDTH = 640, STEP = 4, FAR = 16, TAP = 10, AIR = 5, SURE = 0.9;
 const find = (id) => document.getElementById(id);
 const [paper, boxes, cursor, pen, number] = ["paper", "boxes", "cursor", "pen", "number"].map(find);
 const ink = paper.getContext("2d", { willReadFrequently: true });
 let strokes = [], picture = null, drawn = null;
-let HEIGHT = 320; // as the screen allows, while the paper is empty
+let HEIGHT = 320; // `shape` fits it to the screen while the paper is empty
 const keyboard = { x: WIDTH / 8, y: HEIGHT / 2, stroke: null };
 
 const BAR = '<span class="track" aria-hidden="true"><span class="bar"></span></span><span class="share"></span>';
 find("bars").innerHTML = Array.from("0123456789", (digit) => `<li><span class="digit">${digit}</span>${BAR}</li>`).join("");
 
-// Where a picture lies on the paper.
+// The place and scale of a picture on the paper.
 function fit({ width, height }) {
   const scale = Math.min(WIDTH / width, HEIGHT / height);
   return { scale, left: (WIDTH - width * scale) / 2, top: (HEIGHT - height * scale) / 2 };
@@ -44,7 +44,7 @@ function redraw() {
     ink.lineWidth = width;
     ink.beginPath();
     ink.moveTo(points[0].x, points[0].y);
-    // Curves through the middles between the points: smooth, however few points there are.
+    // Curves through the middles between the points are smooth even with few points.
     for (let i = 1; i < points.length - 1; i++) {
       const a = points[i], b = points[i + 1];
       ink.quadraticCurveTo(a.x, a.y, (a.x + b.x) / 2, (a.y + b.y) / 2);
@@ -63,7 +63,7 @@ function changed() {
   display("–", INVITATION);
 }
 
-// Asking: one question at a time, the next one about the drawing as it is then.
+// Asking: one request at a time; the next one sends the drawing as it is then.
 let asking = false, again = false, sheets = 0;
 
 async function ask() {
@@ -73,12 +73,12 @@ async function ask() {
   while (again && (strokes.length || picture)) {
     again = false;
     const sheet = sheets, answer = await read();
-    if (sheet === sheets) show(answer); // else the paper was cleared in the meantime
+    if (sheet === sheets) show(answer); // otherwise the paper was cleared meanwhile
   }
   asking = false;
 }
 
-// The picture that is sent: the very file, or the paper once it is drawn on. Boxes come back in its pixels.
+// Sends the picture's own file, or the paper once it is drawn on. The boxes in the answer are in its pixels.
 async function read() {
   const sent = strokes.length ? null : picture;
   try {
@@ -99,11 +99,11 @@ async function read() {
   }
 }
 
-// Showing: the number, as large as can be, and a remark on it.
+// Showing: the number, as large as possible, and a remark on it.
 const INVITATION = "Write with a finger, pen or mouse, or open a picture.";
-let digits = []; // as they were read; their boxes in units of the paper
-let gaze = null; // the place that was pointed at; null: that of the last stroke
-let chosen; // the digit there
+let digits = []; // the digits read; their boxes are in units of the paper
+let gaze = null; // the place that the user pointed at; null for the place of the last stroke
+let chosen; // the digit at that place
 
 function show(answer) {
   if (answer.error) return display("–", answer.error);
@@ -114,8 +114,8 @@ function show(answer) {
   display(answer.text ?? answer.digits.map(() => "?").join(""), remarks, answer);
 }
 
-// What is odd, or was not read, as careful remarks; not what is said anyway.
-const SAID = ["nothing but background", "probably not a digit", "some of it may be no digits"];
+// Warnings and notes become remarks, except the warnings that `show` and `judge` put into their own words.
+const SAID = ["nothing but background", "probably not a digit", "some of the marks may not be digits"];
 
 function leftOut({ warning, note }) {
   const odd = [];
@@ -129,15 +129,15 @@ function judge({ digits, confidence, warning }) {
   if (doubted && digits.length > 1) return "Where there is a ?, there is probably no digit.";
   const named = (digit) => `${digit === 8 ? "an" : "a"} ${digit}`;
   if (doubted) return `Probably not a digit; it would be read as ${named(best(doubted))}.`;
-  if (warning) return null; // it is said instead
-  if (confidence >= 0.99) return "More than 99% sure.";
-  const sure = `${Math.round(100 * confidence)}% sure.`;
+  if (warning) return null; // `leftOut` shows it instead
+  if (confidence >= 0.99) return "More than 99 % sure.";
+  const sure = `${Math.round(100 * confidence)} % sure.`;
   if (confidence >= SURE) return sure;
   const weakest = digits.reduce((one, other) => (other.confidence < one.confidence ? other : one));
   return `${sure} The ${weakest.digit} could also be ${named(best(weakest, weakest.digit))}.`;
 }
 
-// The most probable digit, one of them left out.
+// The most probable digit other than `except`.
 function best({ probabilities }, except) {
   return probabilities.indexOf(Math.max(...probabilities.filter((_, i) => i !== except)));
 }
@@ -153,12 +153,12 @@ function display(text, remark, { confidence, warning, digits: read = [] } = {}) 
   if (held && !number.contains(document.activeElement)) (number.querySelector(":checked") ?? paper).focus();
 }
 
-// Only what is new, so that a screen reader says nothing twice.
+// Changes a text only if it is new, so that a screen reader says nothing twice.
 function write(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-// The number: radio buttons, one a digit, between spaces and new lines.
+// The number: a radio button for each digit, between spaces and new lines.
 function spell(text) {
   const rows = text.split("\n").map((row) => row.length);
   number.style.cssText = `--rows: ${rows.length}; --columns: ${Math.max(...rows)}`;
@@ -174,7 +174,7 @@ function frame({ digit, doubted, box: [left, top, right, bottom] }) {
   return box;
 }
 
-// Choosing a digit: the one that was pointed at, or else the one written last.
+// Choosing a digit: the one that the user pointed at, or the one written last.
 const middle = ({ box: [left, top, right, bottom] }) => ({ x: (left + right) / 2, y: (top + bottom) / 2 });
 const distance = (one, other) => Math.hypot(one.x - other.x, one.y - other.y);
 const nearest = (place, among) => [...among].sort((one, other) => distance(middle(one), place) - distance(middle(other), place))[0];
@@ -195,7 +195,7 @@ function look() {
   digits.forEach((digit, i) => {
     const label = number.children[i], input = label.firstChild, { confidence, doubted } = digit;
     label.className = doubted ? "doubted" : confidence < SURE ? "unsure" : "";
-    input.ariaLabel = doubted ? "Probably not a digit" : `${digit.digit}, ${Math.round(100 * confidence)}% sure`;
+    input.ariaLabel = doubted ? "Probably not a digit" : `${digit.digit}, ${Math.round(100 * confidence)} % sure`;
     input.checked = digit === chosen;
     boxes.children[i].classList.toggle("chosen", digit === chosen);
     if (digit === chosen) find("headline").scrollTop = label.offsetTop;
@@ -203,7 +203,7 @@ function look() {
   explain(chosen ?? {});
 }
 
-// What the network saw of a digit, and how probable it thought each of the ten.
+// Shows the network's input for a digit, its filters' responses and the ten probabilities.
 function explain({ digit, probabilities, frame, responses }) {
   const likeliest = probabilities && best({ probabilities });
   [...find("bars").children].forEach((row, i) => {
@@ -229,7 +229,7 @@ function paint(canvas, tiles, label) {
   });
 }
 
-// Mouse, pen and finger. A tap on a digit chooses it; anything more, and anywhere else, draws.
+// Mouse, pen and finger. A tap on a digit chooses it; longer movements, and taps elsewhere, draw.
 function place(event) {
   const { left, top, width } = paper.getBoundingClientRect(), scale = WIDTH / width;
   return { x: scale * (event.clientX - left), y: scale * (event.clientY - top) };
@@ -332,7 +332,7 @@ find("undo").addEventListener("click", undo);
 find("clear").addEventListener("click", clear);
 pen.addEventListener("input", () => cursor.hidden || showCursor());
 
-// Pictures: shown as the browser can, read from the very bytes of the file.
+// Pictures: the browser shows them if it can; the server reads the bytes of the file.
 async function take(file) {
   if (!file) return;
   clear();
