@@ -146,10 +146,11 @@ def test_the_readme_shows_the_layers_of_the_network() -> None:
     assert f"{sum(layer.parameters for layer in layers):,}" in rows[-1][-1]
 
 
-def test_the_readme_installs_the_small_build_of_pytorch_first() -> None:
-    lines = [line for line in command_lines(TEXTS[README]) if line.startswith("git clone")]
-    installs = [re.findall(r"pip install (?:-e )?(\S+)", line) for line in lines]
-    assert installs == [["torch", "."], ["torch", "'.[test]'"]]
+def test_the_readme_names_the_small_build_of_pytorch_before_it_installs() -> None:
+    text = TEXTS[README]
+    assert 0 < text.index("https://download.pytorch.org/whl/cpu") < text.index("pip install")
+    lines = [line for line in command_lines(text) if line.startswith("git clone")]
+    assert [re.findall(r"pip install (?:-e )?(\S+)", line) for line in lines] == [["."], ["'.[test]'"]]
 
 
 def test_ci_runs_the_tests_by_the_command_of_the_readme() -> None:

@@ -17,6 +17,7 @@ from mnistcnn.reading.whole import Whole
 PixelBox = tuple[int, int, int, int]  # left, top, right, bottom, in pixels of the upright original
 
 _ROW_HEIGHT = 80  # pixels; if all rows are taller, all are reduced until the shortest one has this height
+_TINY_PIXELS = 40  # either way; a picture as small shows one digit or two, and no ruled lines; guess
 _NARROW_HEIGHTS = 0.3  # a mark at a side edge is not a digit if its width is less than this times its height; a guess
 _ALIKE = 1.4  # heights that differ by at most this factor are alike, as those of one hand's digits are; a guess
 # A mark that runs off the page is not a digit if its strokes are wider than those of the other marks by this factor:
@@ -46,7 +47,9 @@ def look_at(sheet: Sheet, size: tuple[int, int], whole: Whole | None, *, rows: b
     marks: list[Mark] = []
     too_many = False
     if rows:
-        marks, too_many = find_marks(np.maximum(remove_lines(sheet.ink), sheet.pale), sheet.pale)
+        # In a tiny picture the foot of a 1 is as long as a ruled line.
+        ink = remove_lines(sheet.ink) if max(size) > _TINY_PIXELS else sheet.ink
+        marks, too_many = find_marks(np.maximum(ink, sheet.pale), sheet.pale)
     found = find_rows(_without_edges(marks, sheet.ink.shape))
     reduction = max(min((row.height for row in found), default=0.0) / _ROW_HEIGHT, 1.0)
     return Look(
