@@ -40,7 +40,10 @@ from recipes.counterexamples.segments import draw_segments
 from recipes.hands import draw_digits, vary_digits
 from recipes.ink import is_one_stroke
 
-THRESHOLD = -3.0  # log odds; chosen by the table that `--real` prints
+# Log odds. There are as many digits as other frames in the material, but fewer among the segments of a row, so this is
+# added to the log odds of `NONE`. Both numbers were chosen by real pictures: `--real` prints a table of thresholds.
+PRIOR = 1.3
+THRESHOLD = -4.3
 HELD_OUT = 5  # one of so many hands is kept apart while the threshold is chosen
 Frames = NDArray[np.uint8]  # (N, 28, 28)
 Labels = NDArray[np.int64]  # (N,), `NONE` for what is not one digit
@@ -162,7 +165,7 @@ def arrays_of(network: nn.Sequential, threshold: float) -> dict[str, NDArray[np.
     arrays["fc1_weights"] = first.weight.view(-1, channels, rows, columns).permute(2, 3, 1, 0).flatten(0, 2)
     arrays["fc1_bias"] = first.bias
     arrays["fc2_weights"] = second.weight.T
-    arrays["fc2_bias"] = second.bias
+    arrays["fc2_bias"] = second.bias + PRIOR * F.one_hot(torch.tensor(NONE), NONE + 1)
     rounded = {name: tensor.detach().contiguous().numpy().astype(np.float16) for name, tensor in arrays.items()}
     return {**rounded, "threshold": np.array(threshold, dtype=np.float16)}
 

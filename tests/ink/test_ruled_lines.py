@@ -232,3 +232,15 @@ def test_an_empty_box_may_be_a_0_and_so_may_a_small_one() -> None:
     small[50:62, 53:57] = 1
     for ink in (empty, small):
         assert np.array_equal(remove_drawn_boxes(ink), ink)
+
+
+@pytest.mark.parametrize(("dots", "step", "removed"), [(20, 14, True), (5, 14, False), (8, 60, False)])
+def test_dotted_lines_go_and_single_points_stay(dots: int, step: int, removed: bool) -> None:
+    ink = inked()
+    drawn = np.zeros_like(ink)
+    for i in range(dots):
+        drawn[-20:-15, 20 + i * step : 26 + i * step] = 1
+    drawn = drawn[:, : ink.shape[1]]
+    cleaned = remove_lines(np.maximum(ink, drawn))
+    assert (not cleaned[drawn > 0].any()) is removed
+    assert lost(ink, drawn, cleaned) == 0

@@ -1,3 +1,4 @@
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -25,7 +26,21 @@ def scores(digits: Sequence[int], log_odds: Sequence[float]) -> Scores:
 def row(text: str, log_odds: Sequence[float], cuts: float = 0.0, height: float = 40, step: int = 50) -> RowReading:
     """A row of digits as it was read, each `step` pixels beside the last."""
     marks = [Mark(0, step * i, np.ones((round(height), 30), np.float32)) for i in range(len(text))]
-    segments = [Segment(i, i + 1, mark, height, 1.0, cuts, 0.0, 0.0, 0.0) for i, mark in enumerate(marks)]
+    segments = [
+        Segment(
+            first=i,
+            last=i + 1,
+            mark=mark,
+            height=height,
+            stretch=1.0,
+            usual_width=math.inf,
+            cuts=cuts,
+            narrow=0.0,
+            joins=0.0,
+            size=0.0,
+        )
+        for i, mark in enumerate(marks)
+    ]
     read = scores([int(sign) for sign in text], log_odds)
     return RowReading(height, segments, read, float(read.log_probabilities.sum()) - 0.5 * cuts * len(text))
 
@@ -137,7 +152,7 @@ def test_a_row_as_tall_as_clear_digits_is_not_left_out_if_it_is_hard_to_read() -
     assert kept(row("2358", [-3] * 4), hard) == []
 
 
-@pytest.mark.parametrize(("side", "log_odds", "count"), [(12, -4, 3), (18, -4, 4), (12, 4, 4)])
+@pytest.mark.parametrize(("side", "log_odds", "count"), [(12, -4, 3), (18, -4, 3), (26, -4, 4), (12, 4, 4)])
 def test_only_small_doubted_marks_are_dirt(side: int, log_odds: float, count: int) -> None:
     whole = row("2350", [4, 4, 4, log_odds])
     last = replace(whole.segments[3], mark=Mark(20, 150, np.ones((side, side), np.float32)))
@@ -193,3 +208,35 @@ def test_what_is_unlikely_is_doubted_where_most_is_and_all_of_what_touches(
     assert doubted_digits(replace(read, segments=segments, scores=clear)).tolist() == doubted
     odd = replace(clear, doubted=np.arange(len(text)) == 1)
     assert doubted_digits(replace(read, segments=segments, scores=odd)).tolist()[1]
+
+
+def edge_row(text: str, log_odds: list[float], cut_off: int) -> RowReading:
+    """A row whose mark number `cut_off` reaches the edge of the page."""
+    made = row(text, log_odds)
+    segments = list(made.segments)
+    segments[cut_off] = replace(segments[cut_off], mark=replace(segments[cut_off].mark, cut_off=True))
+    return replace(made, segments=segments)
+
+
+@pytest.mark.parametrize(("odds", "read"), [(-3.0, "55"), (3.0, "955")])
+def test_a_doubted_mark_at_the_edge_of_the_page_is_left_out(odds: float, read: str) -> None:
+    (kept,) = plausible([edge_row("955", [odds, 4, 4], cut_off=0)])
+    assert "".join(map(str, kept.scores.digits)) == read
+    (inside,) = plausible([row("955", [odds, 4, 4])])
+    assert len(inside.segments) == 3
+
+
+@pytest.mark.parametrize(("side", "odds", "count"), [(22, -2.0, 3), (22, 0.0, 4), (30, -2.0, 4)])
+def test_a_mark_of_half_the_height_needs_more_than_the_least_odds(side: int, odds: float, count: int) -> None:
+    made = row("2358", [4, 4, 4, odds])
+    small = replace(made.segments[3], mark=Mark(0, 150, np.ones((side, side), np.float32)))
+    scores_ = replace(made.scores, doubted=np.zeros(4, dtype=bool))
+    (kept,) = plausible([replace(made, segments=[*made.segments[:3], small], scores=scores_)])
+    assert len(kept.segments) == count
+
+
+def test_a_row_of_mostly_doubted_marks_is_left_out_beside_a_clear_one() -> None:
+    clear, unclear = row("235", [4, 4, 4]), row("447102", [3, -2, -2, -2, -2, 3])
+    assert [len(each.segments) for each in plausible([clear, unclear])] == [3]
+    other = row("25", [4, 4])  # two digits are too few to judge by
+    assert [len(each.segments) for each in plausible([other, unclear])] == [2, 6]

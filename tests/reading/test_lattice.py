@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -132,6 +133,19 @@ def test_frames_of_narrow_hands_are_stretched_and_others_are_not() -> None:
     assert few.segments[0].stretch == 1.0  # too few to tell
 
 
+def test_a_segment_twice_as_wide_as_the_rows_digits_costs_more() -> None:
+    row = number("23568", gap=3)
+    segments = build_lattice(row).segments
+    usual = np.median([mark.width for mark in row.marks])
+    wide = max(segments, key=lambda one: one.mark.width)
+    assert wide.mark.width > 1.6 * usual
+    assert wide.cost > replace(wide, usual_width=math.inf).cost + 0.1
+    (narrow, *_) = segments
+    assert narrow.cost == replace(narrow, usual_width=math.inf).cost
+    few = build_lattice(number("23", gap=3)).segments
+    assert {one.usual_width for one in few} == {math.inf}  # too few to tell
+
+
 def test_frames_are_as_the_network_wants_them() -> None:
     for one in build_lattice(touching("358"), [False]).segments:
         frame = one.frame
@@ -142,8 +156,19 @@ def test_long_tails_are_shortened() -> None:
     nine = np.zeros((90, 30), np.float32)
     nine[:30] = digit_ink(0, 30)[:, :30] if digit_ink(0, 30).shape[1] >= 30 else 1
     nine[30:, 24:28] = 1
-    long = Segment(0, 1, Mark(0, 0, nine), 40.0, 1.0, 0.0, 0.0, 0.0, 0.0)
-    short = Segment(0, 1, Mark(0, 0, nine), 90.0, 1.0, 0.0, 0.0, 0.0, 0.0)
+    long = Segment(
+        first=0,
+        last=1,
+        mark=Mark(0, 0, nine),
+        height=40.0,
+        stretch=1.0,
+        usual_width=math.inf,
+        cuts=0.0,
+        narrow=0.0,
+        joins=0.0,
+        size=0.0,
+    )
+    short = replace(long, height=90.0)
 
     def head(frame: np.ndarray) -> int:
         return int(((frame > 100).sum(axis=1) > 5).sum())

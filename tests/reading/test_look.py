@@ -158,3 +158,13 @@ def test_too_many_marks_are_said_to_be_too_many(monkeypatch: pytest.MonkeyPatch)
 def test_an_empty_sheet_has_no_rows() -> None:
     look = look_at_ink(np.zeros((50, 60), np.float32))
     assert (look.rows, look.too_many) == ([], False)
+
+
+@pytest.mark.parametrize(("side", "kept"), [(28, True), (200, False)])
+def test_a_long_foot_is_a_ruled_line_in_a_large_picture_only(side: int, kept: bool) -> None:
+    ink = np.zeros((280, 280), np.float32)
+    ink[40:230, 130:136] = 1
+    ink[230:236, 10:270] = 1
+    sheet = Sheet(ink=ink, pale=np.zeros_like(ink), matrix=np.diag([side / 280, side / 280, 1.0]), within=False)
+    (row,) = look_at(sheet, (side, side), None).rows
+    assert any(mark.width > mark.height for mark in row.marks) is kept

@@ -1,5 +1,6 @@
 import cv2
 import numpy as np
+import pytest
 
 from mnistcnn.reading import marks as module
 from mnistcnn.reading.marks import MOST_MARKS, Mark, crop, find_marks, join
@@ -107,3 +108,14 @@ def test_a_mark_is_cropped_to_its_ink_and_a_pixel_around_it() -> None:
     assert cropped is not None
     assert (cropped.top, cropped.left, cropped.height, cropped.width) == (104, 209, 6, 4)
     assert crop(Mark(0, 0, np.full((3, 3), 0.2, np.float32))) is None
+
+
+@pytest.mark.parametrize(("top", "left", "cut_off"), [(10, 10, False), (0, 10, True), (10, 0, True), (50, 10, True)])
+def test_a_mark_that_reaches_the_edge_is_cut_off(top: int, left: int, cut_off: bool) -> None:
+    ink = np.zeros((60, 80), np.float32)
+    ink[top : top + 10, left : left + 5] = 1
+    ((mark,), _) = find_marks(ink)
+    assert mark.cut_off is cut_off
+    assert join([mark, Mark(0, 0, mark.ink)]).cut_off is cut_off
+    cropped = crop(mark)
+    assert cropped is not None and cropped.cut_off is cut_off

@@ -17,7 +17,18 @@ from tests.reading.test_lattice import bar
 
 
 def segment(first: int, last: int, narrow: float = 0.0, joins: float = 0.0) -> Segment:
-    return Segment(first, last, bar(10 * first), 40.0, 1.0, 1.0, narrow, joins, 0.0)
+    return Segment(
+        first=first,
+        last=last,
+        mark=bar(10 * first),
+        height=40.0,
+        stretch=1.0,
+        usual_width=math.inf,
+        cuts=1.0,
+        narrow=narrow,
+        joins=joins,
+        size=0.0,
+    )
 
 
 def best(lattice: Lattice, likely: Sequence[float], digits: Sequence[int] | None = None) -> list[int]:

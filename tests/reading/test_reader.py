@@ -132,7 +132,7 @@ def test_one_digit_that_its_picture_cuts_off_is_no_shadow(predictor: Predictor) 
         assert np.array_equal(reading.frames, read(predictor, cut, single=True).frames)
 
 
-@pytest.mark.parametrize(("odds", "expected"), [(-0.5, "10"), (3, "0")])
+@pytest.mark.parametrize(("odds", "expected"), [(-4, "10"), (3, "0")])
 def test_what_hangs_together_is_two_digits_where_it_is_hardly_one(
     predictor: Predictor, odds: float, expected: str
 ) -> None:
@@ -225,8 +225,7 @@ def test_a_picture_of_nothing_says_so(predictor: Predictor, noise: int, single: 
     grey = np.random.default_rng(0).normal(200, noise, (300, 400)).clip(0, 255).astype(np.uint8)
     reading = read(predictor, grey, single=single)
     assert (reading.digits, reading.confidence, reading.warning) == ([], None, NOTHING)
-    (frame,) = reading.frames
-    assert not frame.any()
+    assert reading.frames == []
 
 
 def test_one_pixel_is_nothing(predictor: Predictor) -> None:

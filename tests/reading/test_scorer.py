@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -5,6 +6,7 @@ from numpy.typing import NDArray
 from mnistcnn.checkpoints.calibration import probabilities
 from mnistcnn.checkpoints.checkpoint import Checkpoint
 from mnistcnn.reading import scorer as module
+from mnistcnn.reading.detector import load_detector
 from mnistcnn.reading.network import Network
 from mnistcnn.reading.scorer import Scorer, slanted
 from tests.writing import digit_ink
@@ -53,20 +55,36 @@ def test_without_a_slant_nothing_moves() -> None:
     assert slanted(frames, 0.15).dtype == np.uint8
 
 
-def test_probabilities_are_the_mean_over_the_slants(scorer: Scorer, packaged: Checkpoint) -> None:
+def test_probabilities_are_those_of_the_slants_and_of_the_detector(scorer: Scorer, packaged: Checkpoint) -> None:
     frames, network = np.stack([frame(digit) for digit in range(10)]), Network(packaged.weights)
     each = [probabilities(network.logits(slanted(frames, s)), packaged.temperature) for s in (0.0, 0.15, 0.3)]
+    classes = probabilities(load_detector().logits(frames)[:, :10], 1.0)
+    expected = np.mean(each, axis=0) ** 0.6 * classes**0.4
     found = scorer.score(list(frames))
-    np.testing.assert_allclose(found.probabilities, np.mean(each, axis=0), atol=1e-6)
+    np.testing.assert_allclose(found.probabilities, expected / expected.sum(axis=1, keepdims=True), atol=1e-3)
     assert found.digits == list(range(10))
     assert found.probabilities.sum(axis=1) == pytest.approx(1)
+
+
+def test_neither_network_rules_a_digit_out_by_itself(scorer: Scorer, monkeypatch: pytest.MonkeyPatch) -> None:
+    sure = np.full((1, 11), -1e4, np.float32)
+    sure[0, 3] = 1e4
+    monkeypatch.setattr(type(scorer.detector), "logits", lambda detector, frames: sure)
+    found = scorer.score([frame(8)])
+    assert 0 < found.probabilities[0, 8] < 1 and found.probabilities[0, 0] > 0
+
+
+def test_a_frame_as_it_is_gets_what_the_network_alone_says(scorer: Scorer, packaged: Checkpoint) -> None:
+    frames = [frame(2), frame(7)]
+    alone = probabilities(Network(packaged.weights).logits(np.stack(frames)), packaged.temperature)
+    np.testing.assert_allclose(scorer.score_as_is(frames).probabilities, alone, atol=1e-6)
 
 
 def test_whether_it_is_a_digit_at_all_is_asked_of_the_frame_as_it_is(
     scorer: Scorer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    noise = np.random.default_rng(0).integers(0, 256, (28, 28), dtype=np.uint8)
-    frames = [frame(3), noise]
+    several = np.hstack([cv2.resize(frame(digit), (9, 28), interpolation=cv2.INTER_AREA) for digit in (2, 5, 6)])
+    frames = [frame(3), np.pad(several, ((0, 0), (0, 1)))]
     found = scorer.score(frames)
     assert found.doubted.tolist() == [False, True]
     assert found.log_odds[0] > 0 > found.log_odds[1]

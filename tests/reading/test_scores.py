@@ -119,7 +119,7 @@ def test_in_a_path_it_counts_more_that_a_segment_is_one_digit_than_which_one() -
 
 def test_a_digit_that_was_cut_apart_is_less_sure_than_one_that_stands_alone() -> None:
     (alone,) = build_lattice(number("2")).segments
-    scores = Scores(np.full((2, 10), 0.1), np.full(2, -3.5), np.zeros(2, bool))
+    scores = Scores(np.full((2, 10), 0.1), np.full(2, -2.5), np.zeros(2, bool))
     row = RowReading(40.0, [alone, replace(alone, cuts=1.0)], scores, 0.0)
     assert row.confidences == pytest.approx([0.1 / 2, 0.1 / 2 * np.exp(-0.2)])
 
@@ -131,3 +131,13 @@ def test_of_a_segment_the_detector_is_less_sure_in_a_path() -> None:
     (row,) = read_rows([number("2")], score)
     assert row.scores.log_probabilities == pytest.approx(-np.log1p(np.exp(-1)))
     assert row.value + DIGIT_COST == pytest.approx(-np.log1p(np.exp(-0.65)))
+
+
+@pytest.mark.parametrize(("digits", "surer"), [((1, 1), False), ((7, 1), False), ((1, 2), True), ((3, 8), True)])
+def test_strokes_alone_are_less_sure_than_digits(digits: tuple[int, int], surer: bool) -> None:
+    probabilities = np.full((2, 10), 1e-9)
+    probabilities[np.arange(2), digits] = 1.0
+    scores = Scores(probabilities, np.array([1.0, 1.0]), np.array([False, False]))
+    segments = [build_lattice(Row(40.0, [Mark(0, 0, digit_ink(digit))])).segments[0] for digit in (2, 3)]
+    row = RowReading(40.0, segments, scores, 0.0)
+    assert (row.confidences.min() > 0.9) is surer

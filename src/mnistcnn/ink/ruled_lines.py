@@ -21,6 +21,10 @@ _CORNER_SHARE = 0.03  # of the outline's length; a corner is off by no more; gue
 _MOST_OUTLINE_SHARE = 0.25  # of a box that its outline fills; guess
 _LEAST_FILLED_SHARE = 0.85  # of the outline's area that lies between its four corners; guess
 _MOST_CORNER_OFF_SHARE = 0.25  # of its sides that a corner of the outline lies off that of its upright box; guess
+_LEAST_DOTS = 8  # of a dotted line; guess
+_DOT_SHARE = 0.25  # of the digits' height: the extent of a dot or dash; guess
+_DOT_OFF_SHARE = 0.1  # of the digits' height, up and down from the middle of the line; guess
+_DOT_GAP_SHARE = 0.35  # of the digits' height, from one dot to the next; guess
 _MIDDLE, _STRAY = 0.6, 0.02  # of a ring's radius; of its ink, at most, nearer to its middle than that
 
 
@@ -32,7 +36,28 @@ def remove_lines(ink: Ink) -> Ink:
     for level in (SURE, FAINT):
         across, down = _find_lines(ink > level, frames)
         ink = _without(_without(ink, across).T, down.T).T
-    return np.ascontiguousarray(ink)
+    return np.ascontiguousarray(_without_dots(ink))
+
+
+def _without_dots(ink: Ink) -> Ink:
+    """Ink without dotted and dashed lines: many small marks of one size in a level row, with even gaps."""
+    parts = find_components(ink > SURE)
+    height = _typical_height(parts.labels > 0)
+    if not height:
+        return ink
+    extents = np.maximum(parts.heights, parts.widths)
+    small = np.flatnonzero((extents <= _DOT_SHARE * height) & (parts.heights <= parts.widths + 2))
+    middles = parts.top[small] + parts.heights[small] / 2
+    dots = np.zeros(len(parts.areas), dtype=bool)
+    for middle in middles:
+        level = small[np.abs(middles - middle) <= _DOT_OFF_SHARE * height]
+        if len(level) < _LEAST_DOTS:
+            continue
+        level = level[np.argsort(parts.left[level])]
+        gaps = np.diff(parts.left[level])
+        if np.median(gaps) <= _DOT_GAP_SHARE * height:
+            dots[level] = True
+    return np.where(parts.mask(dots), np.float32(0), ink) if dots.any() else ink
 
 
 def remove_drawn_boxes(ink: Ink) -> Ink:

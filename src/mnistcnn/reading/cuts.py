@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import cv2
@@ -127,4 +127,4 @@ def between(mark: Mark, left: Cut | None, right: Cut | None) -> Mark | None:
         inside &= columns >= left.edge[:, None]
     if right:
         inside &= columns < right.edge[:, None]
-    return crop(Mark(mark.top, mark.left, np.where(inside, mark.ink, np.float32(0)), mark.pale))
+    return crop(replace(mark, ink=np.where(inside, mark.ink, np.float32(0))))

@@ -10,23 +10,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnistcnn.reading.lattice import DIGIT_COST, JOIN_COST, separation
-from mnistcnn.reading.scores import RowReading
+from mnistcnn.reading.scores import STROKES, RowReading
 from mnistcnn.reading.whole import Whole
 
 _LEAST_ALONE = math.log(0.02)  # the log probability of a digit that is more likely than several bare strokes; guess
 _ONE_DIGIT_WIDE = 0.95  # heights; a connected mark that is no wider is one digit; fitted
 _STROKE_EVIDENCE = 0.8  # of each 1; guess
-_DIGIT_EVIDENCE = 1.15  # of each digit; a digit is evidence if it is more likely than 1 / e
+_DIGIT_EVIDENCE = 1.4  # of each digit; a digit is evidence if it is more likely than 1 / e
 _CLEARER = 0.05  # the log probability by which a part of the ink must be clearer than all of it
-_LEAST_ROW = math.log(0.2)  # the mean log probability; a row of less is no row of digits
+_LEAST_ROW = math.log(0.08)  # the mean log probability; a row of less is no row of digits
 _CLEAR, _SEVERAL = math.log(0.6), 3  # so many clear digits are several, however much like one they look together
-_LEAST_ALIKE = math.log(0.08)  # of a row as tall as one that is
+_LEAST_ALIKE = math.log(0.05)  # of a row as tall as one that is
 _CUT_MARGIN = 0.7  # by which digits that were cut apart must explain more than one digit does
 _LEAST_TOGETHER = math.log(0.9)  # of digits that all touch, times how many of them are more than strokes
-_STROKES = (1, 7)  # digits that a stroke of a letter looks like
 _SMALL = 0.35  # heights of the row; what is larger is a digit that is hard to read, and not dirt
+_SMALLISH = 0.6  # heights of the row; a mark as small needs more than a digit's least odds; guess
+_LEAST_SMALLISH_ODDS = -2.0  # log odds; guess
+_MOST_DOUBTED_SHARE = 0.5  # of a row's marks, if another row has no doubted one; guess
 _LEAST_ODDS = -6.0  # the log odds from which on even what stands among clear digits is doubted
-_LEAST_EACH = math.log(0.75)  # the mean log confidence of a row's digits
+_LEAST_EACH = math.log(0.6)  # the mean log confidence of a row's digits
 _ALIKE, _UNLIKE = 1.25, 1.8  # times; rows differ as little in height, those of one or two digits less than that
 
 
@@ -35,21 +37,33 @@ def plausible(rows: Sequence[RowReading]) -> list[RowReading]:
     rows = [row for row in map(_without_dirt, rows) if row.segments]
     likely = [float(row.scores.log_probabilities.mean()) for row in rows]
     at = max(range(len(rows)), key=lambda i: len(rows[i].segments), default=0)
+    any_clear = any(len(row.segments) >= _SEVERAL and not row.scores.doubted.any() for row in rows)
     kept = []
     for i, row in enumerate(rows):
         low, high = sorted((row.height, rows[at].height))
         short = len(row.segments) <= min(2, len(rows[at].segments) // 2)
         alike = likely[at] >= _LEAST_ROW and high <= _ALIKE * low
-        if likely[i] >= (_LEAST_ALIKE if alike else _LEAST_ROW) and (high <= _UNLIKE * low or not short):
+        doubted = row.scores.doubted
+        mostly_doubted = any_clear and doubted.sum() >= _SEVERAL and doubted.mean() >= _MOST_DOUBTED_SHARE
+        fits = high <= _UNLIKE * low or not short
+        if likely[i] >= (_LEAST_ALIKE if alike else _LEAST_ROW) and fits and not mostly_doubted:
             kept.append(row)
     return kept
 
 
 def _without_dirt(row: RowReading) -> RowReading:
-    """A row without small marks that are doubted; what else is doubted among clear digits is one of them."""
-    extents = [max(segment.mark.height, segment.mark.width) for segment in row.segments]
-    small = np.array(extents) < _SMALL * row.height
-    kept = np.flatnonzero(~(small & row.scores.doubted))
+    """A row without dirt: small marks and those at the page's edge, if they are hardly digits.
+
+    Other doubted marks among clear digits are hardly legible digits.
+    """
+    extents = np.array([max(segment.mark.height, segment.mark.width) for segment in row.segments])
+    cut_off = np.array([segment.mark.cut_off for segment in row.segments], dtype=bool)
+    small = extents < _SMALL * row.height
+    smaller = (extents < _SMALLISH * row.height) & (row.scores.log_odds < _LEAST_SMALLISH_ODDS)
+    if (~row.scores.doubted).sum() < _SEVERAL:  # what is at the edge may be all there is
+        cut_off &= False
+    dirt = ((small | cut_off) & row.scores.doubted) | smaller
+    kept = np.flatnonzero(~dirt)
     scores = row.scores[kept]
     if len(kept) and np.median(scores.log_odds) > 0:
         scores = replace(scores, doubted=scores.doubted & (scores.log_odds < _LEAST_ODDS))
@@ -78,7 +92,7 @@ def number_wins(whole: Whole, one: RowReading, rows: Sequence[RowReading]) -> bo
         return False
     if not uncut.any() and all(digit == 1 for digit in read) and (whole.alone or alone > _LEAST_ALONE):
         return False  # a 1 with a foot, an M: a mark that falls into nothing but strokes
-    if not uncut.any() and likely.mean() < _LEAST_TOGETHER * (~np.isin(read, _STROKES)).sum():
+    if not uncut.any() and likely.mean() < _LEAST_TOGETHER * (~np.isin(read, STROKES)).sum():
         return False  # letters and signs fall into strokes like those of digits, too
     if (uncut & (likely > _CLEAR)).sum() >= _SEVERAL:
         return True

@@ -63,11 +63,7 @@ class Detector:
 
     def log_odds(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Log odds (N,) float32 that each of the frames (N, 28, 28) uint8 shows one digit."""
-        logits = self.logits(frames)
-        digits = logits[:, :NONE]
-        largest = digits.max(axis=1)
-        any_digit = largest + np.log(np.exp(digits - largest[:, None]).sum(axis=1))
-        return np.asarray(any_digit - logits[:, NONE], dtype=np.float32)
+        return log_odds_of(self.logits(frames))
 
     def _forward(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
         images = frames[:, :, :, None].astype(np.float32) / np.float32(255)
@@ -76,6 +72,14 @@ class Detector:
         layer = _relu(convolve(layer, self.conv3_weights, self.conv3_bias, stride=2, padding=1))
         units = _relu(layer.reshape(len(layer), -1) @ self.fc1_weights + self.fc1_bias)
         return units @ self.fc2_weights + self.fc2_bias
+
+
+def log_odds_of(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Log odds (N,) float32 that a frame shows one digit, from the detector's logits (N, 11)."""
+    digits = logits[:, :NONE]
+    largest = digits.max(axis=1)
+    any_digit = largest + np.log(np.exp(digits - largest[:, None]).sum(axis=1))
+    return np.asarray(any_digit - logits[:, NONE], dtype=np.float32)
 
 
 def read_detector(path: Path) -> Detector:

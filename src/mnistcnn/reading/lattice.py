@@ -27,6 +27,8 @@ _WIDEST = 1.3  # heights of the row; no digit is wider
 _MOST_MISFIT = 1.0  # factors of two
 _FARTHEST = 0.25  # heights between the strokes of one digit
 _WIDE = 1.1  # heights; each height beyond that costs one
+_WIDER = 1.5  # times the usual width of the row's digits; guess
+_WIDER_COST = 2.0  # for each usual width beyond that; guess
 _LOW, _HIGH = 0.42, 2.2  # heights that digits of one row have, in that of most
 _SIZE_COST = 4.0  # for a factor of two beyond that
 _TAIL, _HEAD = 1.5, 0.7  # heights; of taller digits what is below the head becomes as tall as the head
@@ -39,7 +41,7 @@ _SHAPE, _UPRIGHT = 0.7, 0.25  # width by height, of most digits and of a 1
 _MOST_STRETCH = 1.5
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Segment:
     """Pieces `first` to `last` (exclusive) of a row, as one digit, and what speaks against it."""
 
@@ -48,6 +50,7 @@ class Segment:
     mark: Mark
     height: float  # of the row's digits, in pixels
     stretch: float  # times; the hand's digits are so much narrower than MNIST's
+    usual_width: float  # of the row's digits, in pixels; infinite where they are too few to tell
     cuts: float  # strokes that were cut through at its sides; each cut counts for the segments on both sides of it
     narrow: float  # 0 … 1, how many of these cuts are through marks as narrow as one digit; counted in the same way
     joins: float  # strokes that lie beside each other: how many, and how far apart
@@ -57,8 +60,9 @@ class Segment:
     def cost(self) -> float:
         """What its log probability loses by that."""
         wide = max(self.mark.width / self.height - _WIDE, 0.0)
+        wider = max(self.mark.width / self.usual_width - _WIDER, 0.0)
         cost = DIGIT_COST + _NARROW_COST * self.narrow + JOIN_COST * self.joins
-        return cost + _SIZE_COST * self.size + wide
+        return cost + _SIZE_COST * self.size + wide + _WIDER_COST * wider
 
     @cached_property
     def frame(self) -> Frame:
@@ -116,7 +120,8 @@ def build_lattice(row: Row, whole: Sequence[bool] | None = None, spacing: Spacin
     narrow = [*(piece.narrow(row.height) for piece in pieces), 0.0]
     costs = [piece.left.cost if piece.left else 0.0 for piece in pieces]
     strokes = [cost + _NARROW_CUT * share for cost, share in zip([*costs, 0.0], narrow, strict=True)]  # 0 at a gap
-    stretch = _stretch(row.marks)
+    usual_width = _usual_width(row.marks)
+    stretch = float(np.clip(_SHAPE * row.height / usual_width, 1, _MOST_STRETCH))
     pen = max((stroke_width(mark.ink) for mark in row.marks), default=1.0)
     segments = []
     for first in range(len(pieces)):
@@ -133,7 +138,19 @@ def build_lattice(row: Row, whole: Sequence[bool] | None = None, spacing: Spacin
                 continue
             cuts, narrowly = (strokes[first] + strokes[last]) / 2, (narrow[first] + narrow[last]) / 2
             joins = _joins(marks, inside)
-            segments.append(Segment(first, last, mark, row.height, stretch, cuts, narrowly, joins, size))
+            segment = Segment(
+                first=first,
+                last=last,
+                mark=mark,
+                height=row.height,
+                stretch=stretch,
+                usual_width=usual_width,
+                cuts=cuts,
+                narrow=narrowly,
+                joins=joins,
+                size=size,
+            )
+            segments.append(segment)
             if cuts:
                 segments.append(replace(segments[-1], mark=_sharing(mark, within, pen)))
     return Lattice([piece.mark for piece in pieces], segments, row.height)
@@ -160,11 +177,12 @@ def _joined(pieces: Sequence[_Piece]) -> Mark:
     return join(between(group[0].whole, group[0].left, group[-1].right) or group[0].mark for group in groups)
 
 
-def _stretch(marks: Sequence[Mark]) -> float:
-    """How much wider a row's digits must be to be as wide as MNIST's; 1 where they are, or are too few to tell."""
-    shapes = [mark.width / mark.height for mark in marks]
-    digits = [shape for shape in shapes if _UPRIGHT < shape < 1]  # neither a 1 nor several digits that touch
-    return float(np.clip(_SHAPE / np.median(digits), 1, _MOST_STRETCH)) if len(digits) >= 3 else 1.0
+def _usual_width(marks: Sequence[Mark]) -> float:
+    """The width of a row's digits in pixels, without 1s and digits that touch; infinite where they are too few."""
+    digits = [mark for mark in marks if _UPRIGHT < mark.width / mark.height < 1]
+    if len(digits) < 3:
+        return math.inf
+    return float(np.median([mark.width / mark.height for mark in digits]) * np.median([m.height for m in digits]))
 
 
 def _sharing(mark: Mark, pieces: Sequence[_Piece], pen: float) -> Mark:

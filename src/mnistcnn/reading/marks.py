@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -24,13 +24,15 @@ MOST_MARKS = 600  # on a page; the largest are kept
 class Mark:
     """Connected ink (height, width) in 0 … 1, and where its upper left corner lies on the page, in pixels.
 
-    A `pale` mark was written with less ink than most: it may be a digit in pencil, or a smudge.
+    A `pale` mark was written with less ink than most: it may be a digit in pencil, or a smudge. A `cut_off` mark
+    reaches the edge of the page: a part of it may be missing.
     """
 
     top: int
     left: int
     ink: Ink
     pale: bool = False
+    cut_off: bool = False
 
     @property
     def height(self) -> int:
@@ -93,7 +95,8 @@ def find_marks(ink: Ink, pale_ink: Ink | None = None) -> tuple[list[Mark], bool]
         levels = np.where(near, ink[around], np.float32(0))
         if pale[i]:
             levels = np.minimum(levels / np.quantile(levels[own], _FULL_QUANTILE), np.float32(1))
-        marks.append(Mark(around[0].start, around[1].start, levels, bool(pale[i])))
+        cut_off = rows.start == 0 or columns.start == 0 or rows.stop == ink.shape[0] or columns.stop == ink.shape[1]
+        marks.append(Mark(around[0].start, around[1].start, levels, pale=bool(pale[i]), cut_off=cut_off))
     return marks, too_many
 
 
@@ -107,7 +110,8 @@ def join(marks: Iterable[Mark]) -> Mark:
     for mark in marks:
         part = ink[mark.top - top : mark.bottom - top, mark.left - left : mark.right - left]
         np.maximum(part, mark.ink, out=part)
-    return Mark(top, left, ink, all(mark.pale for mark in marks))
+    pale = all(mark.pale for mark in marks)
+    return Mark(top, left, ink, pale=pale, cut_off=any(mark.cut_off for mark in marks))
 
 
 def crop(mark: Mark) -> Mark | None:
@@ -116,6 +120,5 @@ def crop(mark: Mark) -> Mark | None:
     if box is None:
         return None
     rows, columns = (slice(max(part.start - 1, 0), part.stop + 1) for part in box)
-    return Mark(
-        mark.top + rows.start, mark.left + columns.start, np.ascontiguousarray(mark.ink[rows, columns]), mark.pale
-    )
+    ink = np.ascontiguousarray(mark.ink[rows, columns])
+    return replace(mark, top=mark.top + rows.start, left=mark.left + columns.start, ink=ink)

@@ -36,7 +36,7 @@ from mnistcnn.system.container import cpu_count
 _GAP_HEIGHTS = 0.9  # a gap between words is at least this wide; guess
 _USUAL_GAPS = 2.2  # and this many times as wide as the usual gap; guess
 _SMALL_PIXELS = 64  # either way; pictures as small have no shadows and pages that need a second look; guess
-_LEAST_CONVINCING = 0.5  # the evidence of less than one clear digit; guess
+_LEAST_CONVINCING = 0.3  # the evidence of less than one clear digit; guess
 _CLEAR = math.log(0.8)  # the log probability of a digit that needs no second look; guess
 
 NOTHING = "nothing but background"

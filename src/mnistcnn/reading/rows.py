@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
@@ -120,5 +120,5 @@ def reduced(row: Row, times: float) -> Row:
     for mark in row.marks:
         size = max(1, round(mark.width / times)), max(1, round(mark.height / times))
         ink = np.asarray(cv2.resize(mark.ink, size, interpolation=cv2.INTER_AREA), dtype=np.float32)
-        marks.append(Mark(round(mark.top / times), round(mark.left / times), ink, mark.pale))
+        marks.append(replace(mark, top=round(mark.top / times), left=round(mark.left / times), ink=ink))
     return Row(row.height / times, marks, row.crowded)

@@ -27,8 +27,10 @@ _DIGIT_SHARE = 0.8
 _PATH_DIGIT_SHARE, _PATH_ODDS_SHARE = 0.2, 0.65
 
 # How sure a row is: what each digit's log odds gain, and what each stroke that was cut through takes away; fitted.
-_ODDS_OFFSET, _CUT_DOUBT = 3.5, 0.2
+_ODDS_OFFSET, _CUT_DOUBT = 2.5, 0.2
 _SINGLE_ODDS_OFFSET = 1.0  # likewise, of a digit by itself; guess
+_STROKES_ODDS_OFFSET = -0.5  # likewise, of 1s and 7s without any other digit; guess
+STROKES = (1, 7)  # digits that a stroke of anything looks like
 
 Score = Callable[[Sequence[Frame]], "Scores"]
 
@@ -87,9 +89,11 @@ class RowReading:
     def confidences(self) -> NDArray[np.float64]:
         """That each digit is right (0 … 1); their product, that all are, is calibrated on composed numbers.
 
-        A digit by itself gains less, since nothing around it says that it is one.
+        A digit by itself gains less, since nothing around it says that it is one; so do several strokes.
         """
         offset = _ODDS_OFFSET if len(self.segments) > 1 else _SINGLE_ODDS_OFFSET
+        if len(self.segments) > 1 and set(self.scores.digits) <= set(STROKES):
+            offset = _STROKES_ODDS_OFFSET
         return np.asarray(np.exp(self.scores.weighted(odds_offset=offset) - _CUT_DOUBT * self.cuts))
 
 

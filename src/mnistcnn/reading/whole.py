@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,6 +35,7 @@ class Whole:
             mark=self.mark,
             height=self.mark.height,
             stretch=1.0,
+            usual_width=math.inf,
             cuts=0.0,
             narrow=0.0,
             joins=0.0,
