@@ -1,4 +1,3 @@
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -33,7 +32,6 @@ def row(text: str, log_odds: Sequence[float], cuts: float = 0.0, height: float =
             mark=mark,
             height=height,
             stretch=1.0,
-            usual_width=math.inf,
             cuts=cuts,
             narrow=0.0,
             joins=0.0,
@@ -59,9 +57,9 @@ def test_three_clear_marks_are_a_number_however_much_like_one_digit_they_look() 
     ("text", "log_odds", "wins"),
     [
         ("28", [3, 3], True),
-        ("28", [0.8, 0.8], False),
+        ("28", [0.5, 0.5], False),
         ("2835", [0.8] * 4, True),  # the more there are, the less clear each need be
-        ("2835", [0.1] * 4, False),
+        ("2835", [-0.5] * 4, False),
         ("2117", [0.8] * 4, False),  # strokes do not count
         ("17", [3, 3], False),
         ("113", [3, 3, 3], True),
@@ -87,7 +85,7 @@ def test_a_connected_mark_that_is_as_narrow_as_one_digit_is_one() -> None:
 
 
 def test_what_hangs_together_and_is_clear_stays_one_digit() -> None:
-    assert not number_wins(WHOLE, CLEAR, [row("28", [2, 2], cuts=0.8)])
+    assert not number_wins(WHOLE, CLEAR, [row("28", [1, 1], cuts=0.8, step=20)])
     assert number_wins(WHOLE, DOUBTED, [row("28", [2, 2], cuts=0.8)])
 
 
@@ -107,7 +105,7 @@ def test_a_look_is_its_rows_of_digits_or_one_digit() -> None:
         return [each.scores.digits for each in interpret(whole, one, rows)]
 
     assert read(WHOLE, CLEAR, clear, unlikely) == [[2, 3, 5, 8]]
-    assert read(WHOLE, CLEAR, row("28", [2, 2], cuts=0.8)) == [[8]]
+    assert read(WHOLE, CLEAR, row("28", [1, 1], cuts=0.8, step=20)) == [[8]]
     assert read(WHOLE, DOUBTED, unlikely) == [[8]]
     assert read(WHOLE, CLEAR) == [[8]]
     assert read(None, None, clear, unlikely) == [[2, 3, 5, 8]]
@@ -118,7 +116,7 @@ def test_more_clear_digits_are_more_evidence_and_what_is_none_is_evidence_agains
     (one, two, unclear, none) = (
         evidence([row(text, [*odds])]) for text, odds in (("2", [6]), ("23", [6, 6]), ("2", [0]), ("2", [-6]))
     )
-    assert one == pytest.approx(1, abs=0.2)
+    assert one == pytest.approx(1.35, abs=0.1)
     assert two == pytest.approx(2 * one)
     assert none < 0 < unclear < one
     assert evidence([row("2", [6]), row("35", [6, 6])]) == pytest.approx(3 * one)
@@ -148,8 +146,8 @@ def test_a_row_as_tall_as_clear_digits_is_not_left_out_if_it_is_hard_to_read() -
     clear, hard = row("2358", [4] * 4), row("67", [4, -4])
     assert kept(clear, hard) == [4, 2]
     assert kept(clear, row("6", [-4])) == [4]
-    assert kept(clear, row("67", [4, -4], height=60)) == [4]
-    assert kept(row("2358", [-3] * 4), hard) == []
+    assert kept(clear, row("67", [4, -7], height=60)) == [4]
+    assert kept(row("2358", [-3] * 4), row("67", [4, -9])) == []
 
 
 @pytest.mark.parametrize(("side", "log_odds", "count"), [(12, -4, 3), (18, -4, 3), (26, -4, 4), (12, 4, 4)])
@@ -205,9 +203,11 @@ def test_what_is_unlikely_is_doubted_where_most_is_and_all_of_what_touches(
     read = row(text, [*alone, *touching])
     segments = [replace(segment, cuts=0.5 * (i >= len(alone))) for i, segment in enumerate(read.segments)]
     clear = replace(read.scores, doubted=np.zeros(len(text), bool))  # to the detector alone
-    assert doubted_digits(replace(read, segments=segments, scores=clear)).tolist() == doubted
-    odd = replace(clear, doubted=np.arange(len(text)) == 1)
-    assert doubted_digits(replace(read, segments=segments, scores=odd)).tolist()[1]
+    made = replace(read, segments=segments, scores=clear)
+    assert doubted_digits(made, [made]).tolist() == doubted
+    assert not doubted_digits(made, [made, row("2358902358", [9] * 10)]).any()  # the others are clear
+    odd = replace(made, scores=replace(clear, doubted=np.arange(len(text)) == 1))
+    assert doubted_digits(odd, [odd]).tolist()[1]
 
 
 def edge_row(text: str, log_odds: list[float], cut_off: int) -> RowReading:
@@ -218,15 +218,17 @@ def edge_row(text: str, log_odds: list[float], cut_off: int) -> RowReading:
     return replace(made, segments=segments)
 
 
-@pytest.mark.parametrize(("odds", "read"), [(-3.0, "55"), (3.0, "955")])
+@pytest.mark.parametrize(("odds", "read"), [(-3.0, "550"), (3.0, "9550")])
 def test_a_doubted_mark_at_the_edge_of_the_page_is_left_out(odds: float, read: str) -> None:
-    (kept,) = plausible([edge_row("955", [odds, 4, 4], cut_off=0)])
+    (kept,) = plausible([edge_row("9550", [odds, 4, 4, 4], cut_off=0)])
     assert "".join(map(str, kept.scores.digits)) == read
-    (inside,) = plausible([row("955", [odds, 4, 4])])
-    assert len(inside.segments) == 3
+    (inside,) = plausible([row("9550", [odds, 4, 4, 4])])
+    assert len(inside.segments) == 4
+    (few,) = plausible([edge_row("95", [odds, 4], cut_off=0)])  # it may be what the picture shows
+    assert len(few.segments) == 2
 
 
-@pytest.mark.parametrize(("side", "odds", "count"), [(22, -2.0, 3), (22, 0.0, 4), (30, -2.0, 4)])
+@pytest.mark.parametrize(("side", "odds", "count"), [(22, -3.0, 3), (22, -1.0, 4), (30, -3.0, 4)])
 def test_a_mark_of_half_the_height_needs_more_than_the_least_odds(side: int, odds: float, count: int) -> None:
     made = row("2358", [4, 4, 4, odds])
     small = replace(made.segments[3], mark=Mark(0, 150, np.ones((side, side), np.float32)))

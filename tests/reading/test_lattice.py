@@ -1,4 +1,3 @@
-import math
 from dataclasses import replace
 
 import numpy as np
@@ -133,19 +132,6 @@ def test_frames_of_narrow_hands_are_stretched_and_others_are_not() -> None:
     assert few.segments[0].stretch == 1.0  # too few to tell
 
 
-def test_a_segment_twice_as_wide_as_the_rows_digits_costs_more() -> None:
-    row = number("23568", gap=3)
-    segments = build_lattice(row).segments
-    usual = np.median([mark.width for mark in row.marks])
-    wide = max(segments, key=lambda one: one.mark.width)
-    assert wide.mark.width > 1.6 * usual
-    assert wide.cost > replace(wide, usual_width=math.inf).cost + 0.1
-    (narrow, *_) = segments
-    assert narrow.cost == replace(narrow, usual_width=math.inf).cost
-    few = build_lattice(number("23", gap=3)).segments
-    assert {one.usual_width for one in few} == {math.inf}  # too few to tell
-
-
 def test_frames_are_as_the_network_wants_them() -> None:
     for one in build_lattice(touching("358"), [False]).segments:
         frame = one.frame
@@ -162,7 +148,6 @@ def test_long_tails_are_shortened() -> None:
         mark=Mark(0, 0, nine),
         height=40.0,
         stretch=1.0,
-        usual_width=math.inf,
         cuts=0.0,
         narrow=0.0,
         joins=0.0,

@@ -133,6 +133,16 @@ def test_a_narrow_strip_along_a_side_is_the_table() -> None:
     assert at_the_edge(ink) == [False] * 4
 
 
+@pytest.mark.parametrize(("filled", "kept"), [(True, False), (False, True)])
+def test_a_filled_blot_at_the_edge_is_left_out(filled: bool, kept: bool) -> None:
+    ink, ((_, top, _, bottom), *_) = inked("2358", margin=80)
+    blot = np.ones((bottom - top, 30), np.float32)
+    if not filled:
+        blot[8:-8, 8:-8] = 0
+    ink[top:bottom, :30] = blot
+    assert at_the_edge(ink) == [True] * kept + [False] * 4
+
+
 def test_what_reaches_three_edges_is_the_table() -> None:
     ink, ((_, top, _, bottom), *_) = inked("2358")
     ink = ink[top - 2 : bottom + 2].copy()

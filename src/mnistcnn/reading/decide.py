@@ -22,13 +22,13 @@ _LEAST_ROW = math.log(0.08)  # the mean log probability; a row of less is no row
 _CLEAR, _SEVERAL = math.log(0.6), 3  # so many clear digits are several, however much like one they look together
 _LEAST_ALIKE = math.log(0.05)  # of a row as tall as one that is
 _CUT_MARGIN = 0.7  # by which digits that were cut apart must explain more than one digit does
-_LEAST_TOGETHER = math.log(0.9)  # of digits that all touch, times how many of them are more than strokes
+_LEAST_TOGETHER = math.log(0.82)  # of digits that all touch, times how many of them are more than strokes
 _SMALL = 0.35  # heights of the row; what is larger is a digit that is hard to read, and not dirt
 _SMALLISH = 0.6  # heights of the row; a mark as small needs more than a digit's least odds; guess
 _LEAST_SMALLISH_ODDS = -2.0  # log odds; guess
 _MOST_DOUBTED_SHARE = 0.5  # of a row's marks, if another row has no doubted one; guess
 _LEAST_ODDS = -6.0  # the log odds from which on even what stands among clear digits is doubted
-_LEAST_EACH = math.log(0.6)  # the mean log confidence of a row's digits
+_LEAST_EACH = math.log(0.6)  # the mean log confidence of an image's digits
 _ALIKE, _UNLIKE = 1.25, 1.8  # times; rows differ as little in height, those of one or two digits less than that
 
 
@@ -117,13 +117,14 @@ def evidence(rows: Sequence[RowReading]) -> float:
     return total
 
 
-def doubted_digits(row: RowReading) -> NDArray[np.bool_]:
-    """Which digits of a row may be none, from left to right.
+def doubted_digits(row: RowReading, rows: Sequence[RowReading]) -> NDArray[np.bool_]:
+    """Which digits (N,) of a row may not be digits, from left to right; the row is one of `rows`, those of the image.
 
-    Are they unlikely on average, what is unlikely by itself is doubted; letters fall into strokes that all touch, so
-    that without a digit that stands alone it is all of them.
+    If the image's digits are unlikely on average, the unlikely ones are doubted, and all of a row in which all touch:
+    the letters of a word fall into strokes.
     """
-    confidences, doubted = row.confidences, row.scores.doubted
-    if np.log(confidences).mean() >= _LEAST_EACH:
+    doubted = row.scores.doubted
+    all_confidences = np.concatenate([each.confidences for each in rows])
+    if np.log(all_confidences).mean() >= _LEAST_EACH:
         return doubted
-    return doubted | (np.log(confidences) < _LEAST_EACH) | bool((row.cuts > 0).all())
+    return doubted | (np.log(row.confidences) < _LEAST_EACH) | bool((row.cuts > 0).all())

@@ -27,16 +27,14 @@ _WIDEST = 1.3  # heights of the row; no digit is wider
 _MOST_MISFIT = 1.0  # factors of two
 _FARTHEST = 0.25  # heights between the strokes of one digit
 _WIDE = 1.1  # heights; each height beyond that costs one
-_WIDER = 1.5  # times the usual width of the row's digits; guess
-_WIDER_COST = 2.0  # for each usual width beyond that; guess
 _LOW, _HIGH = 0.42, 2.2  # heights that digits of one row have, in that of most
 _SIZE_COST = 4.0  # for a factor of two beyond that
 _TAIL, _HEAD = 1.5, 0.7  # heights; of taller digits what is below the head becomes as tall as the head
-DIGIT_COST = 0.15  # of each digit, so that fewer explain the same ink
+DIGIT_COST = 0.05  # of each digit, so that fewer explain the same ink
 _NARROW, _BROAD = 0.7, 1.1  # heights: a mark no wider is one digit, most likely; a broader one is several
 _NARROW_CUT = 3.0  # strokes that a cut through a narrow mark counts for, beside those cut through
 _NARROW_COST = 1.05  # of such a cut
-JOIN_COST = 1.5  # of strokes that lie beside each other
+JOIN_COST = 2.0  # of strokes that lie beside each other
 _SHAPE, _UPRIGHT = 0.7, 0.25  # width by height, of most digits and of a 1
 _MOST_STRETCH = 1.5
 
@@ -50,7 +48,6 @@ class Segment:
     mark: Mark
     height: float  # of the row's digits, in pixels
     stretch: float  # times; the hand's digits are so much narrower than MNIST's
-    usual_width: float  # of the row's digits, in pixels; infinite where they are too few to tell
     cuts: float  # strokes that were cut through at its sides; each cut counts for the segments on both sides of it
     narrow: float  # 0 … 1, how many of these cuts are through marks as narrow as one digit; counted in the same way
     joins: float  # strokes that lie beside each other: how many, and how far apart
@@ -60,9 +57,8 @@ class Segment:
     def cost(self) -> float:
         """What its log probability loses by that."""
         wide = max(self.mark.width / self.height - _WIDE, 0.0)
-        wider = max(self.mark.width / self.usual_width - _WIDER, 0.0)
         cost = DIGIT_COST + _NARROW_COST * self.narrow + JOIN_COST * self.joins
-        return cost + _SIZE_COST * self.size + wide + _WIDER_COST * wider
+        return cost + _SIZE_COST * self.size + wide
 
     @cached_property
     def frame(self) -> Frame:
@@ -120,8 +116,7 @@ def build_lattice(row: Row, whole: Sequence[bool] | None = None, spacing: Spacin
     narrow = [*(piece.narrow(row.height) for piece in pieces), 0.0]
     costs = [piece.left.cost if piece.left else 0.0 for piece in pieces]
     strokes = [cost + _NARROW_CUT * share for cost, share in zip([*costs, 0.0], narrow, strict=True)]  # 0 at a gap
-    usual_width = _usual_width(row.marks)
-    stretch = float(np.clip(_SHAPE * row.height / usual_width, 1, _MOST_STRETCH))
+    stretch = _stretch(row.marks)
     pen = max((stroke_width(mark.ink) for mark in row.marks), default=1.0)
     segments = []
     for first in range(len(pieces)):
@@ -144,7 +139,6 @@ def build_lattice(row: Row, whole: Sequence[bool] | None = None, spacing: Spacin
                 mark=mark,
                 height=row.height,
                 stretch=stretch,
-                usual_width=usual_width,
                 cuts=cuts,
                 narrow=narrowly,
                 joins=joins,
@@ -177,12 +171,11 @@ def _joined(pieces: Sequence[_Piece]) -> Mark:
     return join(between(group[0].whole, group[0].left, group[-1].right) or group[0].mark for group in groups)
 
 
-def _usual_width(marks: Sequence[Mark]) -> float:
-    """The width of a row's digits in pixels, without 1s and digits that touch; infinite where they are too few."""
-    digits = [mark for mark in marks if _UPRIGHT < mark.width / mark.height < 1]
-    if len(digits) < 3:
-        return math.inf
-    return float(np.median([mark.width / mark.height for mark in digits]) * np.median([m.height for m in digits]))
+def _stretch(marks: Sequence[Mark]) -> float:
+    """How much wider a row's digits must be to be as wide as MNIST's; 1 where they are, or are too few to tell."""
+    shapes = [mark.width / mark.height for mark in marks]
+    digits = [shape for shape in shapes if _UPRIGHT < shape < 1]  # neither a 1 nor several digits that touch
+    return float(np.clip(_SHAPE / np.median(digits), 1, _MOST_STRETCH)) if len(digits) >= 3 else 1.0
 
 
 def _sharing(mark: Mark, pieces: Sequence[_Piece], pen: float) -> Mark:

@@ -20,6 +20,8 @@ _ROW_HEIGHT = 80  # pixels; if all rows are taller, all are reduced until the sh
 _TINY_PIXELS = 40  # either way; a picture as small shows one digit or two, and no ruled lines; guess
 _NARROW_HEIGHTS = 0.3  # a mark at a side edge is not a digit if its width is less than this times its height; a guess
 _ALIKE = 1.4  # heights that differ by at most this factor are alike, as those of one hand's digits are; a guess
+_FILLED_SHARE = 0.6  # a mark at the edge is not a digit if its ink fills more of its box; a guess
+_WIDE_HEIGHTS = 0.5  # unless its width is less than this times its height, as that of a 1 is; a guess
 # A mark that runs off the page is not a digit if its strokes are wider than those of the other marks by this factor:
 _EDGE_DIGIT_STROKES = 2.5  # if it is as tall as the others; a guess
 _EDGE_STROKES = 1.5  # if it is not
@@ -88,6 +90,9 @@ def _without_edges(marks: list[Mark], shape: tuple[int, ...]) -> list[Mark]:
     heights = np.array([mark.height for mark in marks]) / np.median([mark.height for mark in marks])
     as_tall = (heights >= 1 / _ALIKE) & (heights <= _ALIKE)
     dropped = off & (times > np.where(as_tall, _EDGE_DIGIT_STROKES, _EDGE_STROKES))
+    wide = np.array([mark.width > _WIDE_HEIGHTS * mark.height for mark in marks])
+    filled = np.array([mark.ink.mean() > _FILLED_SHARE for mark in marks])
+    dropped |= off & wide & filled  # the holes of a ring binder, a clip, a thumb
     dropped |= sides.sum(axis=1) >= 3  # the frame of a form, or the table around the page
     narrow = np.array([mark.width < _NARROW_HEIGHTS * mark.height for mark in marks]) & sides[:, 2:].any(axis=1)
     if narrow.sum() <= (~off).sum():

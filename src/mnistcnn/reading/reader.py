@@ -173,7 +173,7 @@ def _make_reading(interpretation: Interpretation, original: NDArray[np.uint8], *
             before = len(digits) + sum(segment.mark.x < sign.mark.x for segment in row.segments)
             box = picture_box(sign.mark, matrix, look.size)
             marks.append(UnreadMark(text=sign.text, box=box, row=number, digits_before=before))
-        doubted = row.scores.doubted if alone else doubted_digits(row)
+        doubted = row.scores.doubted if alone else doubted_digits(row, rows)
         spaces = _find_spaces(row)
         for i, segment in enumerate(row.segments):
             box = picture_box(segment.mark, matrix, look.size)

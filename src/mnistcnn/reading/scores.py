@@ -24,7 +24,7 @@ _MOST_CUT = 15  # heights of the row; more that touches is a line of text
 # What the log probability of a digit counts for, beside that of being one digit at all; fitted.
 _DIGIT_SHARE = 0.8
 # And in a path, where the log odds of being one digit are taken times this: of segments the detector is too sure.
-_PATH_DIGIT_SHARE, _PATH_ODDS_SHARE = 0.2, 0.65
+_PATH_DIGIT_SHARE, _PATH_ODDS_SHARE = 0.2, 0.55
 
 # How sure a row is: what each digit's log odds gain, and what each stroke that was cut through takes away; fitted.
 _ODDS_OFFSET, _CUT_DOUBT = 2.5, 0.2

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,7 +34,6 @@ class Whole:
             mark=self.mark,
             height=self.mark.height,
             stretch=1.0,
-            usual_width=math.inf,
             cuts=0.0,
             narrow=0.0,
             joins=0.0,
