@@ -103,7 +103,7 @@ def number_wins(whole: Whole, one: RowReading, rows: Sequence[RowReading]) -> bo
 
 
 def evidence(rows: Sequence[RowReading]) -> float:
-    """How much of an image some rows explain: a clear digit counts most, a 1 less, a mark that is not a digit less than 0.
+    """How much of an image some rows explain: a clear digit counts most, a 1 less, any other mark less than 0.
 
     Readings of the same ink are compared by their value; this compares readings of different ink. A digit that was cut
     out of a mark counts less, since blots and shadows can be cut into strokes, too; and so does a 1, since the edges of
