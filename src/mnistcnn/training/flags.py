@@ -7,7 +7,7 @@ import torch
 from mnistcnn.network.model import SIDE
 
 # The share of training's ones that get a flag. With 0.7, fewer ones with flags, but more of MNIST's digits are misread.
-SHARE = 0.4
+SHARE = 0.25
 
 _INK = 76  # a pixel with more than this, of 255, belongs to the digit
 _ONE = 1
