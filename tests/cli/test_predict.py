@@ -217,7 +217,7 @@ def test_numbers_are_printed_and_written_as_json(number: str) -> None:
         *((digit, 0) for digit in (2, 3, 5, 8)),
         *((digit, 1) for digit in (6, 7, 9)),
     ]
-    assert all(set(d) == {"digit", "confidence", "top", "box", "row", "doubted"} for d in made["digits"])
+    assert all(set(d) == {"digit", "confidence", "top", "box", "row", "space", "doubted"} for d in made["digits"])
 
 
 def test_a_number_is_shown_saved_and_annotated_digit_by_digit(number: str) -> None:
