@@ -24,6 +24,15 @@ from mnistcnn.training.run import train
 from tests.conftest import TINY_CONFIG, write_tiny
 
 
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory, tiny: Path, config: TrainConfig) -> Path:
+    """A checkpoint trained on `tiny` in the precision of `config`; its outputs lie in `output` in the same folder."""
+    folder = tmp_path_factory.getbasetemp() / f"trained-{config.precision}"
+    if not folder.exists():  # when the precision changes from test to test
+        train(config, Files(folder / "net.pth", folder / "output", data_dir=tiny))
+    return folder / "net.pth"
+
+
 @pytest.fixture
 def files(tiny: Path) -> Files:
     return Files(Path("models/net.pth"), Path("out"), data_dir=tiny)
