@@ -3,7 +3,7 @@ import pytest
 
 from mnistcnn.ink.framing import Ink, center_digit
 from mnistcnn.ink.strokes import (
-    DETAIL,
+    PARAMS,
     THICKEST,
     THINNEST,
     adjust_strokes,
@@ -39,7 +39,7 @@ def test_strokes_as_mnists_are_left_alone(size: int, share: float) -> None:
 @pytest.mark.parametrize(("size", "width"), [(800, 1), (800, 3), (300, 2), (100, 1)])
 def test_hairlines_become_as_wide_as_a_thin_pen(size: int, width: int) -> None:
     adjusted = adjust_strokes(ring(size, width))
-    assert THINNEST <= stroke_width(adjusted) / DETAIL <= THICKEST
+    assert THINNEST <= stroke_width(adjusted) / PARAMS.detail_times <= THICKEST
     framed = center_digit(adjusted)
     assert framed.max() == 255
     assert not framed[13:15, 13:15].any()  # the middle of the ring stays open
@@ -49,8 +49,8 @@ def test_hairlines_become_as_wide_as_a_thin_pen(size: int, width: int) -> None:
 def test_fat_brushes_become_as_wide_as_a_broad_pen(size: int) -> None:
     fat = ring(size, 0.3 * size)
     adjusted = adjust_strokes(fat)
-    assert stroke_width(adjusted) / DETAIL < 0.3 * 20
-    assert 3.0 < stroke_width(adjusted) / DETAIL < 4.6
+    assert stroke_width(adjusted) / PARAMS.detail_times < 0.3 * 20
+    assert 3.0 < stroke_width(adjusted) / PARAMS.detail_times < 4.6
 
 
 def test_thinning_keeps_the_thin_lines() -> None:

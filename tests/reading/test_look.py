@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -161,7 +163,7 @@ def test_where_all_marks_reach_the_edge_they_are_all_kept() -> None:
 def test_too_many_marks_are_said_to_be_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
     ink, _ = inked("2358")
     for most, too_many in ((4, False), (3, True)):
-        monkeypatch.setattr(marks, "MOST_MARKS", most)
+        monkeypatch.setattr(marks, "PARAMS", replace(marks.PARAMS, most_marks=most))
         assert look_at_ink(ink).too_many is too_many
 
 

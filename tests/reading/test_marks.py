@@ -1,9 +1,11 @@
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
 
 from mnistcnn.reading import marks as module
-from mnistcnn.reading.marks import MOST_MARKS, Mark, crop, find_marks, join
+from mnistcnn.reading.marks import PARAMS, Mark, crop, find_marks, join
 
 
 def bars(*places: tuple[int, int, int, int]) -> np.ndarray:
@@ -75,16 +77,16 @@ def test_of_ten_thousand_specks_the_largest_are_kept_and_it_is_said() -> None:
     cv2.line(ink, (700, 700), (800, 900), 1.0, 5)
     found, too_many = find_marks(ink)
     assert too_many
-    assert len(found) == MOST_MARKS
+    assert len(found) == PARAMS.most_marks
     assert max(mark.height for mark in found) > 190
     assert (np.diff([mark.top for mark in found]) >= -200).all()
 
 
 def test_as_many_as_are_allowed_are_not_too_many(monkeypatch) -> None:  # type: ignore[no-untyped-def]
     ink = bars((10, 20, 40, 6), (60, 100, 30, 9))
-    monkeypatch.setattr(module, "MOST_MARKS", 2)
+    monkeypatch.setattr(module, "PARAMS", replace(PARAMS, most_marks=2))
     assert not find_marks(ink)[1]
-    monkeypatch.setattr(module, "MOST_MARKS", 1)
+    monkeypatch.setattr(module, "PARAMS", replace(PARAMS, most_marks=1))
     (largest,), too_many = find_marks(ink)
     assert too_many and largest.left == 19
 

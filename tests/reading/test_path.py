@@ -70,12 +70,12 @@ def test_the_best_path_is_the_best_of_those_of_the_likeliest_reading(
 ) -> None:
     lattice, values, digits = given_
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(paths, "_READINGS", 10**6)
+        patch.setattr(paths, "PARAMS", replace(paths.PARAMS, most_readings=10**6))
         chosen, value = best_path(lattice, np.array(values), digits)
     readings = defaultdict(list)
     for total, path in all_paths(lattice, values):
         readings[tuple(digits[i] for i in path)].append(total)
-    sharp = paths._SHARPNESS
+    sharp = paths.PARAMS.best_path_times
     together = {
         read: max(of) + math.log(sum(math.exp(sharp * (one - max(of))) for one in of)) / sharp
         for read, of in readings.items()

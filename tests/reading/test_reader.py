@@ -330,7 +330,7 @@ def test_boxes_are_those_of_a_large_photograph(predictor: Predictor) -> None:
 
 
 def test_thousands_of_specks_are_bounded_and_it_is_said(packaged: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(marks, "MOST_MARKS", 20)
+    monkeypatch.setattr(marks, "PARAMS", replace(marks.PARAMS, most_marks=20))
     picture, rng = np.full((700, 700), 245, np.uint8), np.random.default_rng(0)
     for top, left in rng.integers(0, 685, (900, 2)):
         picture[top : top + rng.integers(5, 14), left : left + rng.integers(3, 10)] = 30

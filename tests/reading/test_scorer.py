@@ -83,7 +83,8 @@ def test_a_frame_as_it_is_gets_what_the_network_alone_says(scorer: Scorer, packa
 def test_whether_it_is_a_digit_at_all_is_asked_of_the_frame_as_it_is(
     scorer: Scorer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    several = np.hstack([cv2.resize(frame(digit), (9, 28), interpolation=cv2.INTER_AREA) for digit in (2, 5, 6)])
+    narrow = [cv2.resize(frame(digit), (9, 28), interpolation=cv2.INTER_AREA) for digit in (2, 5, 6)]
+    several = np.hstack([np.asarray(each, dtype=np.uint8) for each in narrow])
     frames = [frame(3), np.pad(several, ((0, 0), (0, 1)))]
     found = scorer.score(frames)
     assert found.doubted.tolist() == [False, True]

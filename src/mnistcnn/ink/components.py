@@ -1,4 +1,4 @@
-"""Finds the connected components of ink, and selects those of the digit, without specks and frames. No torch."""
+"""Finds the connected components of ink, and selects the ones of the digit, without specks and frames."""
 
 from __future__ import annotations
 
@@ -13,7 +13,31 @@ from mnistcnn.ink.framing import ink_box
 Mask = NDArray[np.bool_]
 Box = tuple[slice, slice]  # rows and columns
 
-_SHADOW = 2  # a component more than so many times as large as the digit may be a shadow joined with other digits
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Params:
+    """The hand-set numbers of this stage; extents are diagonals of boxes. All are guesses."""
+
+    # Which components belong to the digit.
+    least_area_share: float = 0.05  # of the largest component's area, or
+    least_extent_share: float = 0.25  # of the largest component's extent
+    most_shadow_times: float = 2.0  # the digit's area; a component with more may be a shadow joined with other digits
+
+    # Which components are around the digit; shares are of the image's height, its width, or the shorter of both.
+    frame_sides: int = 3  # a component that reaches as many sides of the image is a frame
+    corner_sides: int = 2  # a narrow component that reaches as many is a shadow in a corner
+    narrow_share: float = 0.5  # the shorter side of a narrow component's box
+    line_share: float = 0.9  # the longer side of the box of a line along an edge
+    hollow_share: float = 0.5  # of the box of a line along an edge that it fills, at most
+    inner_share: float = 0.2  # the extent of a component inside, without which nothing is around the digit
+
+    # Which components are several digits.
+    tall_share: float = 0.6  # of the height of all; a lower component is not a digit of its own
+    gap_share: float = 0.12  # of that height, between two digits
+    row_width_times: float = 0.9  # that height; several digits are as wide at least
+
+
+PARAMS = Params()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,18 +56,18 @@ class Components:
     areas: NDArray[np.int32]
 
     def box(self, index: int) -> tuple[slice, slice]:
-        """Return the rows and columns of component `index`."""
+        """The rows and columns of component `index`."""
         left = int(self.left[index])
         top = int(self.top[index])
         return slice(top, top + int(self.heights[index])), slice(left, left + int(self.widths[index]))
 
     def mask(self, chosen: Mask) -> Mask:
-        """Return a mask (height, width) of the components whose entry in `chosen` (count,) is true."""
+        """The mask (height, width) of the components whose entry in `chosen` (count,) is true."""
         return np.concatenate([[False], chosen]).take(self.labels)
 
 
 def find_components(mask: Mask) -> Components:
-    """Label the 8-connected components of a mask (height, width)."""
+    """The 8-connected components of a mask (height, width)."""
     labels = np.zeros(mask.shape, dtype=np.int32)
     box = ink_box(mask)  # most of an image is paper, which need not be searched
     if box is None:
@@ -66,48 +90,47 @@ def find_components(mask: Mask) -> Components:
 
 
 def select_components(parts: Components) -> Mask:
-    """Select the components of the digit, a mask (count,), without specks, frames, and shadows at the image's edge.
-
-    Apart from those, a component is kept if it has a twentieth of the largest one's area or a quarter of its extent.
-    """
+    """Which components (count,) belong to the digit, and are not specks, frames, or shadows at the image's edge."""
     around = _surroundings(parts)
     areas = np.where(around, 0, parts.areas)
     extents = np.hypot(parts.heights, parts.widths)
     if not areas.any():
         return np.zeros_like(around)
     main = areas.argmax()
-    return np.asarray(~around & ((areas >= 0.05 * areas[main]) | (extents >= 0.25 * extents[main])))
+    large = areas >= PARAMS.least_area_share * areas[main]
+    long = extents >= PARAMS.least_extent_share * extents[main]
+    return np.asarray(~around & (large | long))
 
 
 def is_alone(parts: Components, chosen: Mask) -> bool:
-    """Whether one component was chosen, and no other one is so large that it may hide digits."""
-    large = parts.areas > _SHADOW * parts.areas[chosen].max()
+    """Whether one component was chosen and no other one is so large that it may hide digits."""
+    large = parts.areas > PARAMS.most_shadow_times * parts.areas[chosen].max()
     return bool((chosen | large).sum() == 1)
 
 
 def _surroundings(parts: Components) -> Mask:
-    """Find the components around the digit, a mask (count,): frames, lines along an edge, shadows in a corner."""
+    """Which components (count,) are around the digit: frames, lines along an edge, shadows in a corner."""
     height, width = parts.labels.shape
     bottom = parts.top + parts.heights
     right = parts.left + parts.widths
     edges = np.stack([parts.top == 0, parts.left == 0, bottom == height, right == width]).sum(axis=0)
-    sizeable = np.hypot(parts.heights, parts.widths) >= 0.2 * min(height, width)
-    narrow = np.minimum(parts.heights, parts.widths) < 0.5 * min(height, width)
-    spanning = (parts.heights >= 0.9 * height) | (parts.widths >= 0.9 * width)
-    hollow = parts.areas < 0.5 * parts.heights * parts.widths
-    frames = edges >= 3
-    corners = (edges >= 2) & narrow
+    sizeable = np.hypot(parts.heights, parts.widths) >= PARAMS.inner_share * min(height, width)
+    narrow = np.minimum(parts.heights, parts.widths) < PARAMS.narrow_share * min(height, width)
+    spanning = (parts.heights >= PARAMS.line_share * height) | (parts.widths >= PARAMS.line_share * width)
+    hollow = parts.areas < PARAMS.hollow_share * parts.heights * parts.widths
+    frames = edges >= PARAMS.frame_sides
+    corners = (edges >= PARAMS.corner_sides) & narrow
     lines = (edges >= 1) & spanning & hollow
     # The digit itself may touch an edge, so these are dropped only if there is a component of some size inside.
     return np.asarray((frames | corners | lines) & ((edges == 0) & sizeable).any())
 
 
 def are_several(parts: Components, chosen: Mask) -> bool:
-    """Whether the chosen components are digits side by side: separated by a gap, each about as high as all together."""
+    """Whether the chosen components are digits side by side: parted by a gap, each about as tall as all together."""
     height = (parts.top + parts.heights)[chosen].max() - parts.top[chosen].min()
-    tall = np.flatnonzero(chosen & (parts.heights >= 0.6 * height))
+    tall = np.flatnonzero(chosen & (parts.heights >= PARAMS.tall_share * height))
     tall = tall[np.argsort(parts.left[tall])]
     left = parts.left[tall]
     right = np.maximum.accumulate((parts.left + parts.widths)[tall])
-    apart = (left[1:] - right[:-1] >= 0.12 * height).any()
-    return bool(apart and right[-1] - left[0] >= 0.9 * height)
+    apart = (left[1:] - right[:-1] >= PARAMS.gap_share * height).any()
+    return bool(apart and right[-1] - left[0] >= PARAMS.row_width_times * height)

@@ -1,8 +1,9 @@
-"""A picture → the ink on it: the page upright, the paper subtracted, ruled lines and boxes away. No torch."""
+"""Finds a page on its table and straightens it, and finds the ink on paper that is uneven."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -13,149 +14,228 @@ from mnistcnn.ink.framing import Ink
 from mnistcnn.ink.paper import LUMINANCE, project
 from mnistcnn.ink.threshold import LEAST_CONTRAST, Grey, otsu, sampled, scaled
 
-Matrix = NDArray[np.float64]  # (3, 3), a perspective: points of the picture → points of the page
+Matrix = NDArray[np.float64]  # (3, 3), a perspective that maps points of the image to points of the page
 
-_COARSE = 200  # pixels; the paper is looked at this small
-_TABLE_CONTRAST = 0.2  # of full scale, between a page and the table
-_EDGE_CONTRAST = 0.1  # at each of the edges, but for a share
-_EDGE_SHARE = 0.2
-_REACH = 10  # pixels, small as it is looked at, to both sides of an edge within which it is looked for
-_LEAST_DROP = 0.03  # of full scale, within two of these pixels
-_BEYOND = 2  # times as far outside of an edge it is dark, too
-_WINDOW, _WIDE_WINDOW = 41, 91  # of these pixels
-_CROWDED = 0.4  # the share of ink in a window from which on it says little about the paper
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Params:
+    """The hand-set numbers of this stage. All are guesses; pixels are those of the reduced image."""
+
+    coarse_pixels: int = 200  # the longer side of an image reduced to look at its paper; twice as much to find a page
+
+    # The paper around each pixel.
+    window_pixels: int = 41
+    wide_window_pixels: int = 91  # where there is more ink than paper
+    inked_quantile: float = 0.99  # of the distance from the paper; the distance of strong ink
+    inked_share: float = 0.5  # of that distance; a pixel with more is ink
+    most_inked_share: float = 0.4  # of a window; a window with more ink says little about the paper
+    least_brightness: float = 0.35  # 0 … 1; darker paper is taken to be this bright
+
+    # Where ink begins; noises are standard deviations of the paper's noise.
+    blur_pixels: float = 0.8  # the standard deviation, of the full image
+    least_inked_noises: float = 6.0  # a pixel with more may be ink
+    least_inked_pixels: int = 3  # fewer are not ink
+    strongest_quantile: float = 0.9  # of these pixels; the strongest ink
+    least_threshold_share: float = 0.25  # of the strongest ink
+    most_threshold_share: float = 0.5  # of the strongest ink
+    least_threshold_noises: float = 5.0
+
+    # The shape of a page.
+    page_blur_pixels: float = 2.0  # the standard deviation
+    dark_quantile: float = 0.02  # of the grey levels; the level of the table
+    bright_quantile: float = 0.98  # of the grey levels; the level of the page
+    least_table_contrast: float = 0.2  # of full scale, between these two levels
+    thresholds: int = 7  # evenly spaced between them, besides Otsu's
+    least_page_share: float = 0.08  # of the image
+    most_page_share: float = 0.92  # of the image
+    corner_share: float = 0.04  # of the outline's length; a corner is off by no more
+    least_hull_share: float = 0.9  # of the hull that the page fills
+    least_corners_share: float = 0.85  # of the page that lies between its four corners
+    border_pixels: int = 2  # a page that is nearer to the image's border reaches it
+    most_borders: int = 2  # of the image that a page reaches
+
+    # Where the edges of a page are.
+    edge_points: int = 40  # on each edge
+    edge_ends_share: float = 0.05  # of an edge, without points at either end
+    edge_reach_pixels: int = 10  # to both sides of an edge, within which it is sought
+    least_drop: float = 0.03  # of full scale, within two pixels across the edge
+    least_drop_share: float = 0.5  # of the usual drop of the edge's points
+    least_clear_share: float = 0.5  # of an edge's points; an edge with fewer is not where the page ends
+    most_moved_reaches: float = 3.0  # a corner does not move farther
+
+    # Whether a page lies on a table.
+    contrast_ends_share: float = 0.1  # of an edge, without points at either end
+    contrast_pixels: int = 5  # inside and outside of an edge; the levels there differ
+    beyond_times: int = 2  # as far again outside it is dark, too: a line on the page is not the table
+    least_inside_share: float = 0.5  # of an edge's points that lie in the image; with fewer it is not in sight
+    edge_share: float = 0.2  # of an edge's points that may have less contrast
+    least_edge_contrast: float = 0.1  # of full scale, at each edge
+    least_edges: int = 2  # in sight
+
+    page_margin_share: float = 0.025  # of the page's shorter side that is cut off at each side
+
+
+PARAMS = Params()
 
 
 def enlarged(colours: Colours, side: int) -> tuple[Colours, float]:
-    """Colours enlarged to `side` pixels, the longer way, if they are smaller; and how many times."""
+    """Colours with a longer side of `side` pixels at least, and how many times they were enlarged."""
     if max(colours.shape) >= side:
         return colours, 1.0
     factor = side / max(colours.shape)
-    size = max(1, round(colours.shape[1] * factor)), max(1, round(colours.shape[0] * factor))
-    larger = np.asarray(cv2.resize(colours, size, interpolation=cv2.INTER_CUBIC), dtype=np.float32)
+    width = max(1, round(colours.shape[1] * factor))
+    height = max(1, round(colours.shape[0] * factor))
+    larger = np.asarray(cv2.resize(colours, (width, height), interpolation=cv2.INTER_CUBIC), dtype=np.float32)
     return np.clip(larger, np.float32(0), np.float32(1)), factor
 
 
 def subtract_window(colours: Colours) -> Colours:
-    """How far each pixel lies from the paper around it, as a share of the paper's brightness where that is bright.
+    """The difference (height, width, 3) of each pixel from the paper around it, as a share of the paper's brightness.
 
-    The paper is the median of a window, so that the edges of shadows stay sharp; of a wider one where there is more
-    ink than paper.
+    The paper is the median of a window, so that the edges of shadows stay sharp. The window is wider where there is
+    more ink than paper.
     """
     height, width, _ = colours.shape
-    scale = min(1.0, _COARSE / max(height, width))
+    scale = min(1.0, PARAMS.coarse_pixels / max(height, width))
     size = max(1, round(width * scale)), max(1, round(height * scale))
     coarse = np.rint(cv2.resize(colours, size, interpolation=cv2.INTER_AREA) * 255).astype(np.uint8)
-    near, wide = cv2.medianBlur(coarse, _WINDOW), cv2.medianBlur(coarse, _WIDE_WINDOW)
+    near = cv2.medianBlur(coarse, PARAMS.window_pixels)
+    wide = cv2.medianBlur(coarse, PARAMS.wide_window_pixels)
     distance = cv2.absdiff(coarse, wide).max(axis=2).astype(np.float32)
-    inked = (distance > 0.5 * np.quantile(distance, 0.99)).astype(np.float32)
-    crowded = cv2.blur(inked, (_WINDOW, _WINDOW))[:, :, None] > _CROWDED
+    strong = np.quantile(distance, PARAMS.inked_quantile)
+    inked = (distance > PARAMS.inked_share * strong).astype(np.float32)
+    inked_share = cv2.blur(inked, (PARAMS.window_pixels, PARAMS.window_pixels))[:, :, None]
+    crowded = inked_share > PARAMS.most_inked_share
     paper: Colours = np.asarray(cv2.resize(np.where(crowded, wide, near) / np.float32(255), (width, height)))
-    return np.asarray((colours - paper) / np.maximum(project(paper, LUMINANCE), 0.35)[:, :, None], dtype=np.float32)
+    brightness = np.maximum(project(paper, LUMINANCE), PARAMS.least_brightness)
+    return np.asarray((colours - paper) / brightness[:, :, None], dtype=np.float32)
 
 
 def page_ink(grey: Grey) -> Ink | None:
-    """Grey levels, positive for ink, to ink in 0 … 1; None where nothing stands out."""
-    smooth: Grey = np.asarray(cv2.GaussianBlur(grey, (0, 0), 0.8), dtype=np.float32)
+    """The ink of grey levels, (height, width) in 0 … 1; None if nothing stands out."""
+    smooth: Grey = np.asarray(cv2.GaussianBlur(grey, (0, 0), PARAMS.blur_pixels), dtype=np.float32)
     some = sampled(smooth)
     noise = 1.4826 * float(np.median(np.abs(some - np.median(some))))
-    inked = smooth[smooth > max(6 * noise, LEAST_CONTRAST)]
-    if inked.size < 3:
+    inked = smooth[smooth > max(PARAMS.least_inked_noises * noise, LEAST_CONTRAST)]
+    if inked.size < PARAMS.least_inked_pixels:
         return None
-    strongest = float(np.quantile(inked, 0.9))
-    threshold = min(
-        max(otsu(smooth[smooth > 0] / np.float32(strongest)) * strongest, 0.25 * strongest), 0.5 * strongest
-    )
-    threshold = max(threshold, 5 * noise, LEAST_CONTRAST)
+    strongest = float(np.quantile(inked, PARAMS.strongest_quantile))
+    threshold = otsu(smooth[smooth > 0] / np.float32(strongest)) * strongest
+    threshold = max(threshold, PARAMS.least_threshold_share * strongest)
+    threshold = min(threshold, PARAMS.most_threshold_share * strongest)
+    threshold = max(threshold, PARAMS.least_threshold_noises * noise, LEAST_CONTRAST)
     return scaled(smooth, threshold, full=float(np.median(smooth[smooth >= threshold])))
 
 
 def find_corners(colours: Colours) -> NDArray[np.float32] | None:
-    """The corners (4, 2) of a page that lies on a table, from the upper left clockwise; None where there is none."""
+    """The corners (4, 2), x and y, of a page on a table, clockwise from the upper left; None if there is no page."""
     height, width, _ = colours.shape
-    scale = min(1.0, 2 * _COARSE / max(height, width))
+    scale = min(1.0, 2 * PARAMS.coarse_pixels / max(height, width))
     size = max(1, round(width * scale)), max(1, round(height * scale))
     coarse: Colours = np.asarray(cv2.resize(colours, size, interpolation=cv2.INTER_AREA))
-    grey: Grey = np.asarray(cv2.GaussianBlur(project(coarse, LUMINANCE), (0, 0), 2.0))
-    low, high = np.quantile(grey, [0.02, 0.98])
-    if high - low < _TABLE_CONTRAST:
+    grey: Grey = np.asarray(cv2.GaussianBlur(project(coarse, LUMINANCE), (0, 0), PARAMS.page_blur_pixels))
+    low, high = np.quantile(grey, [PARAMS.dark_quantile, PARAMS.bright_quantile])
+    if high - low < PARAMS.least_table_contrast:
         return None
-    # Where light falls on the table no single threshold parts it from the page.
-    found = [_quadrangle(grey > threshold) for threshold in (otsu(grey), *np.linspace(low, high, 9)[1:-1])]
+    # Where light falls on the table no single threshold divides it from the page.
+    thresholds = [otsu(grey), *np.linspace(low, high, PARAMS.thresholds + 2)[1:-1]]
+    found = [_quadrangle(grey > threshold) for threshold in thresholds]
     pages = [_refined(grey, corners) for corners in found if corners is not None]
     edges = [_edges_in_sight(grey, page) for page in pages]
     if not any(edges):
         return None
-    # With most edges in sight, and the largest, since the edge of a shadow parts a page like that of a table does.
+    # The page with most edges in sight, and of these the largest: the edge of a shadow divides a page as a table does.
     best = max(range(len(pages)), key=lambda i: (edges[i], cv2.contourArea(pages[i])))
     return _refined(grey, pages[best]) / np.float32(scale)
 
 
 def _quadrangle(mask: NDArray[np.bool_]) -> NDArray[np.float32] | None:
-    """The corners of the largest shape of a mask if it has four, is filled, and has the mask's edge around it."""
+    """The corners (4, 2) of the largest shape of a mask; None if it is not a filled quadrangle inside of the mask."""
     contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     if not contours:
         return None
     contour = max(contours, key=cv2.contourArea)
     area = cv2.contourArea(contour)
-    if not 0.08 * mask.size < area < 0.92 * mask.size:
+    if not PARAMS.least_page_share * mask.size < area < PARAMS.most_page_share * mask.size:
         return None
     hull = cv2.convexHull(contour)
-    corners = cv2.approxPolyDP(hull, 0.04 * cv2.arcLength(hull, closed=True), closed=True)
-    if len(corners) != 4 or area < 0.9 * cv2.contourArea(hull) or cv2.contourArea(corners) < 0.85 * area:
+    corners = cv2.approxPolyDP(hull, PARAMS.corner_share * cv2.arcLength(hull, closed=True), closed=True)
+    if len(corners) != 4:
+        return None
+    hull_filled = area >= PARAMS.least_hull_share * cv2.contourArea(hull)
+    corners_filled = cv2.contourArea(corners) >= PARAMS.least_corners_share * area
+    if not (hull_filled and corners_filled):
         return None
     height, width = mask.shape
-    x, y = contour[:, 0, 0], contour[:, 0, 1]
-    borders = [(x <= 1).any(), (y <= 1).any(), (x >= width - 2).any(), (y >= height - 2).any()]
-    if sum(borders) > 2:
+    x = contour[:, 0, 0]
+    y = contour[:, 0, 1]
+    near = PARAMS.border_pixels
+    borders = [(x < near).any(), (y < near).any(), (x >= width - near).any(), (y >= height - near).any()]
+    if sum(borders) > PARAMS.most_borders:
         return None
     return _clockwise(corners[:, 0].astype(np.float32))
 
 
 def _sides(corners: NDArray[np.float32]) -> Iterator[tuple[NDArray[np.float32], ...]]:
-    """Where each side of a page begins and ends, and the unit vector that points outwards from it, (2,) each."""
+    """The two ends of each side of a page and the unit vector that points outwards from it, (2,) each, x and y."""
     for start, end in zip(corners, np.roll(corners, -1, axis=0), strict=True):
         x, y = (end - start) / max(float(np.linalg.norm(end - start)), 1e-6)
         yield start, end, np.array([y, -x], dtype=np.float32)  # clockwise, y points down
 
 
 def _refined(grey: Grey, corners: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Corners at which lines cross that are fitted to the edges; those given where they would move far."""
+    """The points (4, 2) where lines fitted to a page's edges cross; `corners` if one of them would move far."""
     lines = [_fit_edge(grey, *side) for side in _sides(corners)]
     crossed = np.cross(np.roll(lines, 1, axis=0), lines)
     x, y, z = crossed.T
     moved = np.stack([x, y], axis=1) - z[:, None] * corners
-    near = (np.abs(moved) <= 3 * _REACH * np.abs(z)[:, None]) & (z[:, None] != 0)
-    return corners + np.asarray(moved / z[:, None], dtype=np.float32) if near.all() else corners
+    farthest = PARAMS.most_moved_reaches * PARAMS.edge_reach_pixels
+    near = (np.abs(moved) <= farthest * np.abs(z)[:, None]) & (z[:, None] != 0)
+    if not near.all():
+        return corners
+    return corners + np.asarray(moved / z[:, None], dtype=np.float32)
 
 
 def _fit_edge(
     grey: Grey, start: NDArray[np.float32], end: NDArray[np.float32], outwards: NDArray[np.float32]
 ) -> NDArray[np.float64]:
-    """The line, (3,) in homogeneous coordinates, where it gets darker between two corners of a page."""
-    points, offsets = start + np.linspace(0.05, 0.95, 40)[:, None] * (end - start), np.arange(-_REACH, _REACH + 1)
-    levels = _levels_at(grey, (points[:, None] + offsets[:, None] * outwards).reshape(-1, 2)).reshape(len(points), -1)
+    """The line (3,), in homogeneous coordinates, along which it gets darker between two corners of a page."""
+    points = _points_on(start, end, PARAMS.edge_ends_share)
+    offsets = np.arange(-PARAMS.edge_reach_pixels, PARAMS.edge_reach_pixels + 1)
+    across = points[:, None] + offsets[:, None] * outwards
+    levels = _levels_at(grey, across.reshape(-1, 2)).reshape(len(points), -1)
     drops = levels[:, :-2] - levels[:, 2:]
-    clear = drops.max(axis=1) >= max(0.5 * float(np.median(drops.max(axis=1))), _LEAST_DROP)
-    if clear.mean() < 0.5:  # the page goes on beyond the picture
+    greatest = drops.max(axis=1)
+    clear = greatest >= max(PARAMS.least_drop_share * float(np.median(greatest)), PARAMS.least_drop)
+    if clear.mean() < PARAMS.least_clear_share:  # the page continues beyond the image
         return np.cross([*start, 1.0], [*end, 1.0])
     edge = points[clear] + offsets[1:-1][drops[clear].argmax(axis=1), None] * outwards
     x, y, x0, y0 = cv2.fitLine(edge.astype(np.float32), cv2.DIST_L1, 0, 0.01, 0.01).ravel()
     return np.cross([x0, y0, 1.0], [x0 + x, y0 + y, 1.0])
 
 
+def _points_on(start: NDArray[np.float32], end: NDArray[np.float32], ends_share: float) -> NDArray[np.floating]:
+    """Evenly spread points (N, 2) on an edge of a page, without a share of it at either end."""
+    return start + np.linspace(ends_share, 1 - ends_share, PARAMS.edge_points)[:, None] * (end - start)
+
+
 def _edges_in_sight(grey: Grey, corners: NDArray[np.float32]) -> int:
-    """How many edges of a page do not lie on the picture's border; 0 where it is no lighter inside than outside."""
+    """How many edges of a page do not lie on the image's border; 0 if the page is not lighter inside than outside."""
     height, width = grey.shape
     contrasts = []
     for start, end, outwards in _sides(corners):
-        points = start + np.linspace(0.1, 0.9, 40)[:, None] * (end - start)
-        inside, outside, beyond = (points + 5 * step * outwards for step in (-1, 1, 1 + _BEYOND))
-        if ((outside >= 0) & (outside < [width, height])).all(axis=1).mean() < 0.5:
+        points = _points_on(start, end, PARAMS.contrast_ends_share)
+        off = PARAMS.contrast_pixels
+        outside = points + off * outwards
+        if ((outside >= 0) & (outside < [width, height])).all(axis=1).mean() < PARAMS.least_inside_share:
             continue
-        levels = [_levels_at(grey, p) for p in (inside, outside, beyond)]  # a line on the page is not the table
-        contrasts.append(np.quantile(levels[0] - np.maximum(levels[1], levels[2]), _EDGE_SHARE))
-    return len(contrasts) if len(contrasts) >= 2 and min(contrasts) >= _EDGE_CONTRAST else 0
+        page = _levels_at(grey, points - off * outwards)
+        near = _levels_at(grey, outside)
+        far = _levels_at(grey, points + off * (1 + PARAMS.beyond_times) * outwards)
+        contrasts.append(np.quantile(page - np.maximum(near, far), PARAMS.edge_share))
+    if len(contrasts) < PARAMS.least_edges or min(contrasts) < PARAMS.least_edge_contrast:
+        return 0
+    return len(contrasts)
 
 
 def _levels_at(grey: Grey, points: NDArray[np.floating]) -> Grey:
@@ -165,6 +245,7 @@ def _levels_at(grey: Grey, points: NDArray[np.floating]) -> Grey:
 
 
 def _clockwise(corners: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Corners (4, 2), clockwise from the upper left."""
     middle = corners.mean(axis=0)
     turned = corners[np.argsort(np.arctan2(*(corners - middle).T[::-1]))]
     first = int(np.argmin(turned.sum(axis=1)))
@@ -172,10 +253,11 @@ def _clockwise(corners: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def straightened(colours: Colours, corners: NDArray[np.float32]) -> tuple[Colours, Matrix]:
-    """The page between four corners, upright, a little inside its edges, and the perspective that did it."""
+    """The page between four corners, upright and without a margin at its edges, and the perspective that maps to it."""
     sides = np.linalg.norm(corners - np.roll(corners, -1, axis=0), axis=1)
-    width, height = round(float(max(sides[0], sides[2]))), round(float(max(sides[1], sides[3])))
-    off = 0.025 * min(width, height)
+    width = round(float(max(sides[0], sides[2])))
+    height = round(float(max(sides[1], sides[3])))
+    off = PARAMS.page_margin_share * min(width, height)
     target = np.array(
         [[-off, -off], [width + off, -off], [width + off, height + off], [-off, height + off]], dtype=np.float32
     )

@@ -1,7 +1,8 @@
-"""The paper taken away: colours → how much darker (or lighter, or redder) than the paper each pixel is. No torch."""
+"""Subtracts the paper: how much darker, lighter or redder than the paper each pixel of an image is."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache, reduce
 
 import cv2
@@ -15,45 +16,87 @@ from mnistcnn.ink.framing import SIDE
 from mnistcnn.ink.threshold import LEAST_CONTRAST, Grey, sampled
 
 LUMINANCE = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
-_COARSE = 96  # pixels; backgrounds are smooth enough to be looked at this small
-_PAGE, _FILLED = 0.2, 0.7  # shares: of the image that a page has at the least, and of its box that it fills
-_RIDGE = np.diag([0.0, 1.0, 1.0, 2.0, 2.0, 2.0])  # keeps a fitted surface flat where no paper says how it bends
+# The ridge keeps a fitted surface flat where no paper shows how it bends: nothing for the constant, more for the bends.
+_RIDGE = np.diag([0.0, 1.0, 1.0, 2.0, 2.0, 2.0])  # guess
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Params:
+    """The hand-set numbers of this stage. All are guesses."""
+
+    coarse_pixels: int = 96  # the longer side of an image reduced to look at its background, which is smooth
+
+    # The surface that is fitted to the paper; spreads are of full scale.
+    borders_per_side: int = 20  # the border has this part of the shorter side
+    first_spread: float = 0.15  # a pixel farther from the border's median colour counts little at first
+    spread: float = 0.05  # a pixel farther from the fitted surface counts little
+    border_times: float = 3.0  # the weight of other pixels; the pixels of the border count as much
+    ridge_share: float = 1e-3  # the weight of the ridge for each pixel
+    fits: int = 6  # times that the surface is fitted and the pixels are weighted
+
+    # The direction from paper to ink.
+    far_share: float = 0.5  # of the greatest distance from the paper; pixels with more show the direction
+    most_far_share: float = 0.02  # of the image's pixels are enough for it
+
+    # A page on a table.
+    page_quantile: float = 0.98  # of the grey levels; the level of the page
+    page_level_share: float = 0.5  # of that level; a page has more
+    least_page_share: float = 0.2  # of the image
+    least_filled_share: float = 0.7  # of the page's box that it fills
+    least_outlined_share: float = 0.85  # of the page's box that lies between its outlines; of a 0's box it is 0.8
+    page_margin_share: float = 0.04  # of its shorter side that is cut off at each side
+    least_page_margin_pixels: int = 2
+
+    # Shadows and pasted boxes.
+    backdrop_parts: int = (
+        3  # an area stronger than the paper is a backdrop if it is wider than this part of the longer side
+    )
+    least_backdrop_pixels: int = 3  # the same, of a small image
+    least_backdrop_level_share: float = 0.1  # of the strongest ink; a fainter backdrop does not matter
+    least_backdrop_share: float = 0.3  # of the image that a backdrop covers
+    most_backdrop_level_share: float = 0.75  # of the strongest ink; a stronger backdrop is the blots of a fat brush
+
+
+PARAMS = Params()
 
 
 def subtract_surface(colours: Colours) -> Colours:
-    """Subtract the paper's colour, taken as a smooth surface: what is left is about 0 on the paper.
+    """Colours (height, width, 3) less the paper's colour, a smooth surface: the result is about 0 on the paper.
 
-    Gradients and vignettes go away, ink and pasted rectangles stay.
+    Gradients and vignettes vanish, ink and pasted rectangles stay.
     """
     height, width, _ = colours.shape
-    surface = fit_surface(_resized(colours, (min(width, _COARSE), min(height, _COARSE)), Image.Resampling.BOX))
+    size = min(width, PARAMS.coarse_pixels), min(height, PARAMS.coarse_pixels)
+    surface = fit_surface(_resized(colours, size, Image.Resampling.BOX))
     return colours - cv2.resize(surface, (width, height))
 
 
 def fit_surface(colours: Colours) -> Colours:
-    """The paper's colour at each pixel: a quadratic surface for each channel, by reweighted least squares.
+    """The paper's colour at each pixel, (height, width, 3): a quadratic surface for each channel.
 
-    Fitted to the border first, which is assumed to be mostly paper, then to all that lies near it. Source of the
-    weights: S. Geman, D. McClure, "Statistical methods for tomographic image reconstruction" (1987).
+    It is fitted by reweighted least squares: first to the border, which is assumed to be mostly paper, then to all
+    pixels whose colour is near the surface. Source of the weights: S. Geman, D. McClure, "Statistical methods for
+    tomographic image reconstruction" (1987).
     """
     height, width, _ = colours.shape
     terms = _terms(height, width)
-    wide = max(1, min(height, width) // 20)
+    wide = max(1, min(height, width) // PARAMS.borders_per_side)
     edge = np.ones((height, width), dtype=bool)
     edge[wide:-wide, wide:-wide] = False
     border = edge.ravel()
     pixels = np.ascontiguousarray(colours.reshape(-1, 3).T, dtype=np.float64)
     middle = np.median(pixels[:, border], axis=1)[:, None]
     target = pixels - middle
-    weights = border * _nearness(target, spread=0.15)
-    ridge, importance = 1e-3 * border.size * _RIDGE, np.where(border, 3.0, 1.0)
-    # OpenCV's products: NumPy's would start threads of their own in each of those that read images.
-    for _ in range(6):
+    weights = border * _nearness(target, spread=PARAMS.first_spread)
+    ridge = PARAMS.ridge_share * border.size * _RIDGE
+    importance = np.where(border, PARAMS.border_times, 1.0)
+    # The products are OpenCV's: NumPy would start more threads in each of the threads that read images.
+    for _ in range(PARAMS.fits):
         scaled = terms * weights
         gram = cv2.gemm(scaled, terms, 1, ridge, 1, flags=cv2.GEMM_2_T)
         right = cv2.gemm(scaled, target, 1, np.zeros((6, 3)), 0, flags=cv2.GEMM_2_T)
         residual = np.asarray(cv2.gemm(np.linalg.solve(gram, right).T, terms, -1, target, 1), dtype=np.float64)
-        weights = _nearness(residual, spread=0.05) * importance
+        weights = _nearness(residual, spread=PARAMS.spread) * importance
     return np.ascontiguousarray((target - residual + middle).T, dtype=np.float32).reshape(colours.shape)
 
 
@@ -65,23 +108,25 @@ def _terms(height: int, width: int) -> NDArray[np.float64]:
 
 
 def _nearness(residual: NDArray[np.float64], spread: float) -> NDArray[np.float64]:
-    """Geman and McClure's weights: 1 on the surface, next to nothing far from it."""
+    """Geman and McClure's weights (pixels,) of residuals (3, pixels): 1 on the surface, almost 0 far from it."""
     return np.asarray(1 / (1 + (np.abs(residual).max(axis=0) / spread) ** 2) ** 2)
 
 
 def find_ink(flat: Colours, invert: bool | None = None) -> Grey:
-    """Project colours without their background on the direction from paper to ink: coloured ink keeps its contrast.
+    """Grey levels of colours (height, width, 3) without their paper: the projection on the direction from paper to ink.
 
-    The direction is that of the pixels that differ most from the paper; with `invert` given, of those that
-    are darker (true) or lighter (false) than it. Full contrast in all the channels that take part is 1.
+    So coloured ink keeps its contrast. The direction is that of the pixels that differ most from the paper, of the
+    darker ones with `invert` true and the lighter ones with `invert` false. Full contrast in all the channels that take
+    part is 1.
     """
     pixels = flat.reshape(-1, 3)
     distance = reduce(np.maximum, np.abs(pixels).T)  # several times as fast as max(axis=1)
     if invert is not None:
         distance = np.where((project(flat, LUMINANCE).ravel() < 0) == invert, distance, 0)
-    far = np.flatnonzero(distance >= max(0.5 * float(distance.max()), 1e-6))
-    if far.size > 0.02 * distance.size:  # two in a hundred are enough
-        far = far[distance[far] >= np.quantile(distance[far], 1 - 0.02 * distance.size / far.size)]
+    far = np.flatnonzero(distance >= max(PARAMS.far_share * float(distance.max()), 1e-6))
+    enough = PARAMS.most_far_share * distance.size
+    if far.size > enough:
+        far = far[distance[far] >= np.quantile(distance[far], 1 - enough / far.size)]
     luminance = pixels[far] @ LUMINANCE
     alike = luminance * (np.sign(luminance @ distance[far]) or 1.0) >= 0
     direction = pixels[far[alike] if alike.any() else far].mean(axis=0) if far.size else np.zeros(3)
@@ -91,56 +136,59 @@ def find_ink(flat: Colours, invert: bool | None = None) -> Grey:
 
 
 def project(colours: Colours, direction: NDArray[np.floating]) -> Grey:
-    """The sum of the three channels, each times its entry of `direction` (3,)."""
+    """The sum (height, width) of the three channels, each times its entry of `direction` (3,)."""
     return np.asarray(cv2.transform(colours, direction[None]), dtype=np.float32)
 
 
 def find_page(grey: Grey) -> tuple[slice, slice] | None:
-    """Rows and columns inside a page that lies on a darker or lighter table: a large, filled box of "ink"."""
-    high = float(np.quantile(sampled(grey), 0.98))
-    mask = grey > 0.5 * high
-    if high < LEAST_CONTRAST or mask.mean() < _PAGE * _FILLED:
+    """The rows and columns inside a page on a darker or lighter table, a large, filled box of "ink"; or None."""
+    high = float(np.quantile(sampled(grey), PARAMS.page_quantile))
+    mask = grey > PARAMS.page_level_share * high
+    if high < LEAST_CONTRAST or mask.mean() < PARAMS.least_page_share * PARAMS.least_filled_share:
         return None
     parts = find_components(mask)
     largest = int(parts.areas.argmax())
     rows, columns = parts.box(largest)
     page = parts.labels[rows, columns] == largest + 1
-    if page.size < _PAGE * grey.size or min(page.shape) < SIDE:
+    if page.size < PARAMS.least_page_share * grey.size or min(page.shape) < SIDE:
         return None
-    # A 0 fills four fifths of its box between its outlines, and much less with its ink.
-    if min(_outlined(page), _outlined(page.T)) < 0.85 or mask[rows, columns].mean() < _FILLED:
+    outlined = min(_outlined(page), _outlined(page.T))
+    if outlined < PARAMS.least_outlined_share or mask[rows, columns].mean() < PARAMS.least_filled_share:
         return None
-    off = max(2, round(0.04 * min(page.shape)))
+    off = max(PARAMS.least_page_margin_pixels, round(PARAMS.page_margin_share * min(page.shape)))
     return slice(rows.start + off, rows.stop - off), slice(columns.start + off, columns.stop - off)
 
 
 def _outlined(mask: Mask) -> float:
-    """The share of a mask's pixels between the first and the last that is set in each row."""
-    begun, unfinished = (np.maximum.accumulate(mask[:, ::step], axis=1)[:, ::step] for step in (1, -1))
+    """The share of a mask's pixels that lie between the first and the last set pixel of their row."""
+    begun = np.maximum.accumulate(mask, axis=1)
+    unfinished = np.maximum.accumulate(mask[:, ::-1], axis=1)[:, ::-1]
     return float((begun & unfinished).mean())
 
 
 def top_hat(grey: Grey) -> Grey:
-    """Subtract what is brighter than the paper over more than a third of the image: shadows, pasted boxes.
+    """Grey levels without the backdrop, which is stronger than the paper over a large area: shadows, pasted boxes.
 
-    That is its morphological opening, looked at small; nothing changes where it finds nothing to speak of.
+    The backdrop is the morphological opening of the reduced image; if there is none, the levels are returned unchanged.
     """
     height, width = grey.shape
-    scale = min(1.0, _COARSE / max(height, width))
+    scale = min(1.0, PARAMS.coarse_pixels / max(height, width))
     size = max(1, round(width * scale)), max(1, round(height * scale))
     coarse = _resized(grey, size, Image.Resampling.BOX)
-    side = max(3, round(max(size) / 3)) | 1
+    side = max(PARAMS.least_backdrop_pixels, round(max(size) / PARAMS.backdrop_parts)) | 1
     backdrop = cv2.morphologyEx(coarse, cv2.MORPH_OPEN, np.ones((side, side), dtype=np.uint8))
     strongest = float(grey.max())
-    bright = backdrop >= 0.1 * strongest
-    if bright.mean() < 0.3 or np.median(backdrop[bright]) > 0.75 * strongest:
-        return grey  # nothing there, or the blots of a fat brush
+    strong = backdrop >= PARAMS.least_backdrop_level_share * strongest
+    if strong.mean() < PARAMS.least_backdrop_share:
+        return grey
+    if np.median(backdrop[strong]) > PARAMS.most_backdrop_level_share * strongest:
+        return grey
     return grey - _resized(np.maximum(backdrop, 0), (width, height), Image.Resampling.BILINEAR)
 
 
 def _resized(image: NDArray[np.float32], size: tuple[int, int], method: Image.Resampling) -> NDArray[np.float32]:
-    """An image, (height, width) or with a third axis of channels, scaled to `size`, (width, height)."""
-    # Pillow's filters, because OpenCV's INTER_AREA weighs the pixels otherwise.
+    """An image, (height, width) or (height, width, channels), scaled to `size`, (width, height)."""
+    # The filters are Pillow's, because OpenCV's INTER_AREA weighs the pixels differently.
     if image.ndim == 3:
         return np.stack([_resized(channel, size, method) for channel in np.moveaxis(image, 2, 0)], axis=-1)
     return np.asarray(Image.fromarray(np.ascontiguousarray(image)).resize(size, method))

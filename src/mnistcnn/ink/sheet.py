@@ -1,8 +1,9 @@
-"""A picture → the ink on its paper. There are two models of the paper, since no one model suits every picture.
+"""Finds the ink of an image on its paper. There are two models of the paper, since no one model suits every image.
 
-`SURFACE` takes the paper as a smooth surface over the whole picture: right for drawings and scans, for strokes so fat
-that there is more ink than paper around them, and for even light. `WINDOW` takes it as the median of a window around
-each pixel: right for photographs with shadows, folds and tables, and for faint ink. The reader looks at both.
+`SURFACE` takes the paper for a smooth surface over the whole image: this is right for drawings and scans, for strokes
+so fat that there is more ink than paper around them, and for even light. `WINDOW` takes it for the median of a window
+around each pixel: this is right for photographs with shadows, folds and tables, and for faint ink. The reader looks at
+both.
 """
 
 from __future__ import annotations
@@ -24,14 +25,25 @@ from mnistcnn.ink.threshold import to_ink
 
 Matrix = NDArray[np.float64]  # (3, 3), a perspective
 
-SURFACE_SIDE = 640  # pixels; larger pictures are reduced to this; fitted
-WINDOW_SIDE = 1600  # pixels; faint pencil on a large page vanishes below it; fitted
-_SMALLEST_SURFACE_SIDE = 280  # pixels; ten for each of MNIST's, so that strokes are wider than what cuts them
-_SMALLEST_WINDOW_SIDE = 280  # pixels; likewise
+SURFACE_SIDE = 640  # pixels; for the first model larger images are reduced to this; fitted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Params:
+    """The hand-set numbers of this stage."""
+
+    # For the second model larger images are reduced to this: on a smaller page faint pencil vanishes; fitted.
+    window_side_pixels: int = 1600
+    # Smaller images are enlarged to this, ten pixels for each of MNIST's: strokes must be wider than cuts; guess.
+    least_surface_side_pixels: int = 280
+    least_window_side_pixels: int = 280  # the same, for the second model; guess
+
+
+PARAMS = Params()
 
 
 class Paper(StrEnum):
-    """How the paper is taken to look."""
+    """The models of the paper."""
 
     SURFACE = "surface"
     WINDOW = "window"
@@ -39,11 +51,11 @@ class Paper(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sheet:
-    """The ink of a picture, as one model of the paper shows it.
+    """The ink of an image, as one model of the paper shows it.
 
-    `ink` (height, width) is 0 on the paper and 1 in full ink; `pale` is the ink of marks that it lacks, since they were
-    written with less of it; neither has boxes drawn by hand. `matrix` leads from points of the ink to points of the
-    upright picture. `within` says that the ink is that of a page found on a table.
+    `ink` (height, width) is 0 on the paper and 1 in full ink, without boxes drawn by hand. `pale`, of the same shape,
+    is the ink of marks that `ink` lacks, since they were written with less of it. `matrix` maps points of the ink to
+    points of the upright image. `within` says that the ink is on a page that lies on a table.
     """
 
     ink: Ink
@@ -53,10 +65,10 @@ class Sheet:
 
 
 def find_sheet(decoded: Decoded, paper: Paper, invert: bool | None = None, *, page: bool = True) -> Sheet | None:
-    """The ink of a picture; None where nothing stands out.
+    """The sheet of an image; None if nothing stands out from the paper.
 
     `invert` true says that ink is darker than its paper, false that it is lighter; None finds out. With `page`, a page
-    that lies on a table is looked for, and only what is on it is ink.
+    that lies on a table is sought, and only the ink on it counts.
     """
     if paper is Paper.SURFACE:
         return _find_on_surface(decoded, invert, page=page)
@@ -71,9 +83,10 @@ def _find_on_surface(decoded: Decoded, invert: bool | None, *, page: bool) -> Sh
         return None
     ink, pale, left, top = found
     within = ink.shape != colours.shape[:2]
-    factor = max(1.0, _SMALLEST_SURFACE_SIDE / max(ink.shape))
+    factor = max(1.0, PARAMS.least_surface_side_pixels / max(ink.shape))
     if factor > 1:
-        ink, pale = (_enlarged_ink(part, factor) for part in (ink, pale))
+        ink = _enlarged_ink(ink, factor)
+        pale = _enlarged_ink(pale, factor)
     matrix = np.array([[scale / factor, 0, scale * left], [0, scale / factor, scale * top], [0, 0, 1]])
     return _make_sheet(ink, pale, matrix, within=within)
 
@@ -88,9 +101,9 @@ def _make_sheet(ink: Ink, pale: Ink, matrix: Matrix, *, within: bool) -> Sheet:
 
 
 def _surface_ink(colours: Colours, invert: bool | None, *, on_page: bool = False) -> tuple[Ink, Ink, int, int] | None:
-    """The ink, the pale ink, and the column and row of their upper left pixel.
+    """The ink, the pale ink, and the column and row of their upper left pixel; None if nothing stands out.
 
-    A page found on a table is looked at by itself.
+    If there is a page on a table, only its ink is returned. `on_page` says that the image is such a page.
     """
     difference = subtract_surface(colours)
     grey = find_ink(difference, invert)
@@ -106,18 +119,18 @@ def _surface_ink(colours: Colours, invert: bool | None, *, on_page: bool = False
 
 
 def _find_in_windows(decoded: Decoded, invert: bool | None, *, page: bool) -> Sheet | None:
-    colours = decoded.colours(WINDOW_SIDE)
+    colours = decoded.colours(PARAMS.window_side_pixels)
     scale = decoded.size[0] / colours.shape[1]
-    to_picture = np.diag([scale, scale, 1.0])
-    colours, factor = enlarged(colours, _SMALLEST_WINDOW_SIDE)
-    to_picture = to_picture @ np.diag([1 / factor, 1 / factor, 1.0])
+    matrix = np.diag([scale, scale, 1.0])
+    colours, factor = enlarged(colours, PARAMS.least_window_side_pixels)
+    matrix = matrix @ np.diag([1 / factor, 1 / factor, 1.0])
     corners = find_corners(colours) if page else None
     if corners is not None:
         colours, upright = straightened(colours, corners)
-        to_picture = to_picture @ np.linalg.inv(upright)
+        matrix = matrix @ np.linalg.inv(upright)
     difference = subtract_window(colours)
     grey = find_ink(difference, invert)
     ink = page_ink(grey)
     if ink is None:
         return None
-    return _make_sheet(ink, find_pale_ink(difference, grey, ink), to_picture, within=corners is not None)
+    return _make_sheet(ink, find_pale_ink(difference, grey, ink), matrix, within=corners is not None)

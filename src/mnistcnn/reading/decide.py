@@ -1,10 +1,10 @@
-"""One digit or a number: which rows are digits at all, and what explains an image better. No torch."""
+"""Decides which rows of a look are digits, and whether the rows or all of the ink as one digit explain it better."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,65 +13,98 @@ from mnistcnn.reading.lattice import DIGIT_COST, JOIN_COST, separation
 from mnistcnn.reading.scores import STROKES, RowReading
 from mnistcnn.reading.whole import Whole
 
-_LEAST_ALONE = math.log(0.02)  # the log probability of a digit that is more likely than several bare strokes; guess
-_ONE_DIGIT_WIDE = 0.95  # heights; a connected mark that is no wider is one digit; fitted
-_STROKE_EVIDENCE = 0.8  # of each 1; guess
-_DIGIT_EVIDENCE = 1.4  # of each digit; a digit is evidence if it is more likely than 1 / e
-_CLEARER = 0.05  # the log probability by which a part of the ink must be clearer than all of it
-_LEAST_ROW = math.log(0.08)  # the mean log probability; a row of less is no row of digits
-_CLEAR, _SEVERAL = math.log(0.6), 3  # so many clear digits are several, however much like one they look together
-_LEAST_ALIKE = math.log(0.05)  # of a row as tall as one that is
-_CUT_MARGIN = 0.7  # by which digits that were cut apart must explain more than one digit does
-_LEAST_TOGETHER = math.log(0.82)  # of digits that all touch, times how many of them are more than strokes
-_SMALL = 0.35  # heights of the row; what is larger is a digit that is hard to read, and not dirt
-_SMALLISH = 0.6  # heights of the row; a mark as small needs more than a digit's least odds; guess
-_LEAST_SMALLISH_ODDS = -2.0  # log odds; guess
-_MOST_DOUBTED_SHARE = 0.5  # of a row's marks, if another row has no doubted one; guess
-_LEAST_ODDS = -6.0  # the log odds from which on even what stands among clear digits is doubted
-_LEAST_EACH = math.log(0.6)  # the mean log confidence of an image's digits
-_ALIKE, _UNLIKE = 1.25, 1.8  # times; rows differ as little in height, those of one or two digits less than that
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Params:
+    """The hand-set numbers of this stage; heights are those of the row's digits."""
+
+    several_digits: int = 3  # as many clear digits, or doubted ones, are no accident; fitted
+
+    # Which rows are digits.
+    least_row_log_probability: float = math.log(0.08)  # the mean of a row's digits; fitted
+    least_alike_row_log_probability: float = math.log(0.05)  # the same, of a row as tall as the longest one; fitted
+    alike_height_times: float = 1.25  # rows whose heights differ by a smaller factor are as tall; fitted
+    most_height_times: float = 1.8  # a row of one or two digits differs less from the longest one in height; fitted
+    most_doubted_share: float = 0.5  # of a row's digits, if another row is clear; guess
+
+    # Which marks of a row are dirt.
+    small_heights: float = 0.35  # a doubted mark that is smaller is dirt; a larger one is a digit hard to read; fitted
+    smallish_heights: float = 0.6  # a mark that is smaller needs better log odds; guess
+    least_smallish_log_odds: float = -2.0  # of such a mark; guess
+    least_among_clear_log_odds: float = -6.0  # a mark with less is doubted even among clear digits; fitted
+
+    # Whether the rows or one digit explain a look better.
+    clearer_log_probability: float = 0.05  # a part of the ink is this much clearer than all of it, at least; fitted
+    most_one_digit_heights: float = 0.95  # the width of a connected mark by its own height that is one digit; fitted
+    # All of the ink is one digit, and not several bare strokes, if that is more likely than this; guess.
+    least_one_digit_log_probability: float = math.log(0.02)
+    # The mean of digits that were all cut out of marks, for each of them that is more than a stroke; fitted.
+    least_touching_log_probability: float = math.log(0.82)
+    clear_log_probability: float = math.log(0.6)  # several digits this clear are not one digit; fitted
+    cut_margin: float = 0.7  # of value, by which digits that were cut apart explain more than one digit does; fitted
+
+    # How much of an image a reading explains.
+    stroke_evidence: float = 0.8  # of each 1; guess
+    digit_evidence: float = 1.4  # of each other digit; fitted
+
+    least_mean_log_confidence: float = math.log(
+        0.6
+    )  # of an image's digits; if less, unlikely digits are doubted; fitted
+
+
+PARAMS = Params()
 
 
 def plausible(rows: Sequence[RowReading]) -> list[RowReading]:
-    """Those of the rows found that are digits, most likely; others only if they are much like the longest."""
+    """The rows that are most likely digits, without dirt; a row as tall as the longest one may be less likely."""
     rows = [row for row in map(_without_dirt, rows) if row.segments]
+    if not rows:
+        return []
     likely = [float(row.scores.log_probabilities.mean()) for row in rows]
-    at = max(range(len(rows)), key=lambda i: len(rows[i].segments), default=0)
-    any_clear = any(len(row.segments) >= _SEVERAL and not row.scores.doubted.any() for row in rows)
+    longest = max(range(len(rows)), key=lambda i: len(rows[i].segments))
+    several = PARAMS.several_digits
+    any_clear = any(len(row.segments) >= several and not row.scores.doubted.any() for row in rows)
     kept = []
     for i, row in enumerate(rows):
-        low, high = sorted((row.height, rows[at].height))
-        short = len(row.segments) <= min(2, len(rows[at].segments) // 2)
-        alike = likely[at] >= _LEAST_ROW and high <= _ALIKE * low
+        low, high = sorted((row.height, rows[longest].height))
+        short = len(row.segments) <= min(2, len(rows[longest].segments) // 2)
+        fits = high <= PARAMS.most_height_times * low or not short
         doubted = row.scores.doubted
-        mostly_doubted = any_clear and doubted.sum() >= _SEVERAL and doubted.mean() >= _MOST_DOUBTED_SHARE
-        fits = high <= _UNLIKE * low or not short
-        if likely[i] >= (_LEAST_ALIKE if alike else _LEAST_ROW) and fits and not mostly_doubted:
+        mostly_doubted = any_clear and doubted.sum() >= several and doubted.mean() >= PARAMS.most_doubted_share
+        least = PARAMS.least_row_log_probability
+        if likely[longest] >= least and high <= PARAMS.alike_height_times * low:
+            least = PARAMS.least_alike_row_log_probability
+        if likely[i] >= least and fits and not mostly_doubted:
             kept.append(row)
     return kept
 
 
 def _without_dirt(row: RowReading) -> RowReading:
-    """A row without dirt: small marks and those at the page's edge, if they are hardly digits.
+    """A row without dirt: without small marks and marks at the page's edge that are hardly digits.
 
-    Other doubted marks among clear digits are hardly legible digits.
+    Other doubted marks among clear digits are digits that are hard to read, and are no longer doubted.
     """
     extents = np.array([max(segment.mark.height, segment.mark.width) for segment in row.segments])
     cut_off = np.array([segment.mark.cut_off for segment in row.segments], dtype=bool)
-    small = extents < _SMALL * row.height
-    smaller = (extents < _SMALLISH * row.height) & (row.scores.log_odds < _LEAST_SMALLISH_ODDS)
-    if (~row.scores.doubted).sum() < _SEVERAL:  # what is at the edge may be all there is
+    small = extents < PARAMS.small_heights * row.height
+    smallish = extents < PARAMS.smallish_heights * row.height
+    unlikely = row.scores.log_odds < PARAMS.least_smallish_log_odds
+    if (~row.scores.doubted).sum() < PARAMS.several_digits:  # the marks at the edge may be all there is
         cut_off &= False
-    dirt = ((small | cut_off) & row.scores.doubted) | smaller
+    dirt = ((small | cut_off) & row.scores.doubted) | (smallish & unlikely)
     kept = np.flatnonzero(~dirt)
     scores = row.scores[kept]
     if len(kept) and np.median(scores.log_odds) > 0:
-        scores = replace(scores, doubted=scores.doubted & (scores.log_odds < _LEAST_ODDS))
+        doubted = scores.doubted & (scores.log_odds < PARAMS.least_among_clear_log_odds)
+        scores = replace(scores, doubted=doubted)
     return replace(row, segments=[row.segments[i] for i in kept], scores=scores)
 
 
 def interpret(whole: Whole | None, one: RowReading | None, rows: Sequence[RowReading]) -> list[RowReading]:
-    """The rows that explain a look best: those of them that are digits, or all of the ink as `one` digit."""
+    """The rows that explain a look best: the plausible ones of `rows`, or `one`, which has all of the ink as one digit.
+
+    `whole` is the ink that `one` reads; both are None if there is no such ink.
+    """
     rows = plausible(rows)
     if one is None or whole is None:
         return rows
@@ -81,38 +114,51 @@ def interpret(whole: Whole | None, one: RowReading | None, rows: Sequence[RowRea
 
 
 def number_wins(whole: Whole, one: RowReading, rows: Sequence[RowReading]) -> bool:
-    """Whether the digits in `rows` explain a look better than `one` digit does, which has all of its ink."""
+    """Whether the digits in `rows` explain a look better than `one` digit, which has all of its ink."""
     likely = np.concatenate([row.scores.log_probabilities for row in rows])
     uncut = np.concatenate([row.cuts == 0 for row in rows])
-    alone, doubted = float(one.scores.log_probabilities[0]), bool(one.scores.doubted[0])
+    one_likely = float(one.scores.log_probabilities[0])
+    one_doubted = bool(one.scores.doubted[0])
     if len(likely) == 1:
-        return bool(uncut[0] and likely[0] > alone + _CLEARER)
-    read = [digit for row in rows for digit in row.scores.digits]
-    if not uncut.any() and whole.alone and whole.mark.width <= _ONE_DIGIT_WIDE * whole.mark.height:
+        return bool(uncut[0] and likely[0] > one_likely + PARAMS.clearer_log_probability)
+    if not uncut.any() and _is_one_mark(whole, one_likely, likely, rows):
         return False
-    if not uncut.any() and all(digit == 1 for digit in read) and (whole.alone or alone > _LEAST_ALONE):
-        return False  # a 1 with a foot, an M: a mark that falls into nothing but strokes
-    if not uncut.any() and likely.mean() < _LEAST_TOGETHER * (~np.isin(read, STROKES)).sum():
-        return False  # letters and signs fall into strokes like those of digits, too
-    if (uncut & (likely > _CLEAR)).sum() >= _SEVERAL:
+    if (uncut & (likely > PARAMS.clear_log_probability)).sum() >= PARAMS.several_digits:
+        return True
+    if one_doubted and likely.mean() > one_likely:
         return True
     apart = sum(separation([segment.mark for segment in row.segments]) for row in rows) + len(rows) - 1
-    margin = 0.0 if doubted or uncut.all() else _CUT_MARGIN  # what hangs together is one digit, mostly
-    value = alone - DIGIT_COST - JOIN_COST * apart
-    return bool((doubted and likely.mean() > alone) or sum(row.value for row in rows) > value + margin)
+    margin = 0.0 if one_doubted or uncut.all() else PARAMS.cut_margin  # connected ink is most often one digit
+    one_value = one_likely - DIGIT_COST - JOIN_COST * apart
+    return bool(sum(row.value for row in rows) > one_value + margin)
+
+
+def _is_one_mark(whole: Whole, one_likely: float, likely: NDArray[np.float64], rows: Sequence[RowReading]) -> bool:
+    """Whether digits that were all cut out of marks are rather one mark: a digit, a letter or a sign.
+
+    `one_likely` is the log probability of the whole, `likely` (N,) are those of the digits.
+    """
+    read = [digit for row in rows for digit in row.scores.digits]
+    if whole.alone and whole.mark.width <= PARAMS.most_one_digit_heights * whole.mark.height:
+        return True
+    may_be_one = whole.alone or one_likely > PARAMS.least_one_digit_log_probability
+    if may_be_one and all(digit == 1 for digit in read):
+        return True  # a 1 with a foot, an M: a mark that falls into nothing but strokes
+    # Letters and signs fall into strokes like those of digits, too.
+    return bool(likely.mean() < PARAMS.least_touching_log_probability * (~np.isin(read, STROKES)).sum())
 
 
 def evidence(rows: Sequence[RowReading]) -> float:
-    """How much of an image some rows explain: a clear digit counts most, a 1 less, any other mark less than 0.
+    """How much of an image rows explain: a clear digit counts most, a 1 less, a mark unlike a digit less than 0.
 
     Readings of the same ink are compared by their value; this compares readings of different ink. A digit that was cut
-    out of a mark counts less, since blots and shadows can be cut into strokes, too; and so does a 1, since the edges of
+    out of a mark counts less, since blots and shadows can be cut into strokes, too. A 1 counts less, since the edges of
     shadows and tables look like one.
     """
     total = 0.0
     for row in rows:
-        strokes = np.array(row.scores.digits) == 1
-        counted = np.where(strokes, _STROKE_EVIDENCE, _DIGIT_EVIDENCE) / (1 + row.cuts)
+        is_stroke = np.array(row.scores.digits) == 1
+        counted = np.where(is_stroke, PARAMS.stroke_evidence, PARAMS.digit_evidence) / (1 + row.cuts)
         total += row.value + float(counted.sum())
     return total
 
@@ -120,11 +166,13 @@ def evidence(rows: Sequence[RowReading]) -> float:
 def doubted_digits(row: RowReading, rows: Sequence[RowReading]) -> NDArray[np.bool_]:
     """Which digits (N,) of a row may not be digits, from left to right; the row is one of `rows`, those of the image.
 
-    If the image's digits are unlikely on average, the unlikely ones are doubted, and all of a row in which all touch:
-    the letters of a word fall into strokes.
+    If the image's digits are unlikely on average, its unlikely digits are doubted, and so are all digits of a row if
+    all of them touch: the letters of a word fall into strokes.
     """
     doubted = row.scores.doubted
     all_confidences = np.concatenate([each.confidences for each in rows])
-    if np.log(all_confidences).mean() >= _LEAST_EACH:
+    if np.log(all_confidences).mean() >= PARAMS.least_mean_log_confidence:
         return doubted
-    return doubted | (np.log(row.confidences) < _LEAST_EACH) | bool((row.cuts > 0).all())
+    unlikely = np.log(row.confidences) < PARAMS.least_mean_log_confidence
+    all_touch = bool((row.cuts > 0).all())
+    return doubted | unlikely | all_touch

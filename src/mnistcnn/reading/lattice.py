@@ -1,4 +1,4 @@
-"""What may be one digit of a row: over-segmentation. `path` finds the best way to read it. No torch.
+"""Finds the segments of a row, which may be one digit each, by over-segmentation; `path` chooses among them.
 
 Source: Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, "Gradient-based learning applied to document recognition"
 (1998), sections IV to VI.
@@ -22,47 +22,66 @@ from mnistcnn.reading.cuts import FINE, MEDIUM, Cut, Spacing, between, find_cuts
 from mnistcnn.reading.marks import Mark, crop, join
 from mnistcnn.reading.rows import Row
 
-_MOST_MARKS = 6  # in one digit
-_WIDEST = 1.3  # heights of the row; no digit is wider
-_MOST_MISFIT = 1.0  # factors of two
-_FARTHEST = 0.25  # heights between the strokes of one digit
-_WIDE = 1.1  # heights; each height beyond that costs one
-_LOW, _HIGH = 0.42, 2.2  # heights that digits of one row have, in that of most
-_SIZE_COST = 4.0  # for a factor of two beyond that
-_TAIL, _HEAD = 1.5, 0.7  # heights; of taller digits what is below the head becomes as tall as the head
-DIGIT_COST = 0.05  # of each digit, so that fewer explain the same ink
-_NARROW, _BROAD = 0.7, 1.1  # heights: a mark no wider is one digit, most likely; a broader one is several
-_NARROW_CUT = 3.0  # strokes that a cut through a narrow mark counts for, beside those cut through
-_NARROW_COST = 1.05  # of such a cut
-JOIN_COST = 2.0  # of strokes that lie beside each other
-_SHAPE, _UPRIGHT = 0.7, 0.25  # width by height, of most digits and of a 1
-_MOST_STRETCH = 1.5
+DIGIT_COST = 0.05  # log probability, of each digit, so that the reading with fewer digits is preferred; fitted
+JOIN_COST = 2.0  # log probability, of each stroke that lies next to the others of its digit, and not over them; fitted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Params:
+    """The hand-set numbers of this stage; heights are those of the row's digits, costs are log probabilities."""
+
+    # What may be one digit.
+    most_marks: int = 6  # that stand apart; fitted
+    most_width_heights: float = 1.3  # of several pieces; fitted
+    most_gap_heights: float = 0.25  # between a piece and those before it; fitted
+    least_height_share: float = 0.42  # of the row's height; a lower segment is too small; fitted
+    most_height_times: float = 2.2  # the row's height; a taller segment is too large; fitted
+    most_size_doublings: float = 1.0  # too small or too large; fitted
+
+    # What a segment costs.
+    size_cost: float = 4.0  # for each doubling by which it is too small or too large; fitted
+    wide_heights: float = 1.1  # a wider segment costs 1 for each height beyond; fitted
+    narrow_heights: float = 0.7  # a mark that is no wider is most likely one digit; fitted
+    broad_heights: float = 1.1  # a wider mark is most likely several digits; fitted
+    narrow_cut_cost: float = 1.05  # for a cut through a narrow mark; fitted
+    narrow_cut_strokes: float = 3.0  # such a cut counts as many strokes more than it cuts through; fitted
+
+    # How a segment becomes a frame.
+    tail_heights: float = 1.5  # of a taller segment the tail, all below the head, is made as tall as the head; fitted
+    head_heights: float = 0.7  # of such a segment; fitted
+    upright_width_share: float = 0.25  # of its height; a narrower mark is a 1; fitted
+    usual_width_share: float = 0.7  # of their height, the width of most of MNIST's digits; fitted
+    most_stretch_times: float = 1.5  # in width; fitted
+    least_stretch_digits: int = 3  # fewer digits do not show how narrow a hand writes; fitted
+
+
+PARAMS = Params()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Segment:
-    """Pieces `first` to `last` (exclusive) of a row, as one digit, and what speaks against it."""
+    """The pieces `first` to `last` (exclusive) of a row as one digit, and the evidence against it."""
 
     first: int
     last: int
     mark: Mark
     height: float  # of the row's digits, in pixels
-    stretch: float  # times; the hand's digits are so much narrower than MNIST's
-    cuts: float  # strokes that were cut through at its sides; each cut counts for the segments on both sides of it
-    narrow: float  # 0 … 1, how many of these cuts are through marks as narrow as one digit; counted in the same way
-    joins: float  # strokes that lie beside each other: how many, and how far apart
-    size: float  # factors of two that it is too small or too large
+    stretch: float  # times its width; the hand's digits are this much narrower than MNIST's
+    cuts: float  # strokes that were cut through at its sides; each cut counts half for the segments on both sides of it
+    narrow: float  # 0 … 1, how many of these cuts are through marks as narrow as one digit; each counts half
+    joins: float  # strokes that lie next to each other, 0 … 1 each by how far they are apart
+    size: float  # doublings by which it is too small or too large
 
     @property
     def cost(self) -> float:
-        """What its log probability loses by that."""
-        wide = max(self.mark.width / self.height - _WIDE, 0.0)
-        cost = DIGIT_COST + _NARROW_COST * self.narrow + JOIN_COST * self.joins
-        return cost + _SIZE_COST * self.size + wide
+        """How much these subtract from the log probability of a path."""
+        wide = max(self.mark.width / self.height - PARAMS.wide_heights, 0.0)
+        cost = DIGIT_COST + PARAMS.narrow_cut_cost * self.narrow + JOIN_COST * self.joins
+        return cost + PARAMS.size_cost * self.size + wide
 
     @cached_property
     def frame(self) -> Frame:
-        """As MNIST shows it, with a long tail shortened, and as wide as MNIST's hands write."""
+        """The frame (28, 28) uint8 of the digit: a long tail is shortened, the digit of a narrow hand is widened."""
         ink = _shortened(self.mark.ink, self.height)
         if self.stretch > 1:
             size = round(self.stretch * ink.shape[1]), len(ink)
@@ -71,9 +90,12 @@ class Segment:
 
 
 def _shortened(ink: Ink, height: float) -> Ink:
-    """Ink much taller than its row's digits with its lower part squeezed: long tails make all else too small."""
-    head = round(_HEAD * height)
-    if len(ink) <= _TAIL * height or head < 2:
+    """Ink with its lower part squeezed if it is much taller than its row's digits.
+
+    Scaled into a frame, a digit with a long tail would be too small.
+    """
+    head = round(PARAMS.head_heights * height)
+    if len(ink) <= PARAMS.tail_heights * height or head < 2:
         return ink
     tail = cv2.resize(ink[head:], (ink.shape[1], head), interpolation=cv2.INTER_AREA)
     return np.concatenate([ink[:head], tail])
@@ -81,41 +103,42 @@ def _shortened(ink: Ink, height: float) -> Ink:
 
 @dataclass(frozen=True, slots=True)
 class Lattice:
-    """All the ways to read a row: its pieces from left to right, and the segments of them."""
+    """A row's pieces from left to right, and the segments made of them; `height` is the row's, in pixels."""
 
     pieces: list[Mark]
     segments: list[Segment]
     height: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Piece:
-    """What lies between two cuts of a mark, or a cut and its end."""
+    """The ink between two cuts of a mark, or between a cut and an end of the mark, where the cut is None."""
 
     whole: Mark
     left: Cut | None
     right: Cut | None
     mark: Mark
 
-    def narrow(self, height: float) -> float:
-        """0 … 1, whether the cut left of it is through a mark as narrow as one digit of a row; 0 at a gap."""
-        share = (_BROAD - self.whole.width / height) / (_BROAD - _NARROW)
-        return float(np.clip(share, 0, 1)) if self.left else 0.0
+    def narrowness(self, height: float) -> float:
+        """How much the mark that the left cut divides is as narrow as one digit, 0 … 1; 0 if there is no cut."""
+        if not self.left:
+            return 0.0
+        share = (PARAMS.broad_heights - self.whole.width / height) / (PARAMS.broad_heights - PARAMS.narrow_heights)
+        return float(np.clip(share, 0, 1))
 
 
 def build_lattice(row: Row, whole: Sequence[bool] | None = None, spacing: Spacing | None = None) -> Lattice:
-    """The segments of a row; with `whole`, marks for which it is false are cut wherever touching digits may meet.
+    """The lattice of a row; with `whole`, marks for which it is false are cut wherever touching digits may meet.
 
     Without a `spacing`, wide marks are cut more finely than narrow ones.
     """
-    pieces = [
-        piece
-        for i, mark in enumerate(row.marks)
-        for piece in _pieces(mark, row.height, whole is None or whole[i], spacing)
-    ]
-    narrow = [*(piece.narrow(row.height) for piece in pieces), 0.0]
-    costs = [piece.left.cost if piece.left else 0.0 for piece in pieces]
-    strokes = [cost + _NARROW_CUT * share for cost, share in zip([*costs, 0.0], narrow, strict=True)]  # 0 at a gap
+    pieces: list[_Piece] = []
+    for i, mark in enumerate(row.marks):
+        pieces += _pieces(mark, row.height, whole is None or whole[i], spacing)
+    # One entry for the left end of each piece and one for the right end of the row; 0 at a gap.
+    narrow = [*(piece.narrowness(row.height) for piece in pieces), 0.0]
+    costs = [*(piece.left.cost if piece.left else 0.0 for piece in pieces), 0.0]
+    strokes = [cost + PARAMS.narrow_cut_strokes * share for cost, share in zip(costs, narrow, strict=True)]
     stretch = _stretch(row.marks)
     pen = max((stroke_width(mark.ink) for mark in row.marks), default=1.0)
     segments = []
@@ -123,48 +146,51 @@ def build_lattice(row: Row, whole: Sequence[bool] | None = None, spacing: Spacin
         for last in range(first + 1, len(pieces) + 1):
             within = pieces[first:last]
             marks = [piece.mark for piece in within]
-            if last - first > 1 and _gap(marks) > _FARTHEST * row.height:
+            if last - first > 1 and _gap(marks) > PARAMS.most_gap_heights * row.height:
                 break
             mark = _joined(within)
-            if last - first > 1 and mark.width > _WIDEST * row.height:
+            if last - first > 1 and mark.width > PARAMS.most_width_heights * row.height:
                 break
-            inside, size = strokes[first + 1 : last], _misfit(mark, row.height)
-            if inside.count(0.0) >= _MOST_MARKS or size > _MOST_MISFIT:
+            inside = strokes[first + 1 : last]
+            size = _misfit(mark, row.height)
+            if inside.count(0.0) >= PARAMS.most_marks or size > PARAMS.most_size_doublings:
                 continue
-            cuts, narrowly = (strokes[first] + strokes[last]) / 2, (narrow[first] + narrow[last]) / 2
-            joins = _joins(marks, inside)
             segment = Segment(
                 first=first,
                 last=last,
                 mark=mark,
                 height=row.height,
                 stretch=stretch,
-                cuts=cuts,
-                narrow=narrowly,
-                joins=joins,
+                cuts=(strokes[first] + strokes[last]) / 2,
+                narrow=(narrow[first] + narrow[last]) / 2,
+                joins=_joins(marks, inside),
                 size=size,
             )
             segments.append(segment)
-            if cuts:
-                segments.append(replace(segments[-1], mark=_sharing(mark, within, pen)))
+            if segment.cuts:
+                segments.append(replace(segment, mark=_sharing(mark, within, pen)))
     return Lattice([piece.mark for piece in pieces], segments, row.height)
 
 
 def _pieces(mark: Mark, height: float, whole: bool, spacing: Spacing | None) -> list[_Piece]:
-    """The pieces of a mark from left to right; where cuts cross, what lies between them is in two or in none."""
+    """The pieces of a mark from left to right; where cuts cross, the ink between them is in two pieces or in none."""
+    if spacing is None:
+        spacing = FINE if mark.width > PARAMS.broad_heights * height else MEDIUM
     pieces: list[_Piece] = []
-    left, rest = None, mark
-    spacing = spacing or (FINE if mark.width > _BROAD * height else MEDIUM)  # a narrow mark is one digit, most likely
+    left = None
+    rest = mark
     for right in [] if whole else find_cuts(mark, height, spacing):
-        part, after = between(mark, left, right), between(mark, right, None)
+        part = between(mark, left, right)
+        after = between(mark, right, None)
         if part and after:
-            pieces.append(_Piece(mark, left, right, part))
-            left, rest = right, after
-    return [*pieces, _Piece(mark, left, None, rest)]
+            pieces.append(_Piece(whole=mark, left=left, right=right, mark=part))
+            left = right
+            rest = after
+    return [*pieces, _Piece(whole=mark, left=left, right=None, mark=rest)]
 
 
 def _joined(pieces: Sequence[_Piece]) -> Mark:
-    """The ink from the first to the last of some pieces, as one mark."""
+    """The ink from the first to the last of a row's consecutive pieces, as one mark."""
     if len(pieces) == 1:
         return pieces[0].mark
     groups = [list(group) for _, group in groupby(pieces, key=lambda piece: id(piece.whole))]
@@ -172,53 +198,64 @@ def _joined(pieces: Sequence[_Piece]) -> Mark:
 
 
 def _stretch(marks: Sequence[Mark]) -> float:
-    """How much wider a row's digits must be to be as wide as MNIST's; 1 where they are, or are too few to tell."""
+    """How many times wider a row's digits must become to be as wide as MNIST's; 1 if there are too few to say."""
     shapes = [mark.width / mark.height for mark in marks]
-    digits = [shape for shape in shapes if _UPRIGHT < shape < 1]  # neither a 1 nor several digits that touch
-    return float(np.clip(_SHAPE / np.median(digits), 1, _MOST_STRETCH)) if len(digits) >= 3 else 1.0
+    digits = [shape for shape in shapes if PARAMS.upright_width_share < shape < 1]  # no 1s, no digits that touch
+    if len(digits) < PARAMS.least_stretch_digits:
+        return 1.0
+    return float(np.clip(PARAMS.usual_width_share / np.median(digits), 1, PARAMS.most_stretch_times))
 
 
 def _sharing(mark: Mark, pieces: Sequence[_Piece], pen: float) -> Mark:
-    """The mark of some pieces with the ink beside their cuts that is no farther from it than a stroke is wide."""
+    """The mark of consecutive pieces with the ink beyond their cuts that is no farther away than `pen` pixels.
+
+    `pen` is the width of a stroke: two digits that touch may share a stroke.
+    """
     reach = math.ceil(pen)
     near = []
     for whole in {id(piece.whole): piece.whole for piece in (pieces[0], pieces[-1])}.values():
-        top, left = max(mark.top - reach, whole.top), max(mark.left - reach, whole.left)
-        rows, columns = (
-            slice(top - whole.top, mark.bottom + reach - whole.top),
-            slice(left - whole.left, mark.right + reach - whole.left),
-        )
+        top = max(mark.top - reach, whole.top)
+        left = max(mark.left - reach, whole.left)
+        rows = slice(top - whole.top, mark.bottom + reach - whole.top)
+        columns = slice(left - whole.left, mark.right + reach - whole.left)
         near.append(Mark(top, left, whole.ink[rows, columns]))
     both = join([mark, *near])
     own = np.zeros_like(both.ink)
-    top, left = mark.top - both.top, mark.left - both.left
+    top = mark.top - both.top
+    left = mark.left - both.left
     own[top : top + mark.height, left : left + mark.width] = mark.ink
     close = cv2.distanceTransform((own <= SURE).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE) <= pen
     return crop(Mark(both.top, both.left, np.where(close, both.ink, np.float32(0)))) or mark
 
 
 def _gap(pieces: Sequence[Mark]) -> int:
-    """Between the last of some pieces and the others, in pixels."""
+    """The gap between the last piece and the ones before it, in pixels; negative if they overlap."""
     return pieces[-1].left - max(other.right for other in pieces[:-1])
 
 
 def _joins(pieces: Sequence[Mark], costs: Sequence[float]) -> float:
-    """How far apart strokes lie that were not cut apart: those of one digit lie over each other, mostly."""
+    """How far apart strokes lie that were not cut apart: the strokes of one digit mostly lie over each other.
+
+    `costs` (pieces - 1,) are those of the cuts between the pieces, 0 at a gap.
+    """
     return sum(_apart(pieces[:i], pieces[i]) for i, cost in enumerate(costs, start=1) if cost == 0)
 
 
 def separation(marks: Sequence[Mark]) -> float:
-    """How many of some marks, from left to right, lie beside those before them, and not over them."""
+    """How many of the marks, from left to right, lie next to the ones before them and not over them."""
     return sum(_apart(marks[:i], marks[i]) for i in range(1, len(marks)))
 
 
 def _apart(before: Sequence[Mark], mark: Mark) -> float:
-    """0 where a mark lies over or under those before it, 1 where it lies beside them."""
+    """0 if a mark lies over or under the ones before it, 1 if it lies next to them, or between."""
     right = max(other.right for other in before)
     shared = (right - mark.left) / max(min(mark.width, right - before[0].left), 1)
     return min(max(1 - shared, 0.0), 1.0)
 
 
 def _misfit(mark: Mark, height: float) -> float:
+    """By how many doublings a mark is too small or too large for a digit of its row; 0 if it fits."""
     share = mark.height / height
-    return max(math.log2(_LOW / share), math.log2(share / _HIGH), 0.0)
+    too_small = math.log2(PARAMS.least_height_share / share)
+    too_large = math.log2(share / PARAMS.most_height_times)
+    return max(too_small, too_large, 0.0)

@@ -16,22 +16,32 @@ from mnistcnn.reading.whole import Whole
 
 PixelBox = tuple[int, int, int, int]  # left, top, right, bottom, in pixels of the upright original
 
-_ROW_HEIGHT = 80  # pixels; if all rows are taller, all are reduced until the shortest one has this height
-_TINY_PIXELS = 40  # either way; a picture as small shows one digit or two, and no ruled lines; guess
-_NARROW_HEIGHTS = 0.3  # a mark at a side edge is not a digit if its width is less than this times its height; a guess
-_ALIKE = 1.4  # heights that differ by at most this factor are alike, as those of one hand's digits are; a guess
-_FILLED_SHARE = 0.6  # a mark at the edge is not a digit if its ink fills more of its box; a guess
-_WIDE_HEIGHTS = 0.5  # unless its width is less than this times its height, as that of a 1 is; a guess
-# A mark that runs off the page is not a digit if its strokes are wider than those of the other marks by this factor:
-_EDGE_DIGIT_STROKES = 2.5  # if it is as tall as the others; a guess
-_EDGE_STROKES = 1.5  # if it is not
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Params:
+    """The hand-set numbers of this stage. All are guesses."""
+
+    row_height_pixels: int = 80  # if all rows are taller, all are reduced until the shortest one has this height
+    tiny_pixels: int = 40  # either way; an image as small shows one digit or two, and no ruled lines
+
+    # Which marks at the page's edge are not digits.
+    alike_height_times: float = 1.4  # a mark is as tall as most if its height differs by at most this factor
+    most_digit_stroke_times: float = 2.5  # the width of the other marks' strokes, of a mark that is as tall as most
+    most_stroke_times: float = 1.5  # the width of the other marks' strokes, of any other mark
+    most_filled_share: float = 0.6  # of the mark's box, unless it is as narrow as a 1
+    one_width_share: float = 0.5  # of its height; a mark that is no wider may be a 1
+    least_width_share: float = 0.3  # of its height, at a side edge; a narrower mark is a strip of the table
+    frame_sides: int = 3  # a mark that reaches as many sides of the page is a frame
+
+
+PARAMS = Params()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
     """The marks of a sheet.
 
-    `whole` is all of them as one digit; `rows` are the marks that may be digits, from top to bottom. `whole_matrix`
+    `whole` is all of the ink as one digit; `rows` are the marks that may be digits, from top to bottom. `whole_matrix`
     and `row_matrix` map their pixels to those of the upright image of `size`, (width, height). `too_many` is true if
     the sheet has more marks than are read.
     """
@@ -45,15 +55,18 @@ class Look:
 
 
 def look_at(sheet: Sheet, size: tuple[int, int], whole: Whole | None, *, rows: bool = True) -> Look:
-    """Find the marks of a sheet of ink; `size` is (width, height) of the upright image. `rows` false finds no rows."""
+    """The marks of a sheet of ink; `size` is (width, height) of the upright image.
+
+    `whole` is all of the ink as one digit, if there is any. With `rows` false no rows are sought.
+    """
     marks: list[Mark] = []
     too_many = False
     if rows:
-        # In a tiny picture the foot of a 1 is as long as a ruled line.
-        ink = remove_lines(sheet.ink) if max(size) > _TINY_PIXELS else sheet.ink
+        # In a tiny image the foot of a 1 is as long as a ruled line.
+        ink = remove_lines(sheet.ink) if max(size) > PARAMS.tiny_pixels else sheet.ink
         marks, too_many = find_marks(np.maximum(ink, sheet.pale), sheet.pale)
     found = find_rows(_without_edges(marks, sheet.ink.shape))
-    reduction = max(min((row.height for row in found), default=0.0) / _ROW_HEIGHT, 1.0)
+    reduction = max(min((row.height for row in found), default=0.0) / PARAMS.row_height_pixels, 1.0)
     return Look(
         whole=whole,
         rows=[reduced(row, reduction) for row in found],
@@ -65,7 +78,7 @@ def look_at(sheet: Sheet, size: tuple[int, int], whole: Whole | None, *, rows: b
 
 
 def picture_box(mark: Mark, matrix: Matrix, size: tuple[int, int]) -> PixelBox:
-    """Return the box of a mark in the upright image of `size`, (width, height), in pixels."""
+    """The box of a mark in the upright image of `size`, (width, height); `matrix` maps the mark's pixels to it."""
     left, top, right, bottom = mark.left, mark.top, mark.right, mark.bottom
     corners = np.array([[[left, top], [right, top], [right, bottom], [left, bottom]]], dtype=np.float64)
     x, y = cv2.perspectiveTransform(corners, matrix)[0].T
@@ -79,22 +92,26 @@ def picture_box(mark: Mark, matrix: Matrix, size: tuple[int, int]) -> PixelBox:
 
 
 def _without_edges(marks: list[Mark], shape: tuple[int, ...]) -> list[Mark]:
-    """Drop the marks at the page's edges that are not digits: frames, shadows, margins."""
+    """The marks without the ones at the edges of a page of `shape`, (height, width), that are not digits.
+
+    Such marks are frames, shadows and margins.
+    """
     height, width = shape
     sides = np.array([[m.top == 0, m.bottom == height, m.left == 0, m.right == width] for m in marks]).reshape(-1, 4)
-    off = sides.any(axis=1)
-    if off.all() or not off.any():
+    at_edge = sides.any(axis=1)
+    if at_edge.all() or not at_edge.any():
         return marks
     pens = np.array([stroke_width(mark.ink) for mark in marks])
-    times = pens / np.median(pens[~off])
+    times = pens / np.median(pens[~at_edge])
     heights = np.array([mark.height for mark in marks]) / np.median([mark.height for mark in marks])
-    as_tall = (heights >= 1 / _ALIKE) & (heights <= _ALIKE)
-    dropped = off & (times > np.where(as_tall, _EDGE_DIGIT_STROKES, _EDGE_STROKES))
-    wide = np.array([mark.width > _WIDE_HEIGHTS * mark.height for mark in marks])
-    filled = np.array([mark.ink.mean() > _FILLED_SHARE for mark in marks])
-    dropped |= off & wide & filled  # the holes of a ring binder, a clip, a thumb
-    dropped |= sides.sum(axis=1) >= 3  # the frame of a form, or the table around the page
-    narrow = np.array([mark.width < _NARROW_HEIGHTS * mark.height for mark in marks]) & sides[:, 2:].any(axis=1)
-    if narrow.sum() <= (~off).sum():
+    as_tall = (heights >= 1 / PARAMS.alike_height_times) & (heights <= PARAMS.alike_height_times)
+    dropped = at_edge & (times > np.where(as_tall, PARAMS.most_digit_stroke_times, PARAMS.most_stroke_times))
+    wide = np.array([mark.width > PARAMS.one_width_share * mark.height for mark in marks])
+    filled = np.array([mark.ink.mean() > PARAMS.most_filled_share for mark in marks])
+    dropped |= at_edge & wide & filled  # the holes of a ring binder, a clip, a thumb
+    dropped |= sides.sum(axis=1) >= PARAMS.frame_sides  # the frame of a form, or the table around the page
+    narrow = np.array([mark.width < PARAMS.least_width_share * mark.height for mark in marks])
+    narrow &= sides[:, 2:].any(axis=1)
+    if narrow.sum() <= (~at_edge).sum():
         dropped |= narrow  # a strip of the table at the side of the page
     return [mark for mark, drop in zip(marks, dropped, strict=True) if not drop]

@@ -1,4 +1,4 @@
-"""Ink → its connected strokes, each with its place on the page. No torch."""
+"""Finds the marks of a page: connected ink, with its place on the page."""
 
 from __future__ import annotations
 
@@ -8,16 +8,35 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from mnistcnn.ink.components import find_components
+from mnistcnn.ink.components import Components, Mask, find_components
 from mnistcnn.ink.framing import Ink, ink_box
 from mnistcnn.ink.threshold import FAINT, SURE
 
-_REACH = 0.03  # of the page; faint ink farther from a stroke is a ruled line
-_FAINTEST = 0.3  # the mean ink of a mark; less is dirt
-_PALE_SHARE = 0.65  # of the mean ink of the stronger marks; a mark with less is pale
-_MOSTLY = 0.5  # of a mark's pixels
-_FULL_QUANTILE = 0.75  # of a pale mark's ink; from this on it is full ink
-MOST_MARKS = 600  # on a page; the largest are kept
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Params:
+    """The hand-set numbers of this stage. All are guesses."""
+
+    # Which faint ink belongs to a stroke.
+    reach_share: float = 0.03  # of the page's longer side; faint ink farther from a stroke is a ruled line
+    least_reach_pixels: int = 3  # the same, on a small page
+    least_sure_share: float = 0.2  # of connected ink that is more than faint; ink with less of it is not a stroke
+
+    # Which strokes are marks.
+    least_extent_pixels: int = 4
+    extents_per_side: int = 300  # the least extents that fit into the page's longer side
+    least_area_pixels: int = 6
+    least_mean_ink: float = 0.3  # 0 … 1; a mark with less is dirt
+    most_marks: int = 600  # on a page; the largest are kept
+
+    # Which marks are pale.
+    strong_quantile: float = 0.75  # of the marks' mean ink; the strength of the stronger marks
+    pale_share: float = 0.65  # of that strength; a mark with less is pale
+    pale_pixel_share: float = 0.5  # of a mark's pixels; with more of them in pale ink a mark is pale
+    full_quantile: float = 0.75  # of a pale mark's ink; this and more becomes full ink
+
+
+PARAMS = Params()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,77 +55,95 @@ class Mark:
 
     @property
     def height(self) -> int:
-        """In pixels."""
+        """The height of its box, in pixels."""
         return int(self.ink.shape[0])
 
     @property
     def width(self) -> int:
-        """In pixels."""
+        """The width of its box, in pixels."""
         return int(self.ink.shape[1])
 
     @property
     def right(self) -> int:
-        """The first column behind it."""
+        """The first column to the right of it, in pixels."""
         return self.left + self.width
 
     @property
     def bottom(self) -> int:
-        """The first row below it."""
+        """The first row below it, in pixels."""
         return self.top + self.height
 
     @property
     def x(self) -> float:
-        """The middle of its box."""
+        """The column of the middle of its box, in pixels."""
         return self.left + self.width / 2
 
     @property
     def y(self) -> float:
-        """The middle of its box."""
+        """The row of the middle of its box, in pixels."""
         return self.top + self.height / 2
 
 
 def find_marks(ink: Ink, pale_ink: Ink | None = None) -> tuple[list[Mark], bool]:
-    """The connected strokes of a page's ink, in reading order of their first pixels; whether there were too many.
+    """The marks of a page's ink, (height, width) in 0 … 1, and whether there were too many, so that some are left out.
 
-    `pale_ink` is the part of the ink that was written with less of it than the rest.
+    The marks are in reading order of their first pixels. `pale_ink` is the part of the ink that was written with less
+    of it than the rest.
     """
-    reach = max(3, round(_REACH * max(ink.shape)))
-    near = cv2.dilate((ink > SURE).astype(np.uint8), np.ones((2 * reach + 1,) * 2, np.uint8)) > 0
-    faint = find_components((ink > FAINT) & near)
-    sure = np.bincount(faint.labels[ink > SURE], minlength=len(faint.areas) + 1)[1:]
-    mask = faint.mask(sure >= 0.2 * faint.areas)
-    parts = find_components(cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)) > 0)
+    strokes = _find_strokes(ink)
+    closed = cv2.morphologyEx(strokes.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)) > 0
+    parts = find_components(closed)
     extents = np.maximum(parts.heights, parts.widths)
-    strength = np.bincount(parts.labels[mask], ink[mask], len(parts.areas) + 1)[1:] / np.maximum(parts.areas, 1)
-    chosen = np.flatnonzero((extents >= max(4, max(ink.shape) // 300)) & (parts.areas >= 6) & (strength > _FAINTEST))
-    pale = strength < _PALE_SHARE * (np.quantile(strength[chosen], 0.75) if len(chosen) else 0.0)
+    strength = np.bincount(parts.labels[strokes], ink[strokes], len(parts.areas) + 1)[1:] / np.maximum(parts.areas, 1)
+    least_extent = max(PARAMS.least_extent_pixels, max(ink.shape) // PARAMS.extents_per_side)
+    large = (extents >= least_extent) & (parts.areas >= PARAMS.least_area_pixels)
+    chosen = np.flatnonzero(large & (strength > PARAMS.least_mean_ink))
+    strong = np.quantile(strength[chosen], PARAMS.strong_quantile) if len(chosen) else 0.0
+    pale = strength < PARAMS.pale_share * strong
     if pale_ink is not None:
-        shares = np.bincount(parts.labels[mask & (pale_ink > 0)], minlength=len(parts.areas) + 1)[1:]
-        pale |= shares > _MOSTLY * parts.areas
-    too_many = len(chosen) > MOST_MARKS
+        pale_pixels = np.bincount(parts.labels[strokes & (pale_ink > 0)], minlength=len(parts.areas) + 1)[1:]
+        pale |= pale_pixels > PARAMS.pale_pixel_share * parts.areas
+    too_many = len(chosen) > PARAMS.most_marks
     if too_many:
-        chosen = np.sort(chosen[np.argsort(-extents[chosen], kind="stable")[:MOST_MARKS]])
-    marks = []
-    for i in chosen:
-        rows, columns = parts.box(int(i))
-        around = (slice(max(rows.start - 1, 0), rows.stop + 1), slice(max(columns.start - 1, 0), columns.stop + 1))
-        own = parts.labels[around] == i + 1
-        near = cv2.dilate(own.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-        levels = np.where(near, ink[around], np.float32(0))
-        if pale[i]:
-            levels = np.minimum(levels / np.quantile(levels[own], _FULL_QUANTILE), np.float32(1))
-        cut_off = rows.start == 0 or columns.start == 0 or rows.stop == ink.shape[0] or columns.stop == ink.shape[1]
-        marks.append(Mark(around[0].start, around[1].start, levels, pale=bool(pale[i]), cut_off=cut_off))
+        chosen = np.sort(chosen[np.argsort(-extents[chosen], kind="stable")[: PARAMS.most_marks]])
+    marks = [_cut_out(ink, parts, int(i), pale=bool(pale[i])) for i in chosen]
     return marks, too_many
 
 
+def _find_strokes(ink: Ink) -> Mask:
+    """Where a page has strokes (height, width): sure ink, and the faint ink that continues it nearby."""
+    reach = max(PARAMS.least_reach_pixels, round(PARAMS.reach_share * max(ink.shape)))
+    near = cv2.dilate((ink > SURE).astype(np.uint8), np.ones((2 * reach + 1,) * 2, np.uint8)) > 0
+    faint = find_components((ink > FAINT) & near)
+    sure = np.bincount(faint.labels[ink > SURE], minlength=len(faint.areas) + 1)[1:]
+    return faint.mask(sure >= PARAMS.least_sure_share * faint.areas)
+
+
+def _cut_out(ink: Ink, parts: Components, index: int, *, pale: bool) -> Mark:
+    """The mark of component `index` of a page's ink, with a margin of one pixel."""
+    rows, columns = parts.box(index)
+    top = max(rows.start - 1, 0)
+    left = max(columns.start - 1, 0)
+    around = (slice(top, rows.stop + 1), slice(left, columns.stop + 1))
+    own = parts.labels[around] == index + 1
+    near = cv2.dilate(own.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    levels = np.where(near, ink[around], np.float32(0))
+    if pale:
+        levels = np.minimum(levels / np.quantile(levels[own], PARAMS.full_quantile), np.float32(1))
+    cut_off = rows.start == 0 or columns.start == 0 or rows.stop == ink.shape[0] or columns.stop == ink.shape[1]
+    return Mark(top, left, levels, pale=pale, cut_off=cut_off)
+
+
 def join(marks: Iterable[Mark]) -> Mark:
-    """Several marks as one."""
+    """Several marks as one; it is pale if all of them are, and cut off if one of them is."""
     marks = list(marks)
     if len(marks) == 1:
         return marks[0]
-    top, left = min(mark.top for mark in marks), min(mark.left for mark in marks)
-    ink = np.zeros((max(m.bottom for m in marks) - top, max(m.right for m in marks) - left), dtype=np.float32)
+    top = min(mark.top for mark in marks)
+    left = min(mark.left for mark in marks)
+    height = max(mark.bottom for mark in marks) - top
+    width = max(mark.right for mark in marks) - left
+    ink = np.zeros((height, width), dtype=np.float32)
     for mark in marks:
         part = ink[mark.top - top : mark.bottom - top, mark.left - left : mark.right - left]
         np.maximum(part, mark.ink, out=part)
@@ -115,7 +152,7 @@ def join(marks: Iterable[Mark]) -> Mark:
 
 
 def crop(mark: Mark) -> Mark | None:
-    """The mark without empty margins; None where it is blank."""
+    """The mark with margins of one pixel at most; None if it is blank."""
     box = ink_box(mark.ink, SURE)
     if box is None:
         return None

@@ -1,13 +1,14 @@
-"""The best way to read a row: of the paths through its lattice those that read the same count together. No torch.
+"""Finds the best way to read a row: the paths through its lattice that read the same digits count together.
 
 Source: Y. LeCun, L. Bottou, Y. Bengio, P. Haffner, "Gradient-based learning applied to document recognition"
-(1998), section VI, whose forward scoring adds up the paths of a reading; here only the likeliest readings are kept.
+(1998), section VI. Its forward scoring adds up all paths of a reading; here only the likeliest readings are kept.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from heapq import nlargest
 from typing import NamedTuple
 
@@ -17,45 +18,59 @@ from numpy.typing import NDArray
 from mnistcnn.reading.lattice import Lattice
 from mnistcnn.reading.marks import Mark
 
-_LOOSE = 0.4  # of the row's height; less extended marks may belong to no digit
-_LOOSE_COST = 4.0  # for a loose mark of that extent
-_PALE_COST = 1.0  # for a pale mark: it is read where it is clearly a digit; guess
-_LEAST = -12.0  # the log probability of what can't be a digit
-_READINGS = 8  # of a row, up to each of its places, are followed up
-_SHARPNESS = 5.0  # the greater, the more the best path of a reading counts, and the less how many there are
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Params:
+    """The hand-set numbers of this stage; heights are those of the row's digits."""
+
+    loose_heights: float = 0.4  # a piece of less extent may be left out; fitted
+    loose_cost: float = 4.0  # for leaving out a piece of that extent; less for a smaller one; fitted
+    loose_width_share: float = 0.3  # of its width counts as its extent: dashes and rests of lines are low; fitted
+    pale_cost: float = 1.0  # for leaving out a pale piece: it is read where it is clearly a digit; guess
+    least_log_probability: float = -12.0  # of a segment that can't be a digit; fitted
+    most_readings: int = 8  # of a row, up to each of its places, that are kept; fitted
+    best_path_times: float = 5.0  # the higher, the more the best path of a reading outweighs its other paths; fitted
+
+
+PARAMS = Params()
 
 
 class _Way(NamedTuple):
-    """The paths to a place in a row that read the same: how likely all together, the best one and its value."""
+    """The paths to a place in a row that read the same digits."""
 
-    together: float
-    value: float
+    together: float  # the log probability of all of them, less costs
+    value: float  # the same for the best one
     before: _Way | None  # the best path without its last step
-    segment: int  # of that step; -1 where it leaves a piece out
+    segment: int  # the last step of the best path; -1 where it leaves a piece out
 
 
 def best_path(
     lattice: Lattice, log_probabilities: NDArray[np.float64], digits: Sequence[int]
 ) -> tuple[list[int], float]:
-    """The segments, as indices, that read a row best, and how well: the sum of their log probabilities less costs.
+    """The indices of the segments that read a row best, and their value: the sum of log probabilities less costs.
 
-    `log_probabilities` (segments,) are those of being just one digit, `digits` (segments,) which one. The likeliest
-    reading is that of all its paths together; of these the best one is given. Small pieces may be left out, at a cost.
+    `log_probabilities` (segments,) says how likely each segment is one digit, `digits` (segments,) which one. The
+    likeliest reading is the one whose paths are likeliest together; the best of these paths is returned. Small pieces
+    may be left out, at a cost.
     """
-    gains = np.maximum(log_probabilities, _LEAST) - [segment.cost for segment in lattice.segments]
+    gains = np.maximum(log_probabilities, PARAMS.least_log_probability) - [seg.cost for seg in lattice.segments]
     steps = [[(at + 1, -_loose_cost(piece, lattice.height), -1)] for at, piece in enumerate(lattice.pieces)]
     for i, segment in enumerate(lattice.segments):
         steps[segment.first].append((segment.last, float(gains[i]), i))
-    readings: dict[tuple[int, int], int] = {}  # numbered: each by the one that it continues, and its last digit
-    ways: list[dict[int, _Way]] = [{0: _Way(0.0, 0.0, None, -1)}, *({} for _ in steps)]
+    # Each reading has a number: that of the reading which it continues and its last digit determine it.
+    readings: dict[tuple[int, int], int] = {}
+    start = _Way(together=0.0, value=0.0, before=None, segment=-1)
+    ways: list[dict[int, _Way]] = [{0: start}, *({} for _ in steps)]
     for at, onwards in enumerate(steps):
-        for reading, way in nlargest(_READINGS, ways[at].items(), key=lambda each: each[1].together):
+        for reading, way in nlargest(PARAMS.most_readings, ways[at].items(), key=lambda each: each[1].together):
             for last, gain, i in onwards:
                 then = reading if i < 0 else readings.setdefault((reading, digits[i]), len(readings) + 1)
-                longer, others = _Way(way.together + gain, way.value + gain, way, i), ways[last]
+                longer = _Way(together=way.together + gain, value=way.value + gain, before=way, segment=i)
+                others = ways[last]
                 others[then] = _joint(longer, others[then]) if then in others else longer
     best = max(ways[-1].values(), key=lambda way: way.together)
-    chosen, way = [], best
+    chosen = []
+    way = best
     while way.before is not None:
         chosen.append(way.segment)
         way = way.before
@@ -63,16 +78,20 @@ def best_path(
 
 
 def _loose_cost(piece: Mark, height: float) -> float:
-    """What it costs to leave a piece out."""
+    """The cost of leaving a piece out; a large piece costs as much as a segment that can't be a digit."""
     if piece.pale:
-        return _PALE_COST
-    extent = max(piece.height, 0.3 * piece.width) / height  # dashes and what is left of lines are low
-    return _LOOSE_COST * (extent / _LOOSE) ** 2 if extent < _LOOSE else -_LEAST
+        return PARAMS.pale_cost
+    extent = max(piece.height, PARAMS.loose_width_share * piece.width) / height
+    if extent >= PARAMS.loose_heights:
+        return -PARAMS.least_log_probability
+    return PARAMS.loose_cost * (extent / PARAMS.loose_heights) ** 2
 
 
 def _joint(one: _Way, other: _Way) -> _Way:
-    """Two ways that read the same, as one."""
-    high, low = max(one.together, other.together), min(one.together, other.together)
-    together = high + math.log1p(math.exp(_SHARPNESS * (low - high))) / _SHARPNESS
+    """Two ways that read the same digits, as one."""
+    high = max(one.together, other.together)
+    low = min(one.together, other.together)
+    times = PARAMS.best_path_times
+    together = high + math.log1p(math.exp(times * (low - high))) / times
     better = one if one.value > other.value else other
     return better._replace(together=together)

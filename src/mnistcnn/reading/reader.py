@@ -1,8 +1,8 @@
-"""A picture → its digits.
+"""Reads the digits of an image.
 
 Each step is one function: the file is decoded, the ink is found on its paper (`find_sheet`), its marks are gathered in
 rows (`look_at`), everything in a row that may be one digit is scored by the network and the detector, the best path
-through a row is its reading (`read_rows`), and of all readings of the picture the one that explains most of it is kept
+through a row is its reading (`read_rows`), and of all readings of the image the one that explains most of it is kept
 (`_interpret`, `evidence`). A single digit is a number of length one.
 """
 
@@ -33,22 +33,30 @@ from mnistcnn.reading.sources import Source
 from mnistcnn.reading.whole import find_whole
 from mnistcnn.system.container import cpu_count
 
-_GAP_HEIGHTS = 0.9  # a gap between words is at least this wide; guess
-_USUAL_GAPS = 2.2  # and this many times as wide as the usual gap; guess
-_SMALL_PIXELS = 64  # either way; pictures as small have no shadows and pages that need a second look; guess
-_LEAST_CONVINCING = 0.3  # the evidence of less than one clear digit; guess
-_CLEAR = math.log(0.8)  # the log probability of a digit that needs no second look; guess
-
 NOTHING = "nothing but background"
 SEVERAL = "several separate digits"
 TOO_MANY = "too many marks; only the largest were looked at"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Interpretation:
-    """The rows that a look was read as, and how much of the picture they explain.
+class Params:
+    """The hand-set numbers of this stage. All are guesses."""
 
-    `whole` says that all of the ink is one digit, `clear` that this digit needs no second look.
+    clear_log_probability: float = math.log(0.8)  # of a digit that needs no second look
+    small_pixels: int = 64  # either way; an image as small has no shadow and no page that needs a second look
+    least_evidence: float = 0.3  # of a convincing reading; a clear digit has more
+    least_space_heights: float = 0.9  # of the row; a gap between words is wider
+    least_space_times: float = 2.2  # the usual gap; a gap between words is wider
+
+
+PARAMS = Params()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interpretation:
+    """The rows that a look was read as, and how much of the image they explain.
+
+    `whole` says that all of the ink was read as one digit, `clear` that this digit needs no second look.
     """
 
     look: Look
@@ -59,17 +67,17 @@ class Interpretation:
 
 
 class Predictor:
-    """A trained network kept ready to read pictures; any number of threads may use it on the CPU."""
+    """A trained network kept ready to read images; any number of threads may use it on the CPU."""
 
     def __init__(self, checkpoint: Checkpoint, device: str = "auto") -> None:
-        """`auto` is the CPU, which is ready sooner than a GPU starts. Raises `DeviceError`."""
+        """The predictor of a checkpoint; `auto` is the CPU, which is ready sooner than a GPU. Raises `DeviceError`."""
         self.checkpoint = checkpoint
         self.scorer = Scorer(checkpoint, device)
 
     def read(
         self, sources: Iterable[Source], *, invert: bool | None = None, single: bool = False
     ) -> Iterator[tuple[Source, Reading | PictureError]]:
-        """Read pictures one after the other; see `read_picture`."""
+        """Read images one after the other, each with its source, in order; see `read_picture`."""
 
         def read_source(source: Source) -> tuple[Source, Reading | PictureError]:
             try:
@@ -87,21 +95,21 @@ class Predictor:
         cores = cpu_count()
         with ThreadPoolExecutor(cores) as pool:
             while batch := list(islice(rest, cores)):
-                if len(batch) == 1:  # here, so that Ctrl-C ends the wait for standard input
+                if len(batch) == 1:  # in this thread, so that Ctrl-C ends the wait for standard input
                     yield read_source(batch[0])
                 else:
                     yield from pool.map(read_source, batch)
 
 
 def read_picture(decoded: Decoded, score: Score, *, invert: bool | None = None, single: bool = False) -> Reading:
-    """Read the digits of a picture; `score` is what the network and the detector say of frames.
+    """Read the digits of an image; `score` scores frames by the network and the detector.
 
     `invert` true says that digits are darker than their paper, false that they are lighter; None finds out. With
-    `single` there is exactly one digit.
+    `single` the image has exactly one digit.
     """
     original = np.rint(255 * project(decoded.colours(SURFACE_SIDE), LUMINANCE)).astype(np.uint8)
     found: list[Interpretation] = []
-    small = max(decoded.size) <= _SMALL_PIXELS
+    small = max(decoded.size) <= PARAMS.small_pixels
     for paper in Paper:
         if small and found and found[-1].evidence > 0:
             break
@@ -109,8 +117,8 @@ def read_picture(decoded: Decoded, score: Score, *, invert: bool | None = None, 
         if found and found[-1].clear:
             break
     best = max(found, key=_evidence, default=None)
-    if best is None or not (best.clear or best.evidence >= _LEAST_CONVINCING):
-        # Perhaps there is no page where one was found, or light beside a shadow or a table was taken for ink.
+    if best is None or not (best.clear or best.evidence >= PARAMS.least_evidence):
+        # Perhaps there is no page where one was found, or light next to a shadow or a table was taken for ink.
         dark = True if invert is None else invert
         found += _interpret(find_sheet(decoded, Paper.WINDOW, dark, page=False), decoded, score, single=single)
         best = max(found, key=_evidence, default=None)
@@ -121,14 +129,14 @@ def read_picture(decoded: Decoded, score: Score, *, invert: bool | None = None, 
 
 
 def _interpret(sheet: Sheet | None, decoded: Decoded, score: Score, *, single: bool) -> list[Interpretation]:
-    """The best reading of a sheet of ink: its rows, or all of its ink as one digit; none where there is no ink."""
+    """The best reading of a sheet: its rows, or all of its ink as one digit; an empty list if there is no ink."""
     if sheet is None:
         return []
     whole = find_whole(remove_rules(sheet.ink))
     one = None if whole is None else read_segment(whole.segment, score)
     clear = False
     if whole is not None and one is not None:
-        likely = float(one.scores.log_probabilities[0]) > _CLEAR
+        likely = float(one.scores.log_probabilities[0]) > PARAMS.clear_log_probability
         is_stroke = one.scores.digits[0] == 1  # as the edge of a shadow is
         clear = likely and whole.alone and not sheet.within and not is_stroke
     look = look_at(sheet, decoded.size, whole, rows=not (single or clear))
@@ -142,7 +150,7 @@ def _evidence(interpretation: Interpretation) -> float:
 
 
 def frame_of(decoded: Decoded, invert: bool | None = None) -> Frame | None:
-    """The pixels (28, 28) of a picture that is as MNIST's are already; None for any other."""
+    """The frame (28, 28) uint8 of an image that already looks like MNIST's; None for any other image."""
     if not decoded.grey or invert is True or decoded.size != (SIDE, SIDE):
         return None
     pixels = np.rint(255 * project(decoded.colours(), LUMINANCE)).astype(np.uint8)
@@ -150,17 +158,19 @@ def frame_of(decoded: Decoded, invert: bool | None = None) -> Frame | None:
 
 
 def read_frame(frame: Frame, score: Score) -> Reading:
-    """Read a picture that is as MNIST's are already, (28, 28) uint8."""
+    """Read an image (28, 28) uint8 that already looks like MNIST's."""
     scores = score([frame])
-    box = ink_box(frame)
-    assert box is not None  # `is_framed` saw ink
-    edges = (box[1].start, box[0].start, box[1].stop, box[0].stop)
-    digit = _make_digit(scores.probabilities[0], doubted=bool(scores.doubted[0]), box=edges)
+    found = ink_box(frame)
+    assert found is not None  # `is_framed` saw ink
+    rows, columns = found
+    box = (columns.start, rows.start, columns.stop, rows.stop)
+    digit = _make_digit(scores.probabilities[0], doubted=bool(scores.doubted[0]), box=box)
     return Reading(digits=[digit], frames=[frame], confidence=digit.confidence, warning=None, original=frame)
 
 
 def _make_reading(interpretation: Interpretation, original: NDArray[np.uint8], *, single: bool) -> Reading:
-    look, rows = interpretation.look, interpretation.rows
+    look = interpretation.look
+    rows = interpretation.rows
     matrix = look.whole_matrix if interpretation.whole else look.row_matrix
     warning = TOO_MANY if look.too_many else None
     alone = len(rows) == 1 and len(rows[0].segments) == 1
@@ -177,8 +187,9 @@ def _make_reading(interpretation: Interpretation, original: NDArray[np.uint8], *
         spaces = _find_spaces(row)
         for i, segment in enumerate(row.segments):
             box = picture_box(segment.mark, matrix, look.size)
-            shares = row.scores.probabilities[i]
-            digits.append(_make_digit(shares, doubted=bool(doubted[i]), box=box, row=number, space=spaces[i]))
+            probabilities = row.scores.probabilities[i]
+            digit = _make_digit(probabilities, doubted=bool(doubted[i]), box=box, row=number, space=spaces[i])
+            digits.append(digit)
     return Reading(
         digits=digits,
         frames=[segment.frame for row in rows for segment in row.segments],
@@ -192,7 +203,7 @@ def _make_reading(interpretation: Interpretation, original: NDArray[np.uint8], *
 def _make_digit(
     probabilities: NDArray[np.float64], *, doubted: bool, box: PixelBox, row: int = 0, space: bool = False
 ) -> PredictedDigit:
-    """A digit with all ten candidates; `probabilities` (10,) are those of the digits."""
+    """A digit with all ten candidates; `probabilities` (10,) are those of the ten digits."""
     ranked = np.argsort(-probabilities, kind="stable").tolist()
     top = [Candidate(digit, float(probabilities[digit])) for digit in ranked]
     digit = None if doubted else top[0].digit
@@ -202,10 +213,11 @@ def _make_digit(
 
 
 def _find_spaces(row: RowReading) -> list[bool]:
-    """Before which digits of a row there is a gap between words."""
+    """For each digit of a row, whether there is a gap between words before it."""
     marks = [segment.mark for segment in row.segments]
     gaps = [after.left - before.right for before, after in pairwise(marks)]
     least = math.inf
     if len(gaps) > 1:
-        least = max(_GAP_HEIGHTS * row.height, _USUAL_GAPS * max(float(np.median(gaps)), 0.0))
+        usual = max(float(np.median(gaps)), 0.0)
+        least = max(PARAMS.least_space_heights * row.height, PARAMS.least_space_times * usual)
     return [False, *(gap > least for gap in gaps)]

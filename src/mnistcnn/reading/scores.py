@@ -1,4 +1,4 @@
-"""Rows of marks → digits: the segments of all rows are scored together, twice, and the best path is taken. No torch."""
+"""Reads rows of marks: the segments of all rows are scored together, twice, and the best path through a row is kept."""
 
 from __future__ import annotations
 
@@ -16,63 +16,87 @@ from mnistcnn.reading.path import best_path
 from mnistcnn.reading.rows import Row
 from mnistcnn.reading.signs import Sign, find_signs, find_slashes
 
-_LIKELY = math.log(0.7)  # a mark that is more likely one digit than not is left whole
-_WHOLE = 1.3  # heights of the row; wider marks are cut all the same
-_LEAST_WHOLE = math.log(0.02)  # the log probability of a digit that is more likely than several bare strokes; guess
-_MOST_CUT = 15  # heights of the row; more that touches is a line of text
-
-# What the log probability of a digit counts for, beside that of being one digit at all; fitted.
-_DIGIT_SHARE = 0.8
-# And in a path, where the log odds of being one digit are taken times this: of segments the detector is too sure.
-_PATH_DIGIT_SHARE, _PATH_ODDS_SHARE = 0.2, 0.55
-
-# How sure a row is: what each digit's log odds gain, and what each stroke that was cut through takes away; fitted.
-_ODDS_OFFSET, _CUT_DOUBT = 2.5, 0.2
-_SINGLE_ODDS_OFFSET = 1.0  # likewise, of a digit by itself; guess
-_STROKES_ODDS_OFFSET = -0.5  # likewise, of 1s and 7s without any other digit; guess
-STROKES = (1, 7)  # digits that a stroke of anything looks like
+STROKES = (1, 7)  # digits that any bare stroke looks like
 
 Score = Callable[[Sequence[Frame]], "Scores"]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Params:
+    """The hand-set numbers of this stage; heights are those of the row's digits."""
+
+    # Which marks of a row are cut.
+    whole_log_probability: float = math.log(0.7)  # a mark that is more likely one digit is not cut; fitted
+    most_whole_heights: float = 1.3  # a wider mark is cut even if it is likely one digit; fitted
+    most_cut_heights: float = 15.0  # a row with wider marks to cut is a line of text and is not cut; fitted
+    # A mark that falls into nothing but 1s is read as one digit if that is more likely than this; guess.
+    least_one_digit_log_probability: float = math.log(0.02)
+
+    # The weights of a segment's score; the detector's log odds of a segment are too far from 0, so a path counts less.
+    digit_share: float = 0.8  # of the digit's log probability, outside of paths; fitted
+    path_digit_share: float = 0.2  # of the digit's log probability, in a path; fitted
+    path_odds_share: float = 0.55  # of the log odds that it is one digit, in a path; fitted
+
+    # The confidence of a digit: its log odds gain an offset, and each stroke that was cut through costs some.
+    row_offset_log_odds: float = 2.5  # for a digit next to others; fitted
+    single_offset_log_odds: float = 1.0  # for a digit by itself; guess
+    strokes_offset_log_odds: float = -0.5  # for the digits of a row of nothing but 1s and 7s; guess
+    cut_cost: float = 0.2  # of the log confidence, for each stroke that was cut through; fitted
+
+
+PARAMS = Params()
+
+
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Of N frames: probabilities (N, 10) of the digits; log odds (N,) that it is one digit at all; doubted (N,)."""
+    """The scores of N frames.
+
+    `probabilities` (N, 10) are those of the digits, `log_odds` (N,) those that a frame shows one digit at all, and
+    `doubted` (N,) says where the detector does not take the frame for one digit.
+    """
 
     probabilities: NDArray[np.float64]
     log_odds: NDArray[np.float64]
     doubted: NDArray[np.bool_]
 
     def __getitem__(self, which: slice | NDArray[np.intp] | list[int]) -> Scores:
-        """Those of some of the frames."""
+        """The scores of the frames with these indices."""
         return Scores(self.probabilities[which], self.log_odds[which], self.doubted[which])
 
     @property
     def digits(self) -> list[int]:
-        """(N,), the likeliest one of each."""
+        """The likeliest digit of each frame, (N,)."""
         return [int(digit) for digit in self.probabilities.argmax(axis=1)]
 
     @property
     def log_probabilities(self) -> NDArray[np.float64]:
-        """(N,), of being just one digit, and that one."""
-        return self.weighted(digit_share=_DIGIT_SHARE)
+        """The log probability (N,) that each frame shows one digit, and the likeliest one."""
+        return self.weighted(digit_share=PARAMS.digit_share)
 
     @property
     def path_scores(self) -> NDArray[np.float64]:
-        """The same as it counts in a path: that a segment is one digit, more than which one."""
-        return self.weighted(_PATH_DIGIT_SHARE, _PATH_ODDS_SHARE)
+        """The score (N,) of each frame in a path: that it shows one digit counts more than which digit it is."""
+        return self.weighted(digit_share=PARAMS.path_digit_share, odds_share=PARAMS.path_odds_share)
 
     def weighted(
         self, digit_share: float = 1.0, odds_share: float = 1.0, odds_offset: float = 0.0
     ) -> NDArray[np.float64]:
-        """(N,), the log probability of the digit, and of being one digit at all, each as much as it is to count."""
-        best = np.log(np.maximum(self.probabilities.max(axis=1), 1e-9)) if len(self.probabilities) else np.zeros(0)
+        """The weighted sum (N,) of two log probabilities: of the likeliest digit, and that the frame shows one digit.
+
+        The log odds that the frame shows one digit are multiplied by `odds_share` and raised by `odds_offset`.
+        """
+        if len(self.probabilities) == 0:
+            return np.zeros(0)
+        best = np.log(np.maximum(self.probabilities.max(axis=1), 1e-9))
         return np.asarray(digit_share * best - np.logaddexp(0, -odds_share * self.log_odds - odds_offset))
 
 
 @dataclass(frozen=True, slots=True)
 class RowReading:
-    """The digits of a row, `height` pixels tall, from left to right; the higher `value`, the better they explain it."""
+    """The reading of a row whose digits are `height` pixels tall: its segments from left to right, and their scores.
+
+    The higher its `value`, a sum of log probabilities less costs, the better it explains the row.
+    """
 
     height: float
     segments: list[Segment]
@@ -82,30 +106,33 @@ class RowReading:
 
     @property
     def cuts(self) -> NDArray[np.float64]:
-        """How many strokes were cut through for each digit; 0 for one that stands alone."""
+        """The number of strokes that were cut through for each digit, (N,); 0 for a digit that stands alone."""
         return np.array([segment.cuts for segment in self.segments])
 
     @property
     def confidences(self) -> NDArray[np.float64]:
-        """That each digit is right (0 … 1); their product, that all are, is calibrated on composed numbers.
+        """The probability (N,) that each digit is right, 0 … 1; their product, that all are, is calibrated on numbers.
 
-        A digit by itself gains less, since nothing around it says that it is one; so do several strokes.
+        A digit by itself has less confidence, since nothing around it shows that it is one; so have bare strokes.
         """
-        offset = _ODDS_OFFSET if len(self.segments) > 1 else _SINGLE_ODDS_OFFSET
-        if len(self.segments) > 1 and set(self.scores.digits) <= set(STROKES):
-            offset = _STROKES_ODDS_OFFSET
-        return np.asarray(np.exp(self.scores.weighted(odds_offset=offset) - _CUT_DOUBT * self.cuts))
+        offset = PARAMS.row_offset_log_odds
+        if len(self.segments) <= 1:
+            offset = PARAMS.single_offset_log_odds
+        elif set(self.scores.digits) <= set(STROKES):
+            offset = PARAMS.strokes_offset_log_odds
+        return np.asarray(np.exp(self.scores.weighted(odds_offset=offset) - PARAMS.cut_cost * self.cuts))
 
 
 def read_rows(rows: Sequence[Row], score: Score) -> list[RowReading]:
-    """Read rows of marks, one reading a row, which may have no digits; `score` scores frames."""
+    """Read rows of marks; each row has one reading, which may have no digits. `score` scores frames."""
     lattices = [build_lattice(row) for row in rows]
     scored = _scored(lattices, score)
-    wholes = [_whole(row, lattice, scores) for row, lattice, scores in zip(rows, lattices, scored, strict=True)]
-    again = [i for i, (row, whole) in enumerate(zip(rows, wholes, strict=True)) if _may_touch(row, whole)]
+    wholes = [_find_wholes(row, lattice, scores) for row, lattice, scores in zip(rows, lattices, scored, strict=True)]
+    again = [i for i, (row, whole) in enumerate(zip(rows, wholes, strict=True)) if _is_to_cut(row, whole)]
     cut = [build_lattice(rows[i], wholes[i]) for i in again]
     for i, lattice, scores in zip(again, cut, _scored(cut, score), strict=True):
-        lattices[i], scored[i] = lattice, scores
+        lattices[i] = lattice
+        scored[i] = scores
     return [_read_lattice(row, lattice, scores) for row, lattice, scores in zip(rows, lattices, scored, strict=True)]
 
 
@@ -113,7 +140,10 @@ def _read_lattice(row: Row, lattice: Lattice, scores: Scores) -> RowReading:
     """The best path through a lattice, and the signs between its digits."""
     path, value = best_path(lattice, scores.path_scores, scores.digits)
     path = _without_bare_strokes(path, lattice, scores)
-    read = {id(piece) for i in path for piece in lattice.pieces[lattice.segments[i].first : lattice.segments[i].last]}
+    read = set()
+    for i in path:
+        segment = lattice.segments[i]
+        read |= {id(piece) for piece in lattice.pieces[segment.first : segment.last]}
     cut = {id(mark) for mark in row.marks} - {id(piece) for piece in lattice.pieces}
     left_out = [mark for mark in row.marks if id(mark) not in read | cut]
     read_marks = [lattice.segments[i].mark for i in path]
@@ -127,7 +157,7 @@ def _read_lattice(row: Row, lattice: Lattice, scores: Scores) -> RowReading:
 
 
 def _without_bare_strokes(path: list[int], lattice: Lattice, scores: Scores) -> list[int]:
-    """A path in which no mark falls into nothing but 1s, if the whole of it may be one digit: a 1 with a foot, an M."""
+    """The path without marks that fall into nothing but 1s if the whole may be one digit: a 1 with a foot, an M."""
     chosen = list(path)
     start = 0
     while start < len(chosen):
@@ -136,17 +166,24 @@ def _without_bare_strokes(path: list[int], lattice: Lattice, scores: Scores) -> 
             end += 1
         run = chosen[start:end]
         if len(run) > 1 and all(scores.digits[i] == 1 for i in run):
-            first, last = lattice.segments[run[0]].first, lattice.segments[run[-1]].last
-            whole = [
-                i
-                for i, segment in enumerate(lattice.segments)
-                if segment.first == first and segment.last == last and scores.log_probabilities[i] > _LEAST_WHOLE
-            ]
-            if whole:
-                chosen[start:end] = [max(whole, key=lambda i: float(scores.log_probabilities[i]))]
+            whole = _likeliest_segment(lattice, scores, lattice.segments[run[0]].first, lattice.segments[run[-1]].last)
+            if whole is not None:
+                chosen[start:end] = [whole]
                 end = start + 1
         start = end
     return chosen
+
+
+def _likeliest_segment(lattice: Lattice, scores: Scores, first: int, last: int) -> int | None:
+    """The index of the likeliest segment from piece `first` to `last` (exclusive); None if no segment is likely."""
+    log_probabilities = scores.log_probabilities
+    likely = [
+        i
+        for i, segment in enumerate(lattice.segments)
+        if (segment.first, segment.last) == (first, last)
+        and log_probabilities[i] > PARAMS.least_one_digit_log_probability
+    ]
+    return max(likely, key=lambda i: float(log_probabilities[i]), default=None)
 
 
 def _is_cut_between(left: Segment, right: Segment) -> bool:
@@ -154,32 +191,34 @@ def _is_cut_between(left: Segment, right: Segment) -> bool:
 
 
 def read_segment(segment: Segment, score: Score) -> RowReading:
-    """A row of one digit: a segment as it is."""
+    """Read a segment as a row of one digit."""
     scores = score([segment.frame])
     value = float(scores.path_scores[0]) - segment.cost
     return RowReading(segment.height, [segment], scores, value)
 
 
 def _scored(lattices: Sequence[Lattice], score: Score) -> list[Scores]:
-    """The scores of each lattice's segments, all of them computed at once."""
+    """The scores of each lattice's segments; all segments are scored in one call."""
     frames = [segment.frame for lattice in lattices for segment in lattice.segments]
     scores = score(frames)
     ends = np.cumsum([0, *(len(lattice.segments) for lattice in lattices)])
     return [scores[start:end] for start, end in pairwise(ends)]
 
 
-def _may_touch(row: Row, whole: Sequence[bool]) -> bool:
-    """Whether there are marks to cut apart; in lines of text there are too many."""
-    width = sum(mark.width for mark, one in zip(row.marks, whole, strict=True) if not one)
-    return not row.crowded and 0 < width <= _MOST_CUT * row.height
+def _is_to_cut(row: Row, whole: Sequence[bool]) -> bool:
+    """Whether a row has marks that are not wholes, but not as many as a line of text."""
+    width = sum(mark.width for mark, is_whole in zip(row.marks, whole, strict=True) if not is_whole)
+    return not row.crowded and 0 < width <= PARAMS.most_cut_heights * row.height
 
 
-def _whole(row: Row, lattice: Lattice, scores: Scores) -> list[bool]:
-    """Which marks of a row are, as a whole, part of what is likely one digit."""
+def _find_wholes(row: Row, lattice: Lattice, scores: Scores) -> list[bool]:
+    """For each mark of a row, whether it is a whole: likely one digit, or one of the strokes of one digit."""
     whole = [False] * len(row.marks)
     likely = scores.log_probabilities
-    for i in best_path(lattice, likely, scores.digits)[0]:
+    path, _ = best_path(lattice, likely, scores.digits)
+    for i in path:
         segment = lattice.segments[i]
-        if likely[i] > _LIKELY and segment.mark.width <= _WHOLE * row.height:
+        narrow = segment.mark.width <= PARAMS.most_whole_heights * row.height
+        if likely[i] > PARAMS.whole_log_probability and narrow:
             whole[segment.first : segment.last] = [True] * (segment.last - segment.first)
     return whole

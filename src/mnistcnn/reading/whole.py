@@ -12,14 +12,26 @@ from mnistcnn.ink.strokes import dilate_square
 from mnistcnn.reading.lattice import Segment
 from mnistcnn.reading.marks import Mark
 
-_JOINED_SHARE = 1 / 160  # of the picture's side; strokes as close as this hang together, where a line is broken
-_LEAST_INK = 0.25  # of full ink; what is paler at the edge of a digit does not count for its box
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Params:
+    """The hand-set numbers of this stage. All are guesses."""
+
+    joined_share: float = 1 / 160  # of the page's longer side; ink grows by so much, which joins broken strokes
+    least_joined_ink: float = 0.5  # 0 … 1; ink with more belongs to a stroke
+    least_edge_ink: float = 0.25  # 0 … 1; the box of the digit contains all of its ink with more
+
+
+PARAMS = Params()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Whole:
-    """The ink taken as one digit; whether it is one connected mark with nothing large around it; whether it is several
-    marks side by side."""
+    """The ink taken as one digit.
+
+    `alone` says that it is one connected mark with no large mark around it, `several` that it is several marks side by
+    side.
+    """
 
     mark: Mark
     alone: bool
@@ -27,7 +39,7 @@ class Whole:
 
     @property
     def segment(self) -> Segment:
-        """The same, as a segment of a row of its own."""
+        """The digit as the only segment of a row."""
         return Segment(
             first=0,
             last=1,
@@ -42,11 +54,12 @@ class Whole:
 
 
 def find_whole(ink: Ink) -> Whole | None:
-    """The marks of a page's ink that belong to one digit, if there is just one; None where there is no ink."""
-    parts = find_components(dilate_square(ink, int(max(ink.shape) * _JOINED_SHARE)) > 0.5)
+    """The ink of a page, (height, width) in 0 … 1, that belongs to its only digit; None if there is no ink."""
+    joined = dilate_square(ink, int(max(ink.shape) * PARAMS.joined_share))
+    parts = find_components(joined > PARAMS.least_joined_ink)
     chosen = select_components(parts)
     kept = np.where(parts.mask(chosen), ink, np.float32(0))
-    box = ink_box(kept, least=_LEAST_INK)
+    box = ink_box(kept, least=PARAMS.least_edge_ink)
     if box is None:
         return None
     rows, columns = box
