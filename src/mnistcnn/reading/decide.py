@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnistcnn.reading.lattice import DIGIT_COST, JOIN_COST, separation
-from mnistcnn.reading.scores import STROKES, RowReading
+from mnistcnn.reading.scores import LEAST_ONE_DIGIT, STROKES, RowReading
 from mnistcnn.reading.whole import Whole
 
 
@@ -36,8 +36,6 @@ class Params:
     # Whether the rows or one digit explain a look better.
     clearer_log_probability: float = 0.05  # a part of the ink is this much clearer than all of it, at least; fitted
     most_one_digit_heights: float = 0.95  # the width of a connected mark by its own height that is one digit; fitted
-    # All of the ink is one digit, and not several bare strokes, if that is more likely than this; guess.
-    least_one_digit_log_probability: float = math.log(0.02)
     # The mean of digits that were all cut out of marks, for each of them that is more than a stroke; fitted.
     least_touching_log_probability: float = math.log(0.82)
     clear_log_probability: float = math.log(0.6)  # several digits this clear are not one digit; fitted
@@ -47,9 +45,8 @@ class Params:
     stroke_evidence: float = 0.8  # of each 1; guess
     digit_evidence: float = 1.4  # of each other digit; fitted
 
-    least_mean_log_confidence: float = math.log(
-        0.6
-    )  # of an image's digits; if less, unlikely digits are doubted; fitted
+    # If the mean of an image's digits is less, those with less are doubted; fitted.
+    least_mean_log_confidence: float = math.log(0.6)
 
 
 PARAMS = Params()
@@ -85,12 +82,11 @@ def _without_dirt(row: RowReading) -> RowReading:
     Other doubted marks among clear digits are digits that are hard to read, and are no longer doubted.
     """
     extents = np.array([max(segment.mark.height, segment.mark.width) for segment in row.segments])
-    cut_off = np.array([segment.mark.cut_off for segment in row.segments], dtype=bool)
+    several_clear = (~row.scores.doubted).sum() >= PARAMS.several_digits  # if not, the edge may have all there is
+    cut_off = np.array([segment.mark.cut_off and several_clear for segment in row.segments], dtype=bool)
     small = extents < PARAMS.small_heights * row.height
     smallish = extents < PARAMS.smallish_heights * row.height
     unlikely = row.scores.log_odds < PARAMS.least_smallish_log_odds
-    if (~row.scores.doubted).sum() < PARAMS.several_digits:  # the marks at the edge may be all there is
-        cut_off &= False
     dirt = ((small | cut_off) & row.scores.doubted) | (smallish & unlikely)
     kept = np.flatnonzero(~dirt)
     scores = row.scores[kept]
@@ -141,7 +137,7 @@ def _is_one_mark(whole: Whole, one_likely: float, likely: NDArray[np.float64], r
     read = [digit for row in rows for digit in row.scores.digits]
     if whole.alone and whole.mark.width <= PARAMS.most_one_digit_heights * whole.mark.height:
         return True
-    may_be_one = whole.alone or one_likely > PARAMS.least_one_digit_log_probability
+    may_be_one = whole.alone or one_likely > LEAST_ONE_DIGIT
     if may_be_one and all(digit == 1 for digit in read):
         return True  # a 1 with a foot, an M: a mark that falls into nothing but strokes
     # Letters and signs fall into strokes like those of digits, too.

@@ -17,6 +17,8 @@ from mnistcnn.reading.rows import Row
 from mnistcnn.reading.signs import Sign, find_signs, find_slashes
 
 STROKES = (1, 7)  # digits that any bare stroke looks like
+# A log probability: ink that falls into nothing but 1s is read as one digit if that is likelier than this; guess.
+LEAST_ONE_DIGIT = math.log(0.02)
 
 Score = Callable[[Sequence[Frame]], "Scores"]
 
@@ -29,8 +31,6 @@ class Params:
     whole_log_probability: float = math.log(0.7)  # a mark that is more likely one digit is not cut; fitted
     most_whole_heights: float = 1.3  # a wider mark is cut even if it is likely one digit; fitted
     most_cut_heights: float = 15.0  # a row with wider marks to cut is a line of text and is not cut; fitted
-    # A mark that falls into nothing but 1s is read as one digit if that is more likely than this; guess.
-    least_one_digit_log_probability: float = math.log(0.02)
 
     # The weights of a segment's score; the detector's log odds of a segment are too far from 0, so a path counts less.
     digit_share: float = 0.8  # of the digit's log probability, outside of paths; fitted
@@ -180,8 +180,7 @@ def _likeliest_segment(lattice: Lattice, scores: Scores, first: int, last: int) 
     likely = [
         i
         for i, segment in enumerate(lattice.segments)
-        if (segment.first, segment.last) == (first, last)
-        and log_probabilities[i] > PARAMS.least_one_digit_log_probability
+        if (segment.first, segment.last) == (first, last) and log_probabilities[i] > LEAST_ONE_DIGIT
     ]
     return max(likely, key=lambda i: float(log_probabilities[i]), default=None)
 
