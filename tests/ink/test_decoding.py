@@ -279,3 +279,10 @@ def test_absurd_sizes_are_refused_before_they_are_unpacked(monkeypatch: pytest.M
 
 def test_one_pixel_is_a_picture() -> None:
     assert decode(save(Image.new("L", (1, 1))))[0].shape == (1, 1, 3)
+
+
+def test_colours_are_computed_once_for_each_size() -> None:
+    image = decoding.open_decoded(Image.new("RGB", (300, 200), "red"), "red")
+    assert image.colours(100) is image.colours(100)
+    assert image.colours(100).shape == (67, 100, 3) and image.colours().shape == (200, 300, 3)
+    assert image.colours(400) is image.colours()  # neither is larger than the image

@@ -19,7 +19,7 @@ from mnistcnn.network.inference import predict_logits
 from mnistcnn.network.model import build_model
 from mnistcnn.reading.prediction import Options, predict, summarise_reading
 from mnistcnn.reading.reader import TOO_MANY
-from mnistcnn.reading.results import Candidate, PredictedDigit, Reading
+from mnistcnn.reading.results import Candidate, PredictedDigit, Reading, UnreadMark
 from mnistcnn.reading.sources import ImageLike, Source
 from tests.conftest import TINY_CONFIG
 from tests.writing import Picture, off_by, write
@@ -237,6 +237,14 @@ def test_unsure_and_doubted_digits_of_a_number_are_marked() -> None:
     assert [digit.top[0].digit for digit in strict.digits] == [7] * 4
     accepted = summarise_reading("n", reading, Options(accept_doubted=True))
     assert (accepted.text, accepted.warning) == ("7 77\n7", None)
+
+
+def test_a_sign_stands_in_the_place_of_a_space() -> None:
+    reading = read_number((0.9, False, 0, False), (0.9, False, 0, True), (0.9, False, 0, True))
+    colon = UnreadMark(text=":", box=(0, 0, 1, 1), row=0, digits_before=1)
+    unnamed = UnreadMark(text=None, box=(0, 0, 1, 1), row=0, digits_before=2)
+    made = summarise_reading("n", replace(reading, marks=[colon, unnamed]), Options())
+    assert (made.text, made.marks) == ("7:7 7", [colon, unnamed])
 
 
 def test_a_number_of_which_all_is_doubted_has_no_text() -> None:
