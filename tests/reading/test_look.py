@@ -138,10 +138,12 @@ def test_a_narrow_strip_along_a_side_is_the_table() -> None:
 @pytest.mark.parametrize(("filled", "kept"), [(True, False), (False, True)])
 def test_a_filled_blot_at_the_edge_is_left_out(filled: bool, kept: bool) -> None:
     ink, ((_, top, _, bottom), *_) = inked("2358", margin=80)
-    blot = np.ones((bottom - top, 30), np.float32)
+    height = round((bottom - top) / 1.3)
+    width = round(0.56 * height)  # so that it is no wider than some strokes
+    blot = np.ones((height, width), np.float32)
     if not filled:
-        blot[8:, 8:-8] = 0
-    ink[top:bottom, :30] = blot
+        blot[4:, 4:-4] = 0
+    ink[top + 4 : top + 4 + height, :width] = blot
     assert at_the_edge(ink) == [True] * kept + [False] * 4
 
 
