@@ -47,7 +47,7 @@ def check_picture(content: bytes) -> None:
             assert colours.max() <= 1
             for sheet in filter(None, sheets):
                 assert np.isfinite(sheet.matrix).all()
-                for ink in (sheet.ink, sheet.pale):
+                for ink in (sheet.ink, sheet.find_pale()):
                     assert 0 <= ink.min() <= ink.max() <= 1
 
 

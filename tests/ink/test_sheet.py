@@ -124,9 +124,9 @@ def test_yellow_digits_beside_black_ones_are_the_pale_ink(paper: Paper) -> None:
     middle = (boxes[1][2] + boxes[2][0]) // 2
     yellow[:, middle:] = 245 - (245 - yellow[:, middle:]) // np.array([20, 20, 3], np.uint8)
     sheet = sheet_of(yellow, paper)
-    assert sheet.pale.shape == sheet.ink.shape
+    assert sheet.find_pale().shape == sheet.ink.shape
     check_places(sheet.ink, sheet, boxes[:2], within=5)
-    check_places(sheet.pale, sheet, boxes[2:], within=5)
+    check_places(sheet.find_pale(), sheet, boxes[2:], within=5)
 
 
 @pytest.mark.parametrize("noise", [3, 6, 25])

@@ -14,7 +14,7 @@ from tests.writing import Box, Picture, decoded, moved, off_by, on_a_table, writ
 
 
 def look_at_ink(ink: Ink) -> Look:
-    sheet = Sheet(ink=ink, pale=np.zeros_like(ink), matrix=np.eye(3), within=False)
+    sheet = Sheet(ink=ink, find_pale=lambda: np.zeros_like(ink), matrix=np.eye(3), within=False)
     return look_at(sheet, (ink.shape[1], ink.shape[0]), None)
 
 
@@ -45,7 +45,7 @@ def test_marks_stand_in_rows() -> None:
 def test_without_rows_there_is_only_the_whole_of_it() -> None:
     ink, _ = inked("2358")
     whole = find_whole(ink)
-    sheet = Sheet(ink=ink, pale=np.zeros_like(ink), matrix=2 * np.eye(3), within=False)
+    sheet = Sheet(ink=ink, find_pale=lambda: np.zeros_like(ink), matrix=2 * np.eye(3), within=False)
     look = look_at(sheet, (9, 9), whole, rows=False)
     assert look.rows == [] and look.whole is whole
     assert np.array_equal(look.whole_matrix, sheet.matrix)
@@ -57,7 +57,7 @@ def test_lines_are_taken_out_and_pale_marks_are_there() -> None:
     middle = (boxes[2][2] + boxes[3][0]) // 2
     dark[:, middle:] = pale[:, :middle] = 0
     dark[78:80] = 0.8
-    look = look_at(Sheet(ink=dark, pale=pale, matrix=np.eye(3), within=False), ink.shape[::-1], None)
+    look = look_at(Sheet(ink=dark, find_pale=lambda: pale, matrix=np.eye(3), within=False), ink.shape[::-1], None)
     (row,) = look.rows
     assert [mark.pale for mark in row.marks] == [False, False, False, True]
     for box, expected in zip(boxes_of(look), boxes, strict=True):
@@ -179,6 +179,6 @@ def test_a_long_foot_is_a_ruled_line_in_a_large_picture_only(side: int, kept: bo
     ink = np.zeros((280, 280), np.float32)
     ink[40:230, 130:136] = 1
     ink[230:236, 10:270] = 1
-    sheet = Sheet(ink=ink, pale=np.zeros_like(ink), matrix=np.diag([side / 280, side / 280, 1.0]), within=False)
+    sheet = Sheet(ink=ink, find_pale=lambda: np.zeros_like(ink), matrix=np.diag([side / 280, side / 280, 1.0]), within=False)
     (row,) = look_at(sheet, (side, side), None).rows
     assert any(mark.width > mark.height for mark in row.marks) is kept

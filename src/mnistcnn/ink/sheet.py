@@ -8,8 +8,10 @@ both.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 
 import cv2
 import numpy as np
@@ -53,13 +55,13 @@ class Paper(StrEnum):
 class Sheet:
     """The ink of an image, as one model of the paper shows it.
 
-    `ink` (height, width) is 0 on the paper and 1 in full ink, without boxes drawn by hand. `pale`, of the same shape,
-    is the ink of marks that `ink` lacks, since they were written with less of it. `matrix` maps points of the ink to
-    points of the upright image. `within` says that the ink is on a page that lies on a table.
+    `ink` (height, width) is 0 on the paper and 1 in full ink, without boxes drawn by hand. `find_pale` finds the ink of
+    marks that `ink` lacks, since they were written with less of it, of the same shape; only rows need it. `matrix` maps
+    points of the ink to points of the upright image. `within` says that the ink is on a page that lies on a table.
     """
 
     ink: Ink
-    pale: Ink
+    find_pale: Callable[[], Ink]
     matrix: Matrix
     within: bool
 
@@ -81,27 +83,29 @@ def _find_on_surface(decoded: Decoded, invert: bool | None, *, page: bool) -> Sh
     found = _surface_ink(colours, invert, on_page=not page)
     if found is None:
         return None
-    ink, pale, left, top = found
+    ink, find_pale, left, top = found
     within = ink.shape != colours.shape[:2]
     factor = max(1.0, PARAMS.least_surface_side_pixels / max(ink.shape))
-    if factor > 1:
-        ink = _enlarged_ink(ink, factor)
-        pale = _enlarged_ink(pale, factor)
     matrix = np.array([[scale / factor, 0, scale * left], [0, scale / factor, scale * top], [0, 0, 1]])
-    return _make_sheet(ink, pale, matrix, within=within)
+    return Sheet(
+        ink=remove_drawn_boxes(_enlarged_ink(ink, factor)),
+        find_pale=lambda: _enlarged_ink(find_pale(), factor),
+        matrix=matrix,
+        within=within,
+    )
 
 
 def _enlarged_ink(ink: Ink, factor: float) -> Ink:
+    if factor == 1:
+        return ink
     larger = cv2.resize(ink, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
     return np.clip(np.asarray(larger, dtype=np.float32), np.float32(0), np.float32(1))
 
 
-def _make_sheet(ink: Ink, pale: Ink, matrix: Matrix, *, within: bool) -> Sheet:
-    return Sheet(ink=remove_drawn_boxes(ink), pale=pale, matrix=matrix, within=within)
-
-
-def _surface_ink(colours: Colours, invert: bool | None, *, on_page: bool = False) -> tuple[Ink, Ink, int, int] | None:
-    """The ink, the pale ink, and the column and row of their upper left pixel; None if nothing stands out.
+def _surface_ink(
+    colours: Colours, invert: bool | None, *, on_page: bool = False
+) -> tuple[Ink, Callable[[], Ink], int, int] | None:
+    """The ink, how to find the pale ink, and the column and row of their upper left pixel; None if nothing stands out.
 
     If there is a page on a table, only its ink is returned. `on_page` says that the image is such a page.
     """
@@ -112,10 +116,10 @@ def _surface_ink(colours: Colours, invert: bool | None, *, on_page: bool = False
         rows, columns = page
         inside = _surface_ink(colours[page], invert, on_page=True)
         if inside is not None:
-            ink, pale, _, _ = inside
-            return ink, pale, columns.start, rows.start
+            ink, find_pale, _, _ = inside
+            return ink, find_pale, columns.start, rows.start
     flat = to_ink(top_hat(grey))
-    return None if flat is None else (flat, find_pale_ink(difference, grey, flat), 0, 0)
+    return None if flat is None else (flat, partial(find_pale_ink, difference, grey, flat), 0, 0)
 
 
 def _find_in_windows(decoded: Decoded, invert: bool | None, *, page: bool) -> Sheet | None:
@@ -133,4 +137,9 @@ def _find_in_windows(decoded: Decoded, invert: bool | None, *, page: bool) -> Sh
     ink = page_ink(grey)
     if ink is None:
         return None
-    return _make_sheet(ink, find_pale_ink(difference, grey, ink), matrix, within=corners is not None)
+    return Sheet(
+        ink=remove_drawn_boxes(ink),
+        find_pale=partial(find_pale_ink, difference, grey, ink),
+        matrix=matrix,
+        within=corners is not None,
+    )

@@ -64,7 +64,8 @@ def look_at(sheet: Sheet, size: tuple[int, int], whole: Whole | None, *, rows: b
     if rows:
         # In a tiny image the foot of a 1 is as long as a ruled line.
         ink = remove_lines(sheet.ink) if max(size) > PARAMS.tiny_pixels else sheet.ink
-        marks, too_many = find_marks(np.maximum(ink, sheet.pale), sheet.pale)
+        pale = sheet.find_pale()
+        marks, too_many = find_marks(np.maximum(ink, pale), pale)
     found = find_rows(_without_edges(marks, sheet.ink.shape))
     reduction = max(min((row.height for row in found), default=0.0) / PARAMS.row_height_pixels, 1.0)
     return Look(

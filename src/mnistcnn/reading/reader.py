@@ -73,6 +73,7 @@ class Predictor:
         """The predictor of a checkpoint; `auto` is the CPU, which is ready sooner than a GPU. Raises `DeviceError`."""
         self.checkpoint = checkpoint
         self.scorer = Scorer(checkpoint, device)
+        self._cores = cpu_count()
 
     def read(
         self, sources: Iterable[Source], *, invert: bool | None = None, single: bool = False
@@ -92,9 +93,8 @@ class Predictor:
                 return source, PictureError(f"{source.name} is too large for the memory that is left.")
 
         rest = iter(sources)
-        cores = cpu_count()
-        with ThreadPoolExecutor(cores) as pool:
-            while batch := list(islice(rest, cores)):
+        with ThreadPoolExecutor(self._cores) as pool:
+            while batch := list(islice(rest, self._cores)):
                 if len(batch) == 1:  # in this thread, so that Ctrl-C ends the wait for standard input
                     yield read_source(batch[0])
                 else:
