@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnistcnn.ink.framing import Frame, Ink, ink_box
-from mnistcnn.reading.cuts import COARSE
 from mnistcnn.reading.detector import NONE
 from mnistcnn.reading.lattice import Segment, build_lattice
 from mnistcnn.reading.marks import find_marks
@@ -42,7 +41,7 @@ def _segments(digits: Sequence[Frame], labels: Sequence[int], rng: Rng) -> Itera
     marks, _ = find_marks(layers.max(axis=0))
     row = Row(float(_HEIGHT), sorted(marks, key=lambda mark: mark.x))
     # With finer cuts most segments would be one digit, cut a little differently.
-    lattice = build_lattice(row, [False] * len(marks) if touching else None, COARSE)
+    lattice = build_lattice(row, [False] * len(marks) if touching else None)
     names = [*labels, NONE]
     judged = [(segment, names[i]) for segment in lattice.segments if (i := _which_digit(segment, layers)) is not None]
     rng.shuffle(judged)

@@ -4,7 +4,7 @@ import pytest
 
 from mnistcnn.ink.components import find_components
 from mnistcnn.ink.framing import Ink
-from mnistcnn.ink.sheet import Paper, Sheet, find_sheet
+from mnistcnn.ink.sheet import Paper, Sheet, find_sheet, is_flat
 from tests.writing import Box, Picture, decoded, digit_ink, moved, off_by, on_a_table, write
 
 PAPERS = pytest.mark.parametrize("paper", list(Paper))
@@ -134,3 +134,12 @@ def test_noise_has_no_place_on_a_window_sheet(noise: int) -> None:
     grey = np.random.default_rng(1).normal(200, noise, (300, 400)).clip(0, 255).astype(np.uint8)
     sheet = find_sheet(decoded(grey), Paper.WINDOW)
     assert sheet is None or (sheet.ink > 0.5).mean() < 0.001
+
+
+def test_a_drawing_is_flat_and_a_photograph_is_not() -> None:
+    picture, _ = write("25", margin=40)
+    drawn = decoded(picture).colours()
+    lit = drawn * np.linspace(1, 0.9, drawn.shape[1], dtype=np.float32)[:, None]
+    grain = np.random.default_rng(1).normal(0, 0.01, drawn.shape).astype(np.float32)
+    assert is_flat(drawn) and is_flat(1 - drawn)
+    assert not is_flat(lit) and not is_flat(drawn + grain)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mnistcnn.reading.cuts import FINE, Cut, between, find_cuts
+from mnistcnn.reading.cuts import PARAMS, Cut, between, find_cuts
 from mnistcnn.reading.marks import Mark
 from tests.writing import digit_ink
 
@@ -77,7 +77,7 @@ def test_digits_that_lean_are_cut_along_their_slant() -> None:
 def test_what_lies_on_the_two_sides_of_a_cut_adds_up_to_the_whole(height: int) -> None:
     mark, _ = touching(8, 3, height=height)
     cuts = find_cuts(mark, float(height))
-    assert 2 <= len(cuts) <= 1 + round(FINE.most_per_height * mark.width / height)
+    assert 2 <= len(cuts) <= 1 + round(PARAMS.most_per_height * mark.width / height)
     strong = mark.ink > 0.4
     for cut in cuts:
         assert cut.edge.shape == (mark.height,)
@@ -109,7 +109,7 @@ def test_a_wider_mark_has_more_cuts_but_not_without_end() -> None:
     digit = digit_ink(8)
     counts = [len(find_cuts(Mark(0, 0, np.tile(digit, (1, n))), 40.0)) for n in (1, 2, 4, 8)]
     assert counts == sorted(counts)
-    assert counts[-1] <= 1 + FINE.most_per_height * 8 * digit.shape[1] / 40
+    assert counts[-1] <= 1 + PARAMS.most_per_height * 8 * digit.shape[1] / 40
 
 
 @pytest.mark.parametrize("shape", [(40, 900), (900, 40)])

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from mnistcnn.ink.strokes import stroke_width
-from mnistcnn.reading.cuts import FINE, MEDIUM, Spacing
 from mnistcnn.reading.lattice import Lattice, Segment, build_lattice, separation
 from mnistcnn.reading.marks import Mark
 from mnistcnn.reading.rows import Row
@@ -173,9 +172,3 @@ def test_digits_of_one_row_are_alike_in_size(height: int, worse: bool) -> None:
 def test_what_is_far_too_small_for_its_row_is_no_digit() -> None:
     lattice = build_lattice(Row(40.0, [bar(0, 20), bar(60, 6, 6)]))
     assert (len(lattice.pieces), spans(lattice)) == (2, {(0, 1)})
-
-
-@pytest.mark.parametrize(("text", "spacing", "other"), [("8", MEDIUM, FINE), ("383", FINE, MEDIUM)])
-def test_wide_marks_are_cut_more_finely_than_narrow_ones(text: str, spacing: Spacing, other: Spacing) -> None:
-    usual, same, different = (len(build_lattice(touching(text), [False], of).pieces) for of in (None, spacing, other))
-    assert usual == same != different

@@ -14,9 +14,12 @@ from benchmarks.wild import KINDS
 from mnistcnn.checkpoints.checkpoint import Checkpoint
 from mnistcnn.data.synthetic import render_digits
 from mnistcnn.errors import PictureError
+from mnistcnn.ink.decoding import Decoded
 from mnistcnn.ink.framing import Frame, is_framed
+from mnistcnn.ink.sheet import Paper, Sheet, find_sheet
 from mnistcnn.ink.threshold import blur
 from mnistcnn.reading import marks
+from mnistcnn.reading import reader as module
 from mnistcnn.reading.prediction import predict
 from mnistcnn.reading.reader import NOTHING, SEVERAL, TOO_MANY, Predictor, read_picture
 from mnistcnn.reading.results import Prediction, Reading
@@ -386,3 +389,20 @@ def test_predictions_without_numbers_keep_their_shape(packaged: Checkpoint) -> N
     (made,) = predict(np.full((50, 60), 255, np.uint8), packaged)
     assert made == Prediction(path="image 1", warning="nothing but background")
     assert replace(made, path="x").text is None and made.digits == []
+
+
+@pytest.mark.parametrize("grain", [0, 3])
+def test_a_flat_drawing_needs_one_model_of_the_paper(
+    predictor: Predictor, monkeypatch: pytest.MonkeyPatch, grain: int
+) -> None:
+    tried = []
+
+    def find(picture: Decoded, paper: Paper, *rest: bool | None, page: bool = True) -> Sheet | None:
+        tried.append(paper)
+        return find_sheet(picture, paper, *rest, page=page)
+
+    monkeypatch.setattr(module, "find_sheet", find)
+    picture, _ = write("258", margin=40)
+    noise = np.random.default_rng(1).integers(-grain, grain + 1, picture.shape)
+    assert text(read(predictor, np.clip(picture + noise, 0, 255).astype(np.uint8))) == "258"
+    assert tried == ([Paper.SURFACE] if grain == 0 else [Paper.SURFACE, Paper.WINDOW])

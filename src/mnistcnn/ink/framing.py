@@ -10,7 +10,6 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 Ink = NDArray[np.float32]  # (height, width), 0 (paper) … 1 (ink)
 Frame = NDArray[np.uint8]  # (28, 28), 0 (paper) … 255 (ink)
@@ -49,8 +48,10 @@ def fit_box(ink: Ink, side: int = BOX) -> Ink:
     height, width = ink.shape
     scale = side / max(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    resized = Image.fromarray(ink).resize(size, Image.Resampling.BICUBIC)
-    return np.clip(np.asarray(resized, dtype=np.float32), 0.0, 1.0)
+    if scale <= 1:
+        return np.asarray(cv2.resize(ink, size, interpolation=cv2.INTER_AREA), dtype=np.float32)
+    larger = cv2.resize(ink, size, interpolation=cv2.INTER_CUBIC)
+    return np.clip(np.asarray(larger, dtype=np.float32), np.float32(0), np.float32(1))
 
 
 def center_by_mass(ink: Ink, side: int = SIDE) -> Ink:

@@ -39,6 +39,8 @@ class Params:
     # Smaller images are enlarged to this, ten pixels for each of MNIST's: strokes must be wider than cuts; guess.
     least_surface_side_pixels: int = 280
     least_window_side_pixels: int = 280  # the same, for the second model; guess
+    flat_levels: float = 1.0  # of 255; colours within so many levels of the paper's are the paper; guess
+    least_flat_share: float = 0.5  # of the pixels of a drawing that are paper; guess
 
 
 PARAMS = Params()
@@ -75,6 +77,13 @@ def find_sheet(decoded: Decoded, paper: Paper, invert: bool | None = None, *, pa
     if paper is Paper.SURFACE:
         return _find_on_surface(decoded, invert, page=page)
     return _find_in_windows(decoded, invert, page=page)
+
+
+def is_flat(colours: Colours) -> bool:
+    """Whether most of an image (height, width, 3) has one and the same colour, as in a drawing: no light falls on it."""
+    paper = np.median(colours[::4, ::4].reshape(-1, 3), axis=0).astype(np.float32)  # a part of the pixels is enough
+    near = np.abs(colours - paper).max(axis=2) <= (PARAMS.flat_levels + 0.01) / 255
+    return float(near.mean()) > PARAMS.least_flat_share
 
 
 def _find_on_surface(decoded: Decoded, invert: bool | None, *, page: bool) -> Sheet | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -15,23 +14,12 @@ from mnistcnn.ink.threshold import SURE
 from mnistcnn.reading.marks import Mark, crop
 
 
-class Spacing(NamedTuple):
-    """The spacing of a mark's cuts."""
-
-    most_per_height: int  # the number of cuts for each height of the mark's width, at most
-    least_strokes: float  # the ink between two cuts, at least; 1 is a stroke that is as long as the mark is high
-
-
-# All three are guesses.
-FINE = Spacing(most_per_height=16, least_strokes=0.15)  # for marks that are wider than one digit
-MEDIUM = Spacing(most_per_height=12, least_strokes=0.2)  # for marks that are as wide as one digit
-COARSE = Spacing(most_per_height=8, least_strokes=0.25)  # for drawing what the detector learns from
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Params:
     """The hand-set numbers of this stage. All are guesses."""
 
+    most_per_height: int = 8  # the number of cuts for each height of the mark's width; twice as many read no better
+    least_strokes: float = 0.25  # the ink between two cuts; 1 is a stroke that is as long as the mark is high
     digit_pixels: int = 40  # marks are scaled so that their row's digits are this tall
     least_width_pixels: int = 8  # of a scaled mark
     least_height_pixels: int = 3  # of a scaled mark
@@ -56,7 +44,7 @@ class Cut:
     cost: float
 
 
-def find_cuts(mark: Mark, height: float, spacing: Spacing = FINE) -> list[Cut]:
+def find_cuts(mark: Mark, height: float) -> list[Cut]:
     """The cuts of a mark, from left to right; `height` is the height of its row's digits, in pixels."""
     if max(mark.width, mark.height) > PARAMS.most_heights * height:
         return []
@@ -65,8 +53,8 @@ def find_cuts(mark: Mark, height: float, spacing: Spacing = FINE) -> list[Cut]:
     paths = _find_paths(small)
     levels = small[np.arange(len(small)), paths]
     costs = (levels * (levels > SURE)).sum(axis=1) / pen
-    apart = spacing.least_strokes * pen * len(small)
-    limit = 1 + round(spacing.most_per_height * mark.width / height)
+    apart = PARAMS.least_strokes * pen * len(small)
+    limit = 1 + round(PARAMS.most_per_height * mark.width / height)
     chosen = _choose(small, paths, costs, apart, limit)
     return [Cut(_enlarged(paths[i], mark.ink.shape, small.shape), float(costs[i])) for i in chosen]
 

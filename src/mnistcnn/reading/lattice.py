@@ -18,7 +18,7 @@ import numpy as np
 from mnistcnn.ink.framing import Frame, Ink, center_digit
 from mnistcnn.ink.strokes import adjust_strokes, stroke_width
 from mnistcnn.ink.threshold import SURE
-from mnistcnn.reading.cuts import FINE, MEDIUM, Cut, Spacing, between, find_cuts
+from mnistcnn.reading.cuts import Cut, between, find_cuts
 from mnistcnn.reading.marks import Mark, crop, join
 from mnistcnn.reading.rows import Row
 
@@ -127,14 +127,11 @@ class _Piece:
         return float(np.clip(share, 0, 1))
 
 
-def build_lattice(row: Row, whole: Sequence[bool] | None = None, spacing: Spacing | None = None) -> Lattice:
-    """The lattice of a row; with `whole`, marks for which it is false are cut wherever touching digits may meet.
-
-    Without a `spacing`, wide marks are cut more finely than narrow ones.
-    """
+def build_lattice(row: Row, whole: Sequence[bool] | None = None) -> Lattice:
+    """The lattice of a row; with `whole`, marks for which it is false are cut wherever touching digits may meet."""
     pieces: list[_Piece] = []
     for i, mark in enumerate(row.marks):
-        pieces += _pieces(mark, row.height, whole is None or whole[i], spacing)
+        pieces += _pieces(mark, row.height, whole is None or whole[i])
     # One entry for the left end of each piece and one for the right end of the row; 0 at a gap.
     narrow = [*(piece.narrowness(row.height) for piece in pieces), 0.0]
     costs = [*(piece.left.cost if piece.left else 0.0 for piece in pieces), 0.0]
@@ -172,14 +169,12 @@ def build_lattice(row: Row, whole: Sequence[bool] | None = None, spacing: Spacin
     return Lattice([piece.mark for piece in pieces], segments, row.height)
 
 
-def _pieces(mark: Mark, height: float, whole: bool, spacing: Spacing | None) -> list[_Piece]:
+def _pieces(mark: Mark, height: float, whole: bool) -> list[_Piece]:
     """The pieces of a mark from left to right; where cuts cross, the ink between them is in two pieces or in none."""
-    if spacing is None:
-        spacing = FINE if mark.width > PARAMS.broad_heights * height else MEDIUM
     pieces: list[_Piece] = []
     left = None
     rest = mark
-    for right in [] if whole else find_cuts(mark, height, spacing):
+    for right in [] if whole else find_cuts(mark, height):
         part = between(mark, left, right)
         after = between(mark, right, None)
         if part and after:

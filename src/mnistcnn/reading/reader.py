@@ -23,7 +23,7 @@ from mnistcnn.ink.decoding import Decoded
 from mnistcnn.ink.framing import SIDE, Frame, ink_box, is_framed
 from mnistcnn.ink.paper import LUMINANCE, project
 from mnistcnn.ink.ruled_lines import remove_rules
-from mnistcnn.ink.sheet import SURFACE_SIDE, Paper, Sheet, find_sheet
+from mnistcnn.ink.sheet import SURFACE_SIDE, Paper, Sheet, find_sheet, is_flat
 from mnistcnn.reading.decide import doubted_digits, evidence, interpret
 from mnistcnn.reading.look import Look, PixelBox, look_at, picture_box
 from mnistcnn.reading.results import Candidate, PredictedDigit, Reading, UnreadMark
@@ -109,9 +109,10 @@ def read_picture(decoded: Decoded, score: Score, *, invert: bool | None = None, 
     """
     original = np.rint(255 * project(decoded.colours(SURFACE_SIDE), LUMINANCE)).astype(np.uint8)
     found: list[Interpretation] = []
-    small = max(decoded.size) <= PARAMS.small_pixels
+    # The second model finds ink that a shadow, a fold or a table hides from the first: none of them is here.
+    plain = max(decoded.size) <= PARAMS.small_pixels or is_flat(decoded.colours(SURFACE_SIDE))
     for paper in Paper:
-        if small and found and found[-1].evidence > 0:
+        if plain and found and found[-1].evidence > 0:
             break
         found += _interpret(find_sheet(decoded, paper, invert), decoded, score, single=single)
         if found and found[-1].clear:
