@@ -81,9 +81,9 @@ def find_sheet(decoded: Decoded, paper: Paper, invert: bool | None = None, *, pa
 
 def is_flat(colours: Colours) -> bool:
     """Whether most of an image (height, width, 3) has one and the same colour, as in a drawing: no light falls on it."""
-    paper = np.median(colours[::4, ::4].reshape(-1, 3), axis=0).astype(np.float32)  # a part of the pixels is enough
-    near = np.abs(colours - paper).max(axis=2) <= (PARAMS.flat_levels + 0.01) / 255
-    return float(near.mean()) > PARAMS.least_flat_share
+    some = colours[::4, ::4].reshape(-1, 3)  # enough of the pixels
+    near = np.abs(some - np.median(some, axis=0)) <= (PARAMS.flat_levels + 0.01) / 255
+    return float(near.all(axis=1).mean()) > PARAMS.least_flat_share
 
 
 def _find_on_surface(decoded: Decoded, invert: bool | None, *, page: bool) -> Sheet | None:

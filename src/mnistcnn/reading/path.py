@@ -19,13 +19,15 @@ from mnistcnn.reading.lattice import Lattice
 from mnistcnn.reading.marks import Mark
 
 
+LOOSE_HEIGHTS = 0.4  # of the row's digits; a piece of less extent may be left out, and is not cut; fitted
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Params:
     """The hand-set numbers of this stage; heights are those of the row's digits."""
 
-    loose_heights: float = 0.4  # a piece of less extent may be left out; fitted
     loose_cost: float = 4.0  # for leaving out a piece of that extent; less for a smaller one; fitted
-    loose_width_share: float = 0.3  # of its width counts as its extent: dashes and rests of lines are low; fitted
+    loose_width_share: float = 0.3  # of its width counts as its extent; fitted
     pale_cost: float = 1.0  # for leaving out a pale piece: it is read where it is clearly a digit; guess
     least_log_probability: float = -12.0  # of a segment that can't be a digit; fitted
     most_readings: int = 8  # of a row, up to each of its places, that are kept; fitted
@@ -81,10 +83,13 @@ def _loose_cost(piece: Mark, height: float) -> float:
     """The cost of leaving a piece out; a large piece costs as much as a segment that can't be a digit."""
     if piece.pale:
         return PARAMS.pale_cost
-    extent = max(piece.height, PARAMS.loose_width_share * piece.width) / height
-    if extent >= PARAMS.loose_heights:
-        return -PARAMS.least_log_probability
-    return PARAMS.loose_cost * (extent / PARAMS.loose_heights) ** 2
+    share = extent(piece) / (LOOSE_HEIGHTS * height)
+    return PARAMS.loose_cost * share**2 if share < 1 else -PARAMS.least_log_probability
+
+
+def extent(mark: Mark) -> float:
+    """How large a mark is, in pixels: its height, or more if it is very wide. Dashes and rests of lines are low."""
+    return max(mark.height, PARAMS.loose_width_share * mark.width)
 
 
 def _joint(one: _Way, other: _Way) -> _Way:

@@ -109,10 +109,9 @@ def read_picture(decoded: Decoded, score: Score, *, invert: bool | None = None, 
     """
     original = np.rint(255 * project(decoded.colours(SURFACE_SIDE), LUMINANCE)).astype(np.uint8)
     found: list[Interpretation] = []
-    # The second model finds ink that a shadow, a fold or a table hides from the first: none of them is here.
-    plain = max(decoded.size) <= PARAMS.small_pixels or is_flat(decoded.colours(SURFACE_SIDE))
     for paper in Paper:
-        if plain and found and found[-1].evidence > 0:
+        # The second model finds what a shadow, a fold or a table hides from the first; here is none of them.
+        if found and found[-1].evidence > 0 and _is_plain(decoded):
             break
         found += _interpret(find_sheet(decoded, paper, invert), decoded, score, single=single)
         if found and found[-1].clear:
@@ -127,6 +126,10 @@ def read_picture(decoded: Decoded, score: Score, *, invert: bool | None = None, 
         warning = TOO_MANY if best is not None and best.look.too_many else NOTHING
         return Reading(digits=[], frames=[], confidence=None, warning=warning, original=original)
     return _make_reading(best, original, single=single)
+
+
+def _is_plain(decoded: Decoded) -> bool:
+    return max(decoded.size) <= PARAMS.small_pixels or is_flat(decoded.colours(SURFACE_SIDE))
 
 
 def _interpret(sheet: Sheet | None, decoded: Decoded, score: Score, *, single: bool) -> list[Interpretation]:

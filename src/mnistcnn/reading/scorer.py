@@ -34,6 +34,7 @@ class Params:
     # The detector tells the ten digits apart, too, and has learned more hands than MNIST's. The probabilities are the
     # weighted geometric mean of both networks' probabilities; fitted on real and rendered numbers.
     detector_share: float = 0.4
+    least_log_odds: float = -1e9
     least_probability: float = 1e-6  # is added, so that neither network excludes a digit by itself; guess
 
 
@@ -58,12 +59,16 @@ class Scorer:
         if not frames:
             return _NOTHING
         images = np.stack(frames)
-        logits = self.network.logits(slanted(images, PARAMS.slant_columns))
-        network = probabilities(logits, self._temperature) + PARAMS.least_probability
         classes = self.detector.logits(images)
-        detector = probabilities(classes[:, :NONE], 1.0) + PARAMS.least_probability
-        mixed = network ** (1 - PARAMS.detector_share) * detector**PARAMS.detector_share
         log_odds = log_odds_of(classes).astype(np.float64)
+        detector = probabilities(classes[:, :NONE], 1.0) + PARAMS.least_probability
+        mixed = detector
+        likely = np.flatnonzero(log_odds > PARAMS.least_log_odds)
+        if len(likely):
+            logits = self.network.logits(slanted(images[likely], PARAMS.slant_columns))
+            network = probabilities(logits, self._temperature) + PARAMS.least_probability
+            share = PARAMS.detector_share
+            mixed[likely] = network ** (1 - share) * detector[likely] ** share
         return Scores(mixed / mixed.sum(axis=1, keepdims=True), log_odds, log_odds < self.detector.threshold)
 
     def score_as_is(self, frames: Sequence[Frame]) -> Scores:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mnistcnn.ink.framing import Frame
 from mnistcnn.reading.lattice import Lattice, Segment, build_lattice
-from mnistcnn.reading.path import best_path
+from mnistcnn.reading.path import LOOSE_HEIGHTS, best_path, extent
 from mnistcnn.reading.rows import Row
 from mnistcnn.reading.signs import Sign, find_signs, find_slashes
 
@@ -211,8 +211,8 @@ def _is_to_cut(row: Row, whole: Sequence[bool]) -> bool:
 
 
 def _find_wholes(row: Row, lattice: Lattice, scores: Scores) -> list[bool]:
-    """For each mark of a row, whether it is a whole: likely one digit, or one of the strokes of one digit."""
-    whole = [False] * len(row.marks)
+    """For each mark of a row, whether it is a whole: small, likely one digit, or one of the strokes of one digit."""
+    whole = [extent(mark) < LOOSE_HEIGHTS * row.height for mark in row.marks]
     likely = scores.log_probabilities
     path, _ = best_path(lattice, likely, scores.digits)
     for i in path:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import cv2
 import numpy as np
@@ -26,11 +26,12 @@ class Params:
     point_bottom: float = 0.35  # of a point's middle above the foot of the digits, at most
     comma_below: float = 0.08  # below the foot of the digits, at least
     most_comma: float = 0.6  # its height
+    comma_times: float = 1.3  # as high as wide, at least
     dash_widths: float = 1.8  # times as wide as high, at least
     least_dash: float = 0.25  # its width
     most_dash: float = 1.2  # its width
     dash_middle: float = 0.3  # off the middle of the digits, at most
-    slash_height: float = 1.3  # at least, of one of two slashes in a date
+    slash_height: float = 1.15  # at least, of one of two slashes in a date
     single_slash_height: float = 1.5  # at least
     most_fraction_digits: int = 3  # on either side of a single slash
     slash_lean: float = 0.08  # columns to the right for a row up, at least
@@ -85,15 +86,22 @@ def find_slashes(digits: Sequence[Mark], strokes: Sequence[bool], params: Params
         for i, stroke in enumerate(strokes)
         if stroke and _is_slash(digits[i], [mark for mark in digits if mark is not digits[i]], params)
     ]
-    ends = [-1, *likely, len(digits)]
-    groups = tuple(end - start - 1 for start, end in pairwise(ends))
-    if len(likely) == 2 and (max(groups[:2]) <= 2 <= groups[2] <= 4 or max(groups[1:]) <= 2 < groups[0] == 4):
-        return likely if min(groups) >= 1 else []
+    for pair in combinations(likely, 2):
+        day, month, year = _groups(pair, len(digits))
+        is_date = max(day, month) <= 2 <= year <= 4 or (day == 4 and max(month, year) <= 2)
+        if is_date and min(day, month, year) >= 1:
+            return list(pair)
+    groups = _groups(likely, len(digits))
     if len(likely) == 1 and min(groups) >= 1 and max(groups) <= params.most_fraction_digits:
         others = [mark.height for i, mark in enumerate(digits) if i not in likely]
         tall = digits[likely[0]].height >= params.single_slash_height * float(np.median(others))
         return likely if tall else []
     return []
+
+
+def _groups(slashes: Sequence[int], count: int) -> list[int]:
+    """How many digits stand before, between and after slashes; `count` is how many marks there are."""
+    return [end - start - 1 for start, end in pairwise([-1, *slashes, count])]
 
 
 def _is_slash(mark: Mark, others: Sequence[Mark], params: Params) -> bool:
@@ -115,7 +123,8 @@ def _name(mark: Mark, foot: float, height: float, params: Params) -> str | None:
         return "-" if off <= params.dash_middle * height else None
     below = mark.bottom - foot
     low = below >= params.comma_below * height and mark.top > foot - params.most_point * height
-    if low and 2 * params.least_point * height <= mark.height <= params.most_comma * height:
+    tall = mark.height >= params.comma_times * mark.width
+    if low and tall and 2 * params.least_point * height <= mark.height <= params.most_comma * height:
         return ","
     if max(mark.height, mark.width) <= params.most_point * height:
         return "."
