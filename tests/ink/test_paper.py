@@ -5,7 +5,6 @@ from mnistcnn.ink.decoding import Colours
 from mnistcnn.ink.framing import Ink
 from mnistcnn.ink.paper import (
     find_ink,
-    find_page,
     fit_surface,
     subtract_surface,
     top_hat,
@@ -96,16 +95,6 @@ def test_a_pasted_box_is_taken_away() -> None:
 def test_nothing_is_taken_from_a_clean_picture() -> None:
     grey = find_ink(subtract_surface(written(paper())))
     assert top_hat(grey) is grey
-
-
-def test_a_page_is_found_and_a_round_digit_is_none() -> None:
-    desk = np.pad(written(paper()), ((40, 30), (50, 60), (0, 0)), constant_values=0.2)
-    page = find_page(find_ink(subtract_surface(desk)))
-    assert page is not None
-    assert (page[0].start, page[0].stop) == (44, 136)
-    y, x = np.mgrid[-1:1:120j, -1:1:120j]
-    ring = np.abs(np.hypot(x, y) - 0.6) < 0.25
-    assert find_page(ring.astype(np.float32)) is None
 
 
 def test_a_surface_follows_a_gradient_under_what_is_drawn_on_it() -> None:

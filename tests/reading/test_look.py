@@ -179,6 +179,8 @@ def test_a_long_foot_is_a_ruled_line_in_a_large_picture_only(side: int, kept: bo
     ink = np.zeros((280, 280), np.float32)
     ink[40:230, 130:136] = 1
     ink[230:236, 10:270] = 1
-    sheet = Sheet(ink=ink, find_pale=lambda: np.zeros_like(ink), matrix=np.diag([side / 280, side / 280, 1.0]), within=False)
+    sheet = Sheet(
+        ink=ink, find_pale=lambda: np.zeros_like(ink), matrix=np.diag([side / 280, side / 280, 1.0]), within=False
+    )
     (row,) = look_at(sheet, (side, side), None).rows
     assert any(mark.width > mark.height for mark in row.marks) is kept

@@ -239,12 +239,20 @@ def test_unsure_and_doubted_digits_of_a_number_are_marked() -> None:
     assert (accepted.text, accepted.warning) == ("7 77\n7", None)
 
 
-def test_a_sign_stands_in_the_place_of_a_space() -> None:
+def test_a_sign_or_a_question_mark_stands_in_the_place_of_a_space() -> None:
     reading = read_number((0.9, False, 0, False), (0.9, False, 0, True), (0.9, False, 0, True))
     colon = UnreadMark(text=":", box=(0, 0, 1, 1), row=0, digits_before=1)
     unnamed = UnreadMark(text=None, box=(0, 0, 1, 1), row=0, digits_before=2)
     made = summarise_reading("n", replace(reading, marks=[colon, unnamed]), Options())
-    assert (made.text, made.marks) == ("7:7 7", [colon, unnamed])
+    assert (made.text, made.marks, made.warning) == ("7:7?7", [colon, unnamed], "some of the marks may not be digits")
+
+
+@pytest.mark.parametrize("before", [0, 1, 2])
+def test_a_mark_without_a_name_is_a_question_mark_between_digits_of_its_row_only(before: int) -> None:
+    reading = read_number((0.9, False, 0, False), (0.9, False, 1, False))
+    unnamed = UnreadMark(text=None, box=(0, 0, 1, 1), row=min(before, 1), digits_before=before)
+    made = summarise_reading("n", replace(reading, marks=[unnamed]), Options())
+    assert (made.text, made.warning) == ("7\n7", None)
 
 
 def test_a_number_of_which_all_is_doubted_has_no_text() -> None:

@@ -406,3 +406,15 @@ def test_a_flat_drawing_needs_one_model_of_the_paper(
     noise = np.random.default_rng(1).integers(-grain, grain + 1, picture.shape)
     assert text(read(predictor, np.clip(picture + noise, 0, 255).astype(np.uint8))) == "258"
     assert tried == ([Paper.SURFACE] if grain == 0 else [Paper.SURFACE, Paper.WINDOW])
+
+
+def test_points_commas_and_dashes_between_digits_are_read(predictor: Predictor) -> None:
+    picture, boxes = write("2835", height=60, gap=24, margin=40)
+    foot = boxes[0][3]
+    for sign, (_, _, right, _) in zip(".-,", boxes, strict=False):
+        x = right + 12
+        if sign == "-":
+            cv2.line(picture, (x - 9, foot - 30), (x + 9, foot - 30), 0, 5)
+        else:
+            cv2.line(picture, (x, foot - 4), (x, foot - 4) if sign == "." else (x - 3, foot + 6), 0, 9)
+    assert [mark.text for mark in read(predictor, picture).marks] == [".", "-", ","]

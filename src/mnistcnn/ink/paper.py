@@ -10,10 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mnistcnn.ink.components import Mask, find_components
 from mnistcnn.ink.decoding import Colours
-from mnistcnn.ink.framing import SIDE
-from mnistcnn.ink.threshold import LEAST_CONTRAST, Grey, sampled
+from mnistcnn.ink.threshold import Grey
 
 LUMINANCE = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
 # The ridge keeps a fitted surface flat where no paper shows how it bends: nothing for the constant, more for the bends.
@@ -37,15 +35,6 @@ class Params:
     # The direction from paper to ink.
     far_share: float = 0.5  # of the greatest distance from the paper; pixels with more show the direction
     most_far_share: float = 0.02  # of the image's pixels are enough for it
-
-    # A page on a table.
-    page_quantile: float = 0.98  # of the grey levels; the level of the page
-    page_level_share: float = 0.5  # of that level; a page has more
-    least_page_share: float = 0.2  # of the image
-    least_filled_share: float = 0.7  # of the page's box that it fills
-    least_outlined_share: float = 0.85  # of the page's box that lies between its outlines; of a 0's box it is 0.8
-    page_margin_share: float = 0.04  # of its shorter side that is cut off at each side
-    least_page_margin_pixels: int = 2
 
     # Shadows and pasted boxes.
     backdrop_parts: int = (
@@ -138,32 +127,6 @@ def find_ink(flat: Colours, invert: bool | None = None) -> Grey:
 def project(colours: Colours, direction: NDArray[np.floating]) -> Grey:
     """The sum (height, width) of the three channels, each times its entry of `direction` (3,)."""
     return np.asarray(cv2.transform(colours, direction[None]), dtype=np.float32)
-
-
-def find_page(grey: Grey) -> tuple[slice, slice] | None:
-    """The rows and columns inside a page on a darker or lighter table, a large, filled box of "ink"; or None."""
-    high = float(np.quantile(sampled(grey), PARAMS.page_quantile))
-    mask = grey > PARAMS.page_level_share * high
-    if high < LEAST_CONTRAST or mask.mean() < PARAMS.least_page_share * PARAMS.least_filled_share:
-        return None
-    parts = find_components(mask)
-    largest = int(parts.areas.argmax())
-    rows, columns = parts.box(largest)
-    page = parts.labels[rows, columns] == largest + 1
-    if page.size < PARAMS.least_page_share * grey.size or min(page.shape) < SIDE:
-        return None
-    outlined = min(_outlined(page), _outlined(page.T))
-    if outlined < PARAMS.least_outlined_share or mask[rows, columns].mean() < PARAMS.least_filled_share:
-        return None
-    off = max(PARAMS.least_page_margin_pixels, round(PARAMS.page_margin_share * min(page.shape)))
-    return slice(rows.start + off, rows.stop - off), slice(columns.start + off, columns.stop - off)
-
-
-def _outlined(mask: Mask) -> float:
-    """The share of a mask's pixels that lie between the first and the last set pixel of their row."""
-    begun = np.maximum.accumulate(mask, axis=1)
-    unfinished = np.maximum.accumulate(mask[:, ::-1], axis=1)[:, ::-1]
-    return float((begun & unfinished).mean())
 
 
 def top_hat(grey: Grey) -> Grey:

@@ -21,7 +21,7 @@ from mnistcnn.ink.decoding import Colours, Decoded
 from mnistcnn.ink.framing import Ink
 from mnistcnn.ink.page import enlarged, find_corners, page_ink, straightened, subtract_window
 from mnistcnn.ink.pale import find_pale_ink
-from mnistcnn.ink.paper import find_ink, find_page, subtract_surface, top_hat
+from mnistcnn.ink.paper import find_ink, subtract_surface, top_hat
 from mnistcnn.ink.ruled_lines import remove_drawn_boxes
 from mnistcnn.ink.threshold import to_ink
 
@@ -40,7 +40,7 @@ class Params:
     least_surface_side_pixels: int = 280
     least_window_side_pixels: int = 280  # the same, for the second model; guess
     flat_levels: float = 1.0  # of 255; colours within so many levels of the paper's are the paper; guess
-    least_flat_share: float = 0.5  # of the pixels of a drawing that are paper; guess
+    least_flat_share: float = 0.75  # of the pixels of a drawing that are paper; guess
 
 
 PARAMS = Params()
@@ -71,36 +71,35 @@ class Sheet:
 def find_sheet(decoded: Decoded, paper: Paper, invert: bool | None = None, *, page: bool = True) -> Sheet | None:
     """The sheet of an image; None if nothing stands out from the paper.
 
-    `invert` true says that ink is darker than its paper, false that it is lighter; None finds out. With `page`, a page
-    that lies on a table is sought, and only the ink on it counts.
+    `invert` true says that ink is darker than its paper, false that it is lighter; None finds out. With `page`, the
+    second model seeks a page that lies on a table, and only the ink on it counts.
     """
     if paper is Paper.SURFACE:
-        return _find_on_surface(decoded, invert, page=page)
+        return _find_on_surface(decoded, invert)
     return _find_in_windows(decoded, invert, page=page)
 
 
 def is_flat(colours: Colours) -> bool:
-    """Whether most of an image (height, width, 3) has one and the same colour, as in a drawing: no light falls on it."""
+    """Whether most of an image (height, width, 3) has the same colour, as a drawing has: no light falls on it."""
     some = colours[::4, ::4].reshape(-1, 3)  # enough of the pixels
     near = np.abs(some - np.median(some, axis=0)) <= (PARAMS.flat_levels + 0.01) / 255
     return float(near.all(axis=1).mean()) > PARAMS.least_flat_share
 
 
-def _find_on_surface(decoded: Decoded, invert: bool | None, *, page: bool) -> Sheet | None:
+def _find_on_surface(decoded: Decoded, invert: bool | None) -> Sheet | None:
     colours = decoded.colours(SURFACE_SIDE)
     scale = decoded.size[0] / colours.shape[1]
-    found = _surface_ink(colours, invert, on_page=not page)
-    if found is None:
+    difference = subtract_surface(colours)
+    grey = find_ink(difference, invert)
+    ink = to_ink(top_hat(grey))
+    if ink is None:
         return None
-    ink, find_pale, left, top = found
-    within = ink.shape != colours.shape[:2]
     factor = max(1.0, PARAMS.least_surface_side_pixels / max(ink.shape))
-    matrix = np.array([[scale / factor, 0, scale * left], [0, scale / factor, scale * top], [0, 0, 1]])
     return Sheet(
         ink=remove_drawn_boxes(_enlarged_ink(ink, factor)),
-        find_pale=lambda: _enlarged_ink(find_pale(), factor),
-        matrix=matrix,
-        within=within,
+        find_pale=lambda: _enlarged_ink(find_pale_ink(difference, grey, ink), factor),
+        matrix=np.diag([scale / factor, scale / factor, 1.0]),
+        within=False,
     )
 
 
@@ -109,26 +108,6 @@ def _enlarged_ink(ink: Ink, factor: float) -> Ink:
         return ink
     larger = cv2.resize(ink, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
     return np.clip(np.asarray(larger, dtype=np.float32), np.float32(0), np.float32(1))
-
-
-def _surface_ink(
-    colours: Colours, invert: bool | None, *, on_page: bool = False
-) -> tuple[Ink, Callable[[], Ink], int, int] | None:
-    """The ink, how to find the pale ink, and the column and row of their upper left pixel; None if nothing stands out.
-
-    If there is a page on a table, only its ink is returned. `on_page` says that the image is such a page.
-    """
-    difference = subtract_surface(colours)
-    grey = find_ink(difference, invert)
-    page = None if on_page else find_page(grey)
-    if page is not None:
-        rows, columns = page
-        inside = _surface_ink(colours[page], invert, on_page=True)
-        if inside is not None:
-            ink, find_pale, _, _ = inside
-            return ink, find_pale, columns.start, rows.start
-    flat = to_ink(top_hat(grey))
-    return None if flat is None else (flat, partial(find_pale_ink, difference, grey, flat), 0, 0)
 
 
 def _find_in_windows(decoded: Decoded, invert: bool | None, *, page: bool) -> Sheet | None:

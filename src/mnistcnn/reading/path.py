@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from mnistcnn.reading.lattice import Lattice
 from mnistcnn.reading.marks import Mark
 
-
 LOOSE_HEIGHTS = 0.4  # of the row's digits; a piece of less extent may be left out, and is not cut; fitted
 
 

@@ -113,8 +113,9 @@ def summarise_reading(name: str, reading: Reading, options: Options) -> Predicti
         return Prediction(path=name, warning=reading.warning)
     text = _write_text(digits, reading.marks)
     doubted = [digit.doubted for digit in digits]
+    unnamed = any(mark.text is None and _is_between(mark, digits) for mark in reading.marks)
     warning = reading.warning
-    if any(doubted) and warning != TOO_MANY:
+    if (any(doubted) or unnamed) and warning != TOO_MANY:
         warning = DOUBTED if all(doubted) else PARTLY_DOUBTED
     one = digits[0] if len(digits) == 1 else None
     return Prediction(
@@ -131,25 +132,26 @@ def summarise_reading(name: str, reading: Reading, options: Options) -> Predicti
 
 
 def _write_text(digits: list[PredictedDigit], marks: list[UnreadMark]) -> str:
-    """The whole text: rows joined by newlines, with the signs between digits and the spaces between words."""
+    """The whole text: rows joined by newlines, with the signs between digits and the spaces between words.
+
+    A mark without a name is a `?` between digits, and only listed elsewhere.
+    """
+    signs = [mark.text or (MISSING if _is_between(mark, digits) else "") for mark in marks]
     text = ""
-    row = 0
     for i, digit in enumerate(digits):
-        before = [mark for mark in marks if mark.digits_before == i]
-        text += "".join(_written(mark) for mark in before if mark.row < digit.row)
-        signs = "".join(_written(mark) for mark in before if mark.row == digit.row)
-        if i and digit.row > row:
+        before = [(mark.row, sign) for mark, sign in zip(marks, signs, strict=True) if mark.digits_before == i]
+        text += "".join(sign for row, sign in before if row < digit.row)
+        if i and digit.row > digits[i - 1].row:
             text += "\n"
-        elif digit.space and not signs:
-            text += " "
-        text += signs + (MISSING if digit.digit is None else str(digit.digit))
-        row = digit.row
-    return text + "".join(_written(mark) for mark in marks if mark.digits_before == len(digits))
+        text += "".join(sign for row, sign in before if row == digit.row) or (" " if digit.space else "")
+        text += MISSING if digit.digit is None else str(digit.digit)
+    return text + "".join(sign for mark, sign in zip(marks, signs, strict=True) if mark.digits_before == len(digits))
 
 
-def _written(mark: UnreadMark) -> str:
-    """A sign as it is written in the text; a mark without a name is only listed."""
-    return mark.text or ""
+def _is_between(mark: UnreadMark, digits: list[PredictedDigit]) -> bool:
+    """Whether a mark stands between two digits of its row."""
+    at = mark.digits_before
+    return 0 < at < len(digits) and digits[at - 1].row == mark.row == digits[at].row
 
 
 def _digit(read: PredictedDigit, options: Options) -> PredictedDigit:

@@ -47,6 +47,7 @@ class Params:
     least_evidence: float = 0.3  # of a convincing reading; a clear digit has more
     least_space_heights: float = 0.9  # of the row; a gap between words is wider
     least_space_times: float = 2.2  # the usual gap; a gap between words is wider
+    usual_quantile: float = 0.25  # of the gaps in a row; the usual gap, although half of them may be between words
 
 
 PARAMS = Params()
@@ -222,6 +223,6 @@ def _find_spaces(row: RowReading) -> list[bool]:
     gaps = [after.left - before.right for before, after in pairwise(marks)]
     least = math.inf
     if len(gaps) > 1:
-        usual = max(float(np.median(gaps)), 0.0)
+        usual = max(float(np.quantile(gaps, PARAMS.usual_quantile, method="lower")), 0.0)
         least = max(PARAMS.least_space_heights * row.height, PARAMS.least_space_times * usual)
     return [False, *(gap > least for gap in gaps)]

@@ -22,11 +22,12 @@ class Params:
     """The numbers of this stage, in heights of the row's digits unless they say otherwise; all are guesses."""
 
     most_point: float = 0.3  # either way
-    least_point: float = 0.05  # either way; a smaller mark is dirt
+    least_point: float = 0.1  # either way; a smaller mark is dirt
+    least_point_ink: float = 0.28  # 0 … 1, on average; a mark with less is dirt
     point_bottom: float = 0.35  # of a point's middle above the foot of the digits, at most
     comma_below: float = 0.08  # below the foot of the digits, at least
     most_comma: float = 0.6  # its height
-    comma_times: float = 1.3  # as high as wide, at least
+    comma_times: float = 1.15  # as high as wide, at least
     dash_widths: float = 1.8  # times as wide as high, at least
     least_dash: float = 0.25  # its width
     most_dash: float = 1.2  # its width
@@ -115,7 +116,8 @@ def _is_slash(mark: Mark, others: Sequence[Mark], params: Params) -> bool:
 
 def _name(mark: Mark, foot: float, height: float, params: Params) -> str | None:
     """What a mark is by itself; a point may be that of a colon."""
-    if max(mark.height, mark.width) < params.least_point * height:
+    is_faint = mark.ink.mean() < params.least_point_ink
+    if max(mark.height, mark.width) < params.least_point * height or (is_faint and mark.width < 2 * mark.height):
         return None
     wide = mark.width >= params.dash_widths * mark.height
     if wide and params.least_dash * height <= mark.width <= params.most_dash * height:
@@ -124,7 +126,7 @@ def _name(mark: Mark, foot: float, height: float, params: Params) -> str | None:
     below = mark.bottom - foot
     low = below >= params.comma_below * height and mark.top > foot - params.most_point * height
     tall = mark.height >= params.comma_times * mark.width
-    if low and tall and 2 * params.least_point * height <= mark.height <= params.most_comma * height:
+    if low and tall and params.least_point * height <= mark.height <= params.most_comma * height:
         return ","
     if max(mark.height, mark.width) <= params.most_point * height:
         return "."
