@@ -21,7 +21,7 @@ from benchmarks.trainings import torchvision_folder
 from mnistcnn.checkpoints.calibration import probabilities
 from mnistcnn.checkpoints.checkpoint import PACKAGED, load_checkpoint
 from mnistcnn.config import Precision, TrainConfig
-from mnistcnn.data import DataSplits, load_dataset
+from mnistcnn.data.dataset import DataSplits, load_dataset
 from mnistcnn.exporting import export
 from mnistcnn.network.device import resolve_device, strict_float32
 from mnistcnn.network.inference import predict_logits

@@ -42,7 +42,7 @@ print(2 * 1024**3 / min(medians))
 OURS = """
 import statistics, sys, time
 from mnistcnn.config import Precision, TrainConfig
-from mnistcnn.data import load_dataset
+from mnistcnn.data.dataset import load_dataset
 from mnistcnn.network.device import resolve_device
 from mnistcnn.training.trainer import Trainer
 size, precision, steps = int(sys.argv[1]), Precision(sys.argv[2]), int(sys.argv[3])

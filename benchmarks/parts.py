@@ -55,7 +55,7 @@ def network_parts(compute: Callable[[], torch.Tensor], update: Callable[[], obje
 def ours() -> Parts:
     """Measure the parts of `Trainer`."""
     from mnistcnn.config import Precision, TrainConfig
-    from mnistcnn.data import load_dataset
+    from mnistcnn.data.dataset import load_dataset
     from mnistcnn.network.device import resolve_device
     from mnistcnn.network.inference import predict_logits
     from mnistcnn.training.loader import EpochLoader

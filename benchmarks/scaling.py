@@ -24,7 +24,7 @@ from benchmarks.table import spread
 def work(batch_size: int, steps: int) -> None:
     """Train as one of the processes; the first one prints the median pictures/s of all together."""
     from mnistcnn.config import Precision, TrainConfig
-    from mnistcnn.data import load_dataset
+    from mnistcnn.data.dataset import load_dataset
     from mnistcnn.network.device import resolve_device
     from mnistcnn.network.distributed import process_group
     from mnistcnn.network.world import World

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from mnistcnn.checkpoints.checkpoint import PACKAGED, load_checkpoint
 from mnistcnn.checkpoints.pickled import read_pickle
-from mnistcnn.data import load_dataset
+from mnistcnn.data.dataset import load_dataset
 from mnistcnn.errors import CheckpointError
 from mnistcnn.network.device import resolve_device
 from mnistcnn.training.resume import UnfinishedRun, load_unfinished, save_unfinished

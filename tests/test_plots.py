@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from mnistcnn import plots
-from mnistcnn.data import ImageDataset
+from mnistcnn.data.dataset import ImageDataset
 from mnistcnn.events import EpochResult
 from mnistcnn.plots import plot_confusion, plot_filters, plot_mistakes, plot_training
 from mnistcnn.results import Metrics

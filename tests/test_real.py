@@ -17,7 +17,8 @@ from PIL import Image
 from mnistcnn.checkpoints.calibration import probabilities
 from mnistcnn.checkpoints.checkpoint import PACKAGED, load_checkpoint
 from mnistcnn.config import DatasetName, Precision, Split
-from mnistcnn.data import files, load_dataset
+from mnistcnn.data import files
+from mnistcnn.data.dataset import load_dataset
 from mnistcnn.evaluation import confusion_matrix, evaluate
 from mnistcnn.exporting import export
 from mnistcnn.network.device import Compute

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mnistcnn.checkpoints.checkpoint import load_checkpoint as load_checkpoint
     from mnistcnn.cli.progress import progress_bar as progress_bar
     from mnistcnn.config import TrainConfig as TrainConfig
-    from mnistcnn.data import load_dataset as load_dataset
+    from mnistcnn.data.dataset import load_dataset as load_dataset
     from mnistcnn.errors import MnistCnnError as MnistCnnError
     from mnistcnn.evaluation import evaluate as evaluate
     from mnistcnn.exporting import export as export
@@ -40,7 +40,7 @@ _HOMES = {
     "evaluate_pictures": "picture_evaluation",
     "export": "exporting",
     "load_checkpoint": "checkpoints.checkpoint",
-    "load_dataset": "data",
+    "load_dataset": "data.dataset",
     "predict": "reading.prediction",
     "progress_bar": "cli.progress",
     "summarise": "summary",

@@ -10,7 +10,7 @@ from mnistcnn.accuracy import DigitScore, digit_scores, wilson_interval
 from mnistcnn.checkpoints.calibration import calibration_error, is_at_bound, probabilities
 from mnistcnn.checkpoints.checkpoint import Checkpoint, find_checkpoint, load_checkpoint
 from mnistcnn.config import DatasetName, Split, TrainConfig
-from mnistcnn.data import DataSplits, load_dataset
+from mnistcnn.data.dataset import DataSplits, load_dataset
 from mnistcnn.errors import UsageError
 from mnistcnn.events import Observer, ignore
 from mnistcnn.network.device import Compute, resolve_device

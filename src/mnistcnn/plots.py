@@ -9,15 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from mnistcnn.data import ImageDataset
 from mnistcnn.events import EpochResult
 from mnistcnn.system.storage import write_atomically
 
 if TYPE_CHECKING:
+    import torch
     from matplotlib.figure import Figure
+
+    from mnistcnn.data.dataset import ImageDataset
 
 # Every kind of colour vision tells these apart. Source: M. Okabe, K. Ito, "Color universal design".
 TRAIN_COLOUR, VALIDATION_COLOUR, KEPT_COLOUR = "#0072B2", "#D55E00", "#009E73"

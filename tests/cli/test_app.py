@@ -17,7 +17,7 @@ import mnistcnn
 from mnistcnn.cli import app
 from mnistcnn.cli.app import PATIENCE
 from mnistcnn.config import Precision, TrainConfig
-from mnistcnn.data import load_dataset
+from mnistcnn.data.dataset import load_dataset
 from mnistcnn.errors import ExitCode, Interrupted, UsageError
 from mnistcnn.events import Event, Stage
 from tests.conftest import TINY_CONFIG, invoke, posix

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from mnistcnn.config import DatasetName
-from mnistcnn.data import cache, files, load_dataset
+from mnistcnn.data import cache, files
 from mnistcnn.data.cache import cache_dir, read_files
+from mnistcnn.data.dataset import load_dataset
 from mnistcnn.errors import DataError
 from mnistcnn.events import Event, Note, Transfer
 from tests.conftest import posix

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from mnistcnn.config import DatasetName, Split
-from mnistcnn.data import files, load_dataset
+from mnistcnn.data import files
+from mnistcnn.data.dataset import load_dataset
 from mnistcnn.errors import UsageError
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from mnistcnn.checkpoints.calibration import probabilities
 from mnistcnn.checkpoints.checkpoint import Checkpoint, load_checkpoint
-from mnistcnn.data import load_dataset
+from mnistcnn.data.dataset import load_dataset
 from mnistcnn.ink.decoding import Decoded
 from mnistcnn.network.device import Compute
 from mnistcnn.network.inference import predict_logits
@@ -338,8 +338,9 @@ def test_pictures_are_annotated_under_names_of_their_own(packaged: Checkpoint) -
         "from mnistcnn.cli.predict import predict; predict([PICTURE])",
         "import mnistcnn; mnistcnn.predict(PICTURE)",
         "from pathlib import Path; from mnistcnn.web.reader import Reader; Reader().read(Path(PICTURE).read_bytes())",
+        "import mnistcnn.picture_evaluation",
     ],
-    ids=["predict", "Python", "draw"],
+    ids=["predict", "Python", "draw", "evaluate --pictures"],
 )
 def test_reading_loads_nothing_that_it_can_do_without(code: str) -> None:
     """PyTorch alone takes ten times as long to import as everything else takes together."""

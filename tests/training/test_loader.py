@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mnistcnn.config import TrainConfig
-from mnistcnn.data import ImageDataset
+from mnistcnn.data.dataset import ImageDataset
 from mnistcnn.network.model import normalise
 from mnistcnn.network.world import World
 from mnistcnn.training.loader import Batch, EpochLoader

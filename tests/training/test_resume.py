@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from mnistcnn.checkpoints.archive import load_archive
-from mnistcnn.data import load_dataset
+from mnistcnn.data.dataset import load_dataset
 from mnistcnn.errors import CheckpointError, OutputError
 from mnistcnn.network.device import Compute
 from mnistcnn.network.tensors import save_archive

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from mnistcnn.config import TrainConfig
-from mnistcnn.data import DataSplits, ImageDataset, load_dataset
+from mnistcnn.data.dataset import DataSplits, ImageDataset, load_dataset
 from mnistcnn.errors import TrainingError
 from mnistcnn.events import EpochResult, StepResult
 from mnistcnn.network.device import Compute

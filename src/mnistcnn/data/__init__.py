@@ -1,5 +1,1 @@
-"""The data sets: `load_dataset` returns train, validation and test images as tensors."""
-
-from mnistcnn.data.dataset import DataSplits, ImageDataset, load_dataset
-
-__all__ = ["DataSplits", "ImageDataset", "load_dataset"]
+"""The data sets: downloaded, verified, kept in a cache, and loaded as tensors."""

@@ -14,7 +14,7 @@ from mnistcnn.accuracy import may_be_chance
 from mnistcnn.checkpoints.calibration import fit_temperature, is_at_bound, probabilities
 from mnistcnn.checkpoints.checkpoint import Checkpoint, load_checkpoint
 from mnistcnn.config import Split
-from mnistcnn.data import DataSplits
+from mnistcnn.data.dataset import DataSplits
 from mnistcnn.errors import CheckpointError, OutputError
 from mnistcnn.evaluation import confusion_matrix
 from mnistcnn.events import EpochResult, Note, Observer, Stage

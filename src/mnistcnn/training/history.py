@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mnistcnn.data import DataSplits
+from mnistcnn.data.dataset import DataSplits
 from mnistcnn.results import to_json
 from mnistcnn.system.storage import Files, write_atomically
 from mnistcnn.training.trainer import Trainer, best_of

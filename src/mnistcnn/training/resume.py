@@ -24,7 +24,7 @@ from mnistcnn.checkpoints.fields import (
     check_weights,
 )
 from mnistcnn.config import Split, TrainConfig, flag
-from mnistcnn.data import DataSplits
+from mnistcnn.data.dataset import DataSplits
 from mnistcnn.errors import CheckpointError, OutputError, TrainingError, UsageError, first_line
 from mnistcnn.events import EpochResult, Note, Observer
 from mnistcnn.network.tensors import save_archive, to_tensor

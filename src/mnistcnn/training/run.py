@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 from mnistcnn.config import TrainConfig
-from mnistcnn.data import DataSplits, load_dataset
+from mnistcnn.data.dataset import DataSplits, load_dataset
 from mnistcnn.errors import Interrupted, OutputError, UsageError
 from mnistcnn.events import EpochResult, Note, Observer, StepResult, TrainStart, ignore
 from mnistcnn.network.device import cpu_threads, resolve_device

@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional as F
 
 from mnistcnn.config import TrainConfig
-from mnistcnn.data import ImageDataset
+from mnistcnn.data.dataset import ImageDataset
 from mnistcnn.errors import TrainingError
 from mnistcnn.events import EpochResult, StepResult
 from mnistcnn.network.device import Compute, derive_seed
