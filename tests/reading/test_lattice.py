@@ -3,7 +3,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mnistcnn.ink.strokes import stroke_width
 from mnistcnn.reading.lattice import Lattice, Segment, build_lattice, separation
 from mnistcnn.reading.marks import Mark
 from mnistcnn.reading.rows import Row
@@ -87,18 +86,6 @@ def test_a_mark_that_is_cut_is_a_candidate_whole_however_many_its_pieces() -> No
 def test_next_to_nothing_is_one_piece() -> None:
     lattice = build_lattice(Row(40.0, [Mark(5, 6, np.ones((20, 1), np.float32))]), [False])
     assert [piece.ink.shape for piece in lattice.pieces] == [(20, 1)]
-
-
-def test_what_touches_is_one_digit_or_the_other_or_shares_the_ink_between_them() -> None:
-    row = touching("35")
-    segments = build_lattice(row, [False]).segments
-    cut = [one for one in segments if (one.first, one.last) == (segments[0].first, segments[0].last)]
-    assert len(cut) == 2  # without and with what lies beside the cut
-    alone, shared = cut
-    assert shared.mark.width > alone.mark.width
-    pen = stroke_width(row.marks[0].ink)
-    assert shared.mark.right <= alone.mark.right + pen + 2
-    assert replace(shared, mark=alone.mark) == alone
 
 
 def test_cutting_a_mark_as_narrow_as_one_digit_costs_more() -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from mnistcnn.ink.framing import Ink
@@ -90,14 +91,15 @@ def _steps(ink: Ink, slant: float) -> NDArray[np.int8]:
     moves = np.arange(-2, 3)
     prices = (PARAMS.sideways_cost * np.abs(moves - slant)).astype(np.float32)[:, None]
     steps = np.zeros(ink.shape, dtype=np.int8)
-    cost = ink[0]
     width = ink.shape[1]
+    columns = np.arange(width)
+    before = np.full(width + 4, 1e9, dtype=np.float32)  # the margins keep paths within the mark
+    before[2:-2] = ink[0]
     for row in range(1, len(ink)):
-        before = np.pad(cost, 2, constant_values=1e9)  # this keeps paths within the mark
-        ways = prices + np.stack([before[2 + move : 2 + move + width] for move in moves])
+        ways = prices + sliding_window_view(before, width)
         best = ways.argmin(axis=0)
         steps[row] = moves[best]
-        cost = ways[best, np.arange(width)] + ink[row]
+        before[2:-2] = ways[best, columns] + ink[row]
     return steps
 
 

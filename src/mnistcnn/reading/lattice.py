@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
 
@@ -16,10 +16,9 @@ import cv2
 import numpy as np
 
 from mnistcnn.ink.framing import Frame, Ink, center_digit
-from mnistcnn.ink.strokes import adjust_strokes, stroke_width
-from mnistcnn.ink.threshold import SURE
+from mnistcnn.ink.strokes import adjust_strokes
 from mnistcnn.reading.cuts import Cut, between, find_cuts
-from mnistcnn.reading.marks import Mark, crop, join
+from mnistcnn.reading.marks import Mark, join
 from mnistcnn.reading.rows import Row
 
 DIGIT_COST = 0.05  # log probability, of each digit, so that the reading with fewer digits is preferred; fitted
@@ -137,7 +136,6 @@ def build_lattice(row: Row, whole: Sequence[bool] | None = None) -> Lattice:
     costs = [*(piece.left.cost if piece.left else 0.0 for piece in pieces), 0.0]
     strokes = [cost + PARAMS.narrow_cut_strokes * share for cost, share in zip(costs, narrow, strict=True)]
     stretch = _stretch(row.marks)
-    pen = max((stroke_width(mark.ink) for mark in row.marks), default=1.0)
     segments = []
     for first in range(len(pieces)):
         for last in range(first + 1, len(pieces) + 1):
@@ -152,20 +150,19 @@ def build_lattice(row: Row, whole: Sequence[bool] | None = None) -> Lattice:
             size = _misfit(mark, row.height)
             if inside.count(0.0) >= PARAMS.most_marks or size > PARAMS.most_size_doublings:
                 continue
-            segment = Segment(
-                first=first,
-                last=last,
-                mark=mark,
-                height=row.height,
-                stretch=stretch,
-                cuts=(strokes[first] + strokes[last]) / 2,
-                narrow=(narrow[first] + narrow[last]) / 2,
-                joins=_joins(marks, inside),
-                size=size,
+            segments.append(
+                Segment(
+                    first=first,
+                    last=last,
+                    mark=mark,
+                    height=row.height,
+                    stretch=stretch,
+                    cuts=(strokes[first] + strokes[last]) / 2,
+                    narrow=(narrow[first] + narrow[last]) / 2,
+                    joins=_joins(marks, inside),
+                    size=size,
+                )
             )
-            segments.append(segment)
-            if segment.cuts:
-                segments.append(replace(segment, mark=_sharing(mark, within, pen)))
     return Lattice([piece.mark for piece in pieces], segments, row.height)
 
 
@@ -199,28 +196,6 @@ def _stretch(marks: Sequence[Mark]) -> float:
     if len(digits) < PARAMS.least_stretch_digits:
         return 1.0
     return float(np.clip(PARAMS.usual_width_share / np.median(digits), 1, PARAMS.most_stretch_times))
-
-
-def _sharing(mark: Mark, pieces: Sequence[_Piece], pen: float) -> Mark:
-    """The mark of consecutive pieces with the ink beyond their cuts that is no farther away than `pen` pixels.
-
-    `pen` is the width of a stroke: two digits that touch may share a stroke.
-    """
-    reach = math.ceil(pen)
-    near = []
-    for whole in {id(piece.whole): piece.whole for piece in (pieces[0], pieces[-1])}.values():
-        top = max(mark.top - reach, whole.top)
-        left = max(mark.left - reach, whole.left)
-        rows = slice(top - whole.top, mark.bottom + reach - whole.top)
-        columns = slice(left - whole.left, mark.right + reach - whole.left)
-        near.append(Mark(top, left, whole.ink[rows, columns]))
-    both = join([mark, *near])
-    own = np.zeros_like(both.ink)
-    top = mark.top - both.top
-    left = mark.left - both.left
-    own[top : top + mark.height, left : left + mark.width] = mark.ink
-    close = cv2.distanceTransform((own <= SURE).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE) <= pen
-    return crop(Mark(both.top, both.left, np.where(close, both.ink, np.float32(0)))) or mark
 
 
 def _gap(pieces: Sequence[Mark]) -> int:

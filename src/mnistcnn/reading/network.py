@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from mnistcnn.checkpoints.architecture import CLASSES, HIDDEN, MEAN, STD
 from mnistcnn.config import Precision
-from mnistcnn.reading.convolution import convolve
+from mnistcnn.reading.convolution import convolve, pad
 from mnistcnn.results import Environment, cpu_name
 from mnistcnn.system.container import cpu_count
 
@@ -57,7 +57,7 @@ class Network:
     def _forward(self, frames: NDArray[np.uint8]) -> NDArray[np.float32]:
         x = self.first_layer(frames)
         # Padding "same" would be 2 on each side, but the pooling drops the ninth row and column of the result.
-        x = np.pad(x, ((0, 0), (2, 1), (2, 1), (0, 0)))
+        x = pad(x, 2, 1)
         x = convolve(x, self._filters2, self._biases["conv2"])
         x = x.reshape(-1, 4, 2, 4, 2, 64).max(axis=(2, 4))
         pooled = _relu(x).reshape(-1, 4 * 4 * 64)
