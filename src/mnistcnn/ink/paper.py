@@ -8,7 +8,6 @@ from functools import lru_cache, reduce
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from mnistcnn.ink.decoding import Colours
 from mnistcnn.ink.threshold import Grey
@@ -56,7 +55,8 @@ def subtract_surface(colours: Colours) -> Colours:
     """
     height, width, _ = colours.shape
     size = min(width, PARAMS.coarse_pixels), min(height, PARAMS.coarse_pixels)
-    surface = fit_surface(_resized(colours, size, Image.Resampling.BOX))
+    coarse = cv2.resize(colours, size, interpolation=cv2.INTER_AREA)
+    surface = fit_surface(np.asarray(coarse, dtype=np.float32))
     return colours - cv2.resize(surface, (width, height))
 
 
@@ -137,7 +137,7 @@ def top_hat(grey: Grey) -> Grey:
     height, width = grey.shape
     scale = min(1.0, PARAMS.coarse_pixels / max(height, width))
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    coarse = _resized(grey, size, Image.Resampling.BOX)
+    coarse = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
     side = max(PARAMS.least_backdrop_pixels, round(max(size) / PARAMS.backdrop_parts)) | 1
     backdrop = cv2.morphologyEx(coarse, cv2.MORPH_OPEN, np.ones((side, side), dtype=np.uint8))
     strongest = float(grey.max())
@@ -146,12 +146,4 @@ def top_hat(grey: Grey) -> Grey:
         return grey
     if np.median(backdrop[strong]) > PARAMS.most_backdrop_level_share * strongest:
         return grey
-    return grey - _resized(np.maximum(backdrop, 0), (width, height), Image.Resampling.BILINEAR)
-
-
-def _resized(image: NDArray[np.float32], size: tuple[int, int], method: Image.Resampling) -> NDArray[np.float32]:
-    """An image, (height, width) or (height, width, channels), scaled to `size`, (width, height)."""
-    # The filters are Pillow's, because OpenCV's INTER_AREA weighs the pixels differently.
-    if image.ndim == 3:
-        return np.stack([_resized(channel, size, method) for channel in np.moveaxis(image, 2, 0)], axis=-1)
-    return np.asarray(Image.fromarray(np.ascontiguousarray(image)).resize(size, method))
+    return grey - np.asarray(cv2.resize(np.maximum(backdrop, 0), (width, height)), dtype=np.float32)

@@ -61,15 +61,13 @@ class Scorer:
         images = np.stack(frames)
         classes = self.detector.logits(images)
         log_odds = log_odds_of(classes).astype(np.float64)
-        detector = probabilities(classes[:, :NONE], 1.0) + PARAMS.least_probability
-        mixed = detector
-        likely = np.flatnonzero(log_odds > PARAMS.least_log_odds)
-        if len(likely):
+        digits = probabilities(classes[:, :NONE], 1.0) + PARAMS.least_probability
+        likely = log_odds > PARAMS.least_log_odds
+        if likely.any():
             logits = self.network.logits(slanted(images[likely], PARAMS.slant_columns))
             network = probabilities(logits, self._temperature) + PARAMS.least_probability
-            share = PARAMS.detector_share
-            mixed[likely] = network ** (1 - share) * detector[likely] ** share
-        return Scores(mixed / mixed.sum(axis=1, keepdims=True), log_odds, log_odds < self.detector.threshold)
+            digits[likely] = network ** (1 - PARAMS.detector_share) * digits[likely] ** PARAMS.detector_share
+        return Scores(digits / digits.sum(axis=1, keepdims=True), log_odds, log_odds < self.detector.threshold)
 
     def score_as_is(self, frames: Sequence[Frame]) -> Scores:
         """The scores by the network alone, without the slant, as `evaluate` and an exported network see a frame."""
