@@ -1,4 +1,5 @@
 from dataclasses import replace
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -94,6 +95,24 @@ def test_whether_it_is_a_digit_at_all_is_asked_of_the_frame_as_it_is(
     alone = scorer.score(frames)
     np.testing.assert_allclose(found.log_odds, alone.log_odds, rtol=1e-5)
     assert not np.allclose(found.probabilities, alone.probabilities)
+
+
+def test_the_network_sees_no_frame_that_is_hardly_a_digit(scorer: Scorer, monkeypatch: pytest.MonkeyPatch) -> None:
+    classes = np.zeros((3, 11), np.float32)
+    classes[1, 10] = 30
+    seen = []
+
+    def logits(frames: NDArray[np.uint8]) -> NDArray[np.float32]:
+        seen.append(len(frames))
+        return np.eye(10, dtype=np.float32)[[4] * len(frames)]
+
+    monkeypatch.setattr(scorer, "network", SimpleNamespace(logits=logits))
+    monkeypatch.setattr(type(scorer.detector), "logits", lambda _, frames: classes[: len(frames)])
+    found = scorer.score([frame(2), frame(5), frame(7)])
+    assert seen == [2]
+    assert found.digits[0] == found.digits[2] == 4
+    assert found.probabilities[1] == pytest.approx(np.full(10, 0.1), abs=1e-6)
+    assert found.doubted.tolist() == [False, True, False]
 
 
 def test_no_frames_have_no_scores(scorer: Scorer) -> None:

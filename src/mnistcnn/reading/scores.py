@@ -28,7 +28,7 @@ class Params:
     """The hand-set numbers of this stage; heights are those of the row's digits."""
 
     # Which marks of a row are cut.
-    whole_log_probability: float = math.log(0.7)  # a mark that is more likely one digit is not cut; fitted
+    whole_log_probability: float = math.log(0.5)  # a mark that is more likely one digit is not cut; fitted
     most_whole_heights: float = 1.3  # a wider mark is cut even if it is likely one digit; fitted
     most_cut_heights: float = 15.0  # a row with wider marks to cut is a line of text and is not cut; fitted
 
