@@ -29,15 +29,22 @@ class Params:
     most_filled: float = 0.65  # of a mark's box, unless it is as narrow as a 1
     narrow: float = 0.45  # of its height; a mark as narrow may be a 1
     most_marks: int = 60  # more of them are the paper's grain
+    blur_pixels: float = 0.8  # the standard deviation
+    full_quantile: float = 0.75  # of a mark's contrast; this and more becomes full ink
+    threshold_share: float = 0.5  # of that contrast; ink has more
+    least_digit_pixels: int = 8  # the height of a component that may be a digit
+    most_digit_share: float = 0.9  # of the image, either way, of such a component
 
 
-def find_pale_ink(difference: Colours, grey: Grey, ink: Ink, params: Params | None = None) -> Ink:
+PARAMS = Params()
+
+
+def find_pale_ink(difference: Colours, grey: Grey, ink: Ink) -> Ink:
     """The ink (height, width), 0 … 1, of marks that `ink` lacks, each as strong as if it were the only one.
 
     `difference` (height, width, 3) is how far the colours lie from the paper's, `grey` (height, width) the same along
     the direction of the stronger ink, and `ink` the stronger ink in 0 … 1.
     """
-    params = params or Params()
     pale = np.zeros_like(ink)
     usual_height = _usual_height(ink)
     if usual_height is None:
@@ -45,45 +52,46 @@ def find_pale_ink(difference: Colours, grey: Grey, ink: Ink, params: Params | No
     darker = float(np.vdot(project(difference, LUMINANCE), grey)) < 0
     channels = cv2.split(difference)  # `difference.min(axis=2)` takes several times as long
     strongest = -reduce(np.minimum, channels) if darker else reduce(np.maximum, channels)
-    contrast: Grey = np.asarray(cv2.GaussianBlur(strongest, (0, 0), 0.8), dtype=np.float32)
+    contrast: Grey = np.asarray(cv2.GaussianBlur(strongest, (0, 0), PARAMS.blur_pixels), dtype=np.float32)
     some = sampled(contrast)
     middle = float(np.median(some))
     noise = 1.4826 * float(np.median(np.abs(some - np.float32(middle))))
-    least = middle + max(params.least_noises * noise, params.least_contrast)
+    least = middle + max(PARAMS.least_noises * noise, PARAMS.least_contrast)
     parts = find_components(contrast > least)
     strong = np.bincount(parts.labels[ink > SURE], minlength=len(parts.areas) + 1)[1:]
-    fits = strong <= params.most_strong * parts.areas
-    fits &= (parts.heights >= params.least_height * usual_height) & (parts.heights <= params.most_height * usual_height)
-    fits &= parts.widths <= params.most_width * usual_height
+    fits = strong <= PARAMS.most_strong * parts.areas
+    fits &= (parts.heights >= PARAMS.least_height * usual_height) & (parts.heights <= PARAMS.most_height * usual_height)
+    fits &= parts.widths <= PARAMS.most_width * usual_height
     filled = parts.areas / np.maximum(parts.heights * parts.widths, 1)
-    fits &= (filled <= params.most_filled) | (parts.widths <= params.narrow * parts.heights)
+    fits &= (filled <= PARAMS.most_filled) | (parts.widths <= PARAMS.narrow * parts.heights)
     chosen = np.flatnonzero(fits)
-    if len(chosen) > params.most_marks:
+    if len(chosen) > PARAMS.most_marks:
         return pale
     for i in chosen:
         box = parts.box(int(i))
         own = parts.labels[box] == i + 1
         levels = contrast[box]
-        full = float(np.quantile(levels[own], 0.75))
-        if full - middle < params.least_strength * (least - middle):
+        full = float(np.quantile(levels[own], PARAMS.full_quantile))
+        if full - middle < PARAMS.least_strength * (least - middle):
             continue
         near = cv2.dilate(own.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-        mark = scaled(levels - np.float32(middle), 0.5 * (full - middle), full - middle)
+        mark = scaled(levels - np.float32(middle), PARAMS.threshold_share * (full - middle), full - middle)
         pale[box] = np.maximum(pale[box], np.where(near, mark, np.float32(0)))
     return pale
 
 
 def _usual_height(ink: Ink) -> float | None:
-    """The height above which half of the ink lies, in pixels; None where there is none."""
+    """The median height of the components that may be digits, each weighted by its height; None without any."""
     parts = find_components(ink > SURE)
     height, width = ink.shape
-    whole = (parts.heights >= 8) & (parts.heights < 0.9 * height) & (parts.widths < 0.9 * width)
+    usable = parts.heights >= PARAMS.least_digit_pixels
+    usable &= (parts.heights < PARAMS.most_digit_share * height) & (parts.widths < PARAMS.most_digit_share * width)
     inside = (parts.top > 0) & (parts.left > 0)
     inside &= (parts.top + parts.heights < height) & (parts.left + parts.widths < width)
-    if (whole & inside).any():
-        whole &= inside
-    if not whole.any():
+    if (usable & inside).any():
+        usable &= inside
+    if not usable.any():
         return None
-    heights = np.sort(parts.heights[whole])
+    heights = np.sort(parts.heights[usable])
     weights = np.cumsum(heights)
     return float(heights[np.searchsorted(weights, weights[-1] / 2)])

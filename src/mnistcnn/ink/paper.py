@@ -36,9 +36,7 @@ class Params:
     most_far_share: float = 0.02  # of the image's pixels are enough for it
 
     # Shadows and pasted boxes.
-    backdrop_parts: int = (
-        3  # an area stronger than the paper is a backdrop if it is wider than this part of the longer side
-    )
+    backdrop_parts: int = 3  # a stronger area is a backdrop if it is wider than this part of the longer side
     least_backdrop_pixels: int = 3  # the same, of a small image
     least_backdrop_level_share: float = 0.1  # of the strongest ink; a fainter backdrop does not matter
     least_backdrop_share: float = 0.3  # of the image that a backdrop covers

@@ -262,7 +262,7 @@ def _is_alike(size: int, filled: int) -> bool:
 
 
 def _typical_height(mask: Mask) -> float:
-    """The height of most of the components that are not lines, in pixels; 0 if there are none."""
+    """The median height of the components that are not lines, each weighted by its height, in pixels; 0 without any."""
     parts = find_components(mask)
     fits = parts.heights >= PARAMS.least_digit_pixels
     fits &= parts.heights < PARAMS.most_digit_share * mask.shape[0]

@@ -2,8 +2,8 @@
 
 `SURFACE` takes the paper for a smooth surface over the whole image: this is right for drawings and scans, for strokes
 so fat that there is more ink than paper around them, and for even light. `WINDOW` takes it for the median of a window
-around each pixel: this is right for photographs with shadows, folds and tables, and for faint ink. The reader looks at
-both.
+around each pixel: this is right for photographs with shadows, folds and tables, and for faint ink. The reader tries the
+first, and then the second if it may find more.
 """
 
 from __future__ import annotations
@@ -57,8 +57,8 @@ class Paper(StrEnum):
 class Sheet:
     """The ink of an image, as one model of the paper shows it.
 
-    `ink` (height, width) is 0 on the paper and 1 in full ink, without boxes drawn by hand. `find_pale` finds the ink of
-    marks that `ink` lacks, since they were written with less of it, of the same shape; only rows need it. `matrix` maps
+    `ink` (height, width) is 0 on the paper and 1 in full ink, without boxes drawn by hand. `find_pale` finds, in an
+    array of the same shape, the marks that `ink` lacks because they are paler; only rows need it. `matrix` maps
     points of the ink to points of the upright image. `within` says that the ink is on a page that lies on a table.
     """
 

@@ -66,14 +66,16 @@ class Segment:
     mark: Mark
     height: float  # of the row's digits, in pixels
     stretch: float  # times its width; the hand's digits are this much narrower than MNIST's
-    cuts: float  # strokes that were cut through at its sides; each cut counts half for the segments on both sides of it
+    cuts: (
+        float  # strokes that were cut through at its sides, half of each cut; more where the mark is narrow
+    )
     narrow: float  # 0 … 1, how many of these cuts are through marks as narrow as one digit; each counts half
     joins: float  # strokes that lie next to each other, 0 … 1 each by how far they are apart
     size: float  # doublings by which it is too small or too large
 
     @property
     def cost(self) -> float:
-        """How much these subtract from the log probability of a path."""
+        """How much its size, its width, its joins and narrow cuts subtract from the log probability of a path."""
         wide = max(self.mark.width / self.height - PARAMS.wide_heights, 0.0)
         cost = DIGIT_COST + PARAMS.narrow_cut_cost * self.narrow + JOIN_COST * self.joins
         return cost + PARAMS.size_cost * self.size + wide
@@ -119,7 +121,7 @@ class _Piece:
     mark: Mark
 
     def narrowness(self, height: float) -> float:
-        """How much the mark that the left cut divides is as narrow as one digit, 0 … 1; 0 if there is no cut."""
+        """0 … 1: 1 if the mark that the left cut divides is as narrow as one digit, 0 if it is broad or not cut."""
         if not self.left:
             return 0.0
         share = (PARAMS.broad_heights - self.whole.width / height) / (PARAMS.broad_heights - PARAMS.narrow_heights)

@@ -1,4 +1,4 @@
-"""Reads digits and numbers from images, in batches, so that the memory does not grow with their number."""
+"""Reads images for `predict`: finds them, reads them one by one, and applies the options to their readings."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ class Predictor:
     def read(
         self, sources: Iterable[Source], *, invert: bool | None = None, single: bool = False
     ) -> Iterator[tuple[Source, Reading | PictureError]]:
-        """Read images one after the other, each with its source, in order; see `read_picture`."""
+        """Yield the reading of each image with its source, in order; a few are read at once. See `read_picture`."""
 
         def read_source(source: Source) -> tuple[Source, Reading | PictureError]:
             try:
@@ -111,7 +111,7 @@ def read_picture(decoded: Decoded, score: Score, *, invert: bool | None = None, 
     original = np.rint(255 * project(decoded.colours(SURFACE_SIDE), LUMINANCE)).astype(np.uint8)
     found: list[Interpretation] = []
     for paper in Paper:
-        # The second model finds what a shadow, a fold or a table hides from the first; here is none of them.
+        # The second model finds what a shadow, a fold or a table hides from the first; a plain image has none of them.
         if found and found[-1].evidence > 0 and _is_plain(decoded):
             break
         found += _interpret(find_sheet(decoded, paper, invert), decoded, score, single=single)

@@ -26,7 +26,7 @@ class Params:
     small_digit_heights: float = 0.3  # a mark at least this tall may be a small digit, a lower one a stroke of a digit
     speck_heights: float = 0.12  # a mark of less extent belongs to no digit
     most_heights: float = 2.6  # a taller mark is not a digit
-    most_width_times: float = 3.0  # the most height; a wider mark is not a digit, or digits that touch
+    most_width_times: float = 3.0  # the most height; a wider mark is neither a digit nor digits that touch
     most_nesting_times: float = 1.5  # as wide as high; a wider mark is several digits that touch
 
     # Which row a digit is in.
@@ -35,7 +35,7 @@ class Params:
     most_off_near_heights: float = 0.85  # the same as `most_off_heights`, after a near gap
     slope_share: float = 0.5  # how much the page's slope counts in a row's direction; its last three marks are the rest
     slopes: tuple[float, ...] = (0.0, 0.1, -0.1, 0.2, -0.2, 0.35, -0.35, 0.5, -0.5, 0.7, -0.7, 1.0, -1.0)
-    slope_cost_rows: float = 2.5  # that a slope of one must save
+    slope_cost_rows: float = 2.5  # a slope of 1 is taken only if it saves as many rows
     crowded_marks: int = 300  # with more marks a page is full of text
 
     # Which row a small mark is in.

@@ -1,4 +1,4 @@
-"""Reads rows of marks: the segments of all rows are scored together, twice, and the best path through a row is kept."""
+"""Reads rows of marks: scores their segments, again where marks are cut, and keeps the best path through each row."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Params:
     most_whole_heights: float = 1.3  # a wider mark is cut even if it is likely one digit; fitted
     most_cut_heights: float = 15.0  # a row with wider marks to cut is a line of text and is not cut; fitted
 
-    # The weights of a segment's score; the detector's log odds of a segment are too far from 0, so a path counts less.
+    # The weights of a segment's score; the detector is too sure of segments, so that a path weights its log odds less.
     digit_share: float = 0.8  # of the digit's log probability, outside of paths; fitted
     path_digit_share: float = 0.2  # of the digit's log probability, in a path; fitted
     path_odds_share: float = 0.55  # of the log odds that it is one digit, in a path; fitted
@@ -95,7 +95,8 @@ class Scores:
 class RowReading:
     """The reading of a row whose digits are `height` pixels tall: its segments from left to right, and their scores.
 
-    The higher its `value`, a sum of log probabilities less costs, the better it explains the row.
+    The higher its `value`, the better it explains the row: weighted log probabilities less costs, of the best path
+    before strokes are merged and slashes and dirt are taken out.
     """
 
     height: float
@@ -106,7 +107,7 @@ class RowReading:
 
     @property
     def cuts(self) -> NDArray[np.float64]:
-        """The number of strokes that were cut through for each digit, (N,); 0 for a digit that stands alone."""
+        """The `cuts` of each digit, (N,); 0 for a digit that stands alone."""
         return np.array([segment.cuts for segment in self.segments])
 
     @property

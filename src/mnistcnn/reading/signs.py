@@ -40,6 +40,9 @@ class Params:
     most_slash_width_share: float = 0.9  # of its height
 
 
+PARAMS = Params()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sign:
     """A mark of a row that is not a digit; `text` is one of `. , : - /`, or None where it is none of these."""
@@ -48,9 +51,8 @@ class Sign:
     mark: Mark
 
 
-def find_signs(left_out: Sequence[Mark], digits: Sequence[Mark], params: Params | None = None) -> list[Sign]:
+def find_signs(left_out: Sequence[Mark], digits: Sequence[Mark]) -> list[Sign]:
     """The signs among the marks of a row that were not read, given its `digits`, from left to right."""
-    params = params or Params()
     if not digits:
         return []
     height = float(np.median([digit.height for digit in digits]))
@@ -58,34 +60,33 @@ def find_signs(left_out: Sequence[Mark], digits: Sequence[Mark], params: Params 
     points: list[Mark] = []
     for mark in sorted(left_out, key=lambda mark: mark.x):
         foot = _foot(digits, mark.x)
-        name = _name(mark, foot, height, params)
+        name = _name(mark, foot, height)
         if name == ".":
             points.append(mark)
-        elif name is not None or max(mark.height, mark.width) > params.most_point * height:
+        elif name is not None or max(mark.height, mark.width) > PARAMS.most_point * height:
             signs.append(Sign(text=name, mark=mark))
     while points:
         point = points.pop()
         foot = _foot(digits, point.x)
-        above = [other for other in points if abs(other.x - point.x) < params.most_point * height]
+        above = [other for other in points if abs(other.x - point.x) < PARAMS.most_point * height]
         if above:
             points.remove(above[0])
             signs.append(Sign(text=":", mark=join([point, above[0]])))
-        elif foot - point.y <= params.point_bottom * height:
+        elif foot - point.y <= PARAMS.point_bottom * height:
             signs.append(Sign(text=".", mark=point))
     return sorted(signs, key=lambda sign: sign.mark.x)
 
 
-def find_slashes(digits: Sequence[Mark], strokes: Sequence[bool], params: Params | None = None) -> list[int]:
+def find_slashes(digits: Sequence[Mark], strokes: Sequence[bool]) -> list[int]:
     """Which of the marks of a row, read as digits from left to right, are slashes; `strokes` says which are read as 1s.
 
     A slash is a straight, leaning stroke, taller than the digits. Tall 1s are, too: two slashes have to part the row as
     a date is parted, and a single one, which has to be taller, as a fraction is.
     """
-    params = params or Params()
     likely = [
         i
         for i, stroke in enumerate(strokes)
-        if stroke and _is_slash(digits[i], [mark for mark in digits if mark is not digits[i]], params)
+        if stroke and _is_slash(digits[i], [mark for mark in digits if mark is not digits[i]])
     ]
     for pair in combinations(likely, 2):
         day, month, year = _groups(pair, len(digits))
@@ -93,9 +94,9 @@ def find_slashes(digits: Sequence[Mark], strokes: Sequence[bool], params: Params
         if is_date and min(day, month, year) >= 1:
             return list(pair)
     groups = _groups(likely, len(digits))
-    if len(likely) == 1 and min(groups) >= 1 and max(groups) <= params.most_fraction_digits:
+    if len(likely) == 1 and min(groups) >= 1 and max(groups) <= PARAMS.most_fraction_digits:
         others = [mark.height for i, mark in enumerate(digits) if i not in likely]
-        tall = digits[likely[0]].height >= params.single_slash_height * float(np.median(others))
+        tall = digits[likely[0]].height >= PARAMS.single_slash_height * float(np.median(others))
         return likely if tall else []
     return []
 
@@ -105,30 +106,30 @@ def _groups(slashes: Sequence[int], count: int) -> list[int]:
     return [end - start - 1 for start, end in pairwise([-1, *slashes, count])]
 
 
-def _is_slash(mark: Mark, others: Sequence[Mark], params: Params) -> bool:
-    if not others or mark.width > params.most_slash_width_share * mark.height:
+def _is_slash(mark: Mark, others: Sequence[Mark]) -> bool:
+    if not others or mark.width > PARAMS.most_slash_width_share * mark.height:
         return False
-    if mark.height < params.slash_height * float(np.median([other.height for other in others])):
+    if mark.height < PARAMS.slash_height * float(np.median([other.height for other in others])):
         return False
     lean, off = _lean(mark)
-    return lean >= params.slash_lean and off <= params.slash_straightness
+    return lean >= PARAMS.slash_lean and off <= PARAMS.slash_straightness
 
 
-def _name(mark: Mark, foot: float, height: float, params: Params) -> str | None:
+def _name(mark: Mark, foot: float, height: float) -> str | None:
     """What a mark is by itself; a point may be that of a colon."""
-    is_faint = mark.ink.mean() < params.least_point_ink
-    if max(mark.height, mark.width) < params.least_point * height or (is_faint and mark.width < 2 * mark.height):
+    is_faint = mark.ink.mean() < PARAMS.least_point_ink
+    if max(mark.height, mark.width) < PARAMS.least_point * height or (is_faint and mark.width < 2 * mark.height):
         return None
-    wide = mark.width >= params.dash_widths * mark.height
-    if wide and params.least_dash * height <= mark.width <= params.most_dash * height:
+    wide = mark.width >= PARAMS.dash_widths * mark.height
+    if wide and PARAMS.least_dash * height <= mark.width <= PARAMS.most_dash * height:
         off = abs(mark.y - (foot - height / 2))
-        return "-" if off <= params.dash_middle * height else None
+        return "-" if off <= PARAMS.dash_middle * height else None
     below = mark.bottom - foot
-    low = below >= params.comma_below * height and mark.top > foot - params.most_point * height
-    tall = mark.height >= params.comma_times * mark.width
-    if low and tall and params.least_point * height <= mark.height <= params.most_comma * height:
+    low = below >= PARAMS.comma_below * height and mark.top > foot - PARAMS.most_point * height
+    tall = mark.height >= PARAMS.comma_times * mark.width
+    if low and tall and PARAMS.least_point * height <= mark.height <= PARAMS.most_comma * height:
         return ","
-    if max(mark.height, mark.width) <= params.most_point * height:
+    if max(mark.height, mark.width) <= PARAMS.most_point * height:
         return "."
     return None
 

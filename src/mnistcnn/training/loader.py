@@ -1,4 +1,4 @@
-"""Makes the batches of an epoch: shuffled, augmented, normalised, on the device."""
+"""Makes the batches of an epoch: shuffled, with flags on some ones, augmented, normalised, on the device."""
 
 import math
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from mnistcnn.config import TrainConfig
 from mnistcnn.data.dataset import ImageDataset
 from mnistcnn.network.device import derive_seed
 from mnistcnn.network.model import DROPOUT, HIDDEN, normalise
-from mnistcnn.network.world import World
+from mnistcnn.network.world import ALONE, World
 from mnistcnn.training.augmentation import augment, sample_warps
 from mnistcnn.training.flags import add_flags, sample_flags
 from mnistcnn.training.sampler import HardExampleSampler
@@ -35,9 +35,9 @@ class Batch:
 class EpochLoader:
     """The batches of one epoch: a pure function of the images, their losses, the settings and the epoch's number.
 
-    Order and warps are sampled at the epoch's start on the CPU, so that they are the same on every device; dropout is
-    sampled for each chunk on the device, from the chunk's own seed. So any chunk can be made without the chunks before
-    it, as resuming requires.
+    Order, flags and warps are sampled at the epoch's start on the CPU, so that they are the same on every device;
+    dropout is sampled for each chunk on the device, from the chunk's own seed. So any chunk can be made without the
+    chunks before it, as resuming requires.
     """
 
     def __init__(
@@ -46,11 +46,11 @@ class EpochLoader:
         config: TrainConfig,
         epoch: int,
         sampler: HardExampleSampler,
-        world: World | None = None,
+        world: World = ALONE,
     ) -> None:
         generator = torch.Generator().manual_seed(derive_seed(config.seed, "epoch", epoch))
         self._dataset = dataset
-        self._world = world or World()
+        self._world = world
         self._seed = config.seed
         self._epoch = epoch
         self._device = dataset.labels.device

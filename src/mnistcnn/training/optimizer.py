@@ -45,7 +45,10 @@ class AdamW:
 
     def step(self, rate: float) -> None:
         """Update the parameters by their gradients, at the learning rate `rate`."""
-        gradients = [copy.grad.float() for copy in self._copies if copy.grad is not None]
+        gradients = []
+        for copy in self._copies:
+            assert copy.grad is not None
+            gradients.append(copy.grad.float())
         with torch.no_grad():
             adamw(
                 self._parameters, gradients, self._means, self._squares, [], self._steps, fused=True, amsgrad=False,

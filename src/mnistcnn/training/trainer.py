@@ -45,7 +45,7 @@ class RunningMetrics:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainerState:
-    """The state from which another `Trainer` can continue; on the CPU, its tensors share the trainer's memory."""
+    """The state from which another `Trainer` can continue; on the CPU most of it shares the trainer's memory."""
 
     weights: dict[str, torch.Tensor]
     optimizer: dict[int, dict[str, torch.Tensor]]  # AdamW's step and moments of each parameter
@@ -71,11 +71,11 @@ class Trainer:
     def __init__(
         self, config: TrainConfig, compute: Compute, train: ImageDataset, validation: ImageDataset, world: World = ALONE
     ) -> None:
-        weights = torch.Generator().manual_seed(derive_seed(config.seed, "weights"))
+        generator = torch.Generator().manual_seed(derive_seed(config.seed, "weights"))
         self.config = config
         self.compute = compute
         self.world = world
-        self.model = MnistCNN(weights).to(device=compute.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.model = MnistCNN(generator).to(device=compute.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         # Steps in bfloat16 compute with a copy of the model, which the optimizer keeps up to date.
         working = self.model if compute.dtype == torch.float32 else deepcopy(self.model).to(compute.dtype)
         self._network = data_parallel(working, self.world, compute.device)
@@ -111,7 +111,8 @@ class Trainer:
     def run(self, stop: Callable[[], bool] = lambda: False) -> Iterator[StepResult | EpochResult]:
         """Train to the end of the last epoch; yield a `StepResult` every few steps, an `EpochResult` every epoch.
 
-        Training stops after the step during which `stop` becomes true. Raises `TrainingError` if the loss or the
+        Training stops after the step during which `stop` becomes true; several processes stop at the end of the chunk.
+        Raises `TrainingError` if the loss or the
         weights aren't finite.
         """
         self._network.train()
@@ -129,6 +130,7 @@ class Trainer:
                     train=self._running.mean(),
                     pictures_per_second=self._running.speed(),
                 )
+                # The caller may have been told to stop while it had the result.
                 if stopped or (self.world.size == 1 and stop()):
                     return
             yield self._finish_epoch()
@@ -148,13 +150,14 @@ class Trainer:
             stopped = stop()
             if stopped and self.world.size == 1:
                 break
-        # Only here does the loop wait for the device, and do the processes exchange logits and whether to stop.
+        # Only here does the loop wait for the device, and do the processes exchange logits and whether to stop. The
+        # rows of other processes are 0 in each, so that the sum has the logits of all.
         logits = all_reduce(self.world, logits).cpu()
         stopped = bool(all_reduce(self.world, torch.tensor(float(stopped))))
         indices = loader.order[first * size : self.step * size]
         logits = logits[: len(indices)]
         labels = self._labels[indices]
-        losses = F.cross_entropy(logits, labels, reduction="none")
+        losses = F.cross_entropy(logits, labels, reduction="none")  # of each image, without label smoothing
         hits = logits.argmax(1) == labels
         before = self._running
         loss = before.loss
