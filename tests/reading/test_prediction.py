@@ -18,8 +18,7 @@ from mnistcnn.network.device import Compute
 from mnistcnn.network.inference import predict_logits
 from mnistcnn.network.model import build_model
 from mnistcnn.reading.prediction import Options, predict, summarise_reading
-from mnistcnn.reading.reader import TOO_MANY
-from mnistcnn.reading.results import Candidate, PredictedDigit, Reading, UnreadMark
+from mnistcnn.reading.results import TOO_MANY, Candidate, PredictedDigit, Reading, UnreadMark
 from mnistcnn.reading.sources import ImageLike, Source
 from tests.conftest import TINY_CONFIG
 from tests.writing import Picture, off_by, write

@@ -21,8 +21,8 @@ from mnistcnn.ink.threshold import blur
 from mnistcnn.reading import marks
 from mnistcnn.reading import reader as module
 from mnistcnn.reading.prediction import predict
-from mnistcnn.reading.reader import NOTHING, SEVERAL, TOO_MANY, Predictor, read_picture
-from mnistcnn.reading.results import Prediction, Reading
+from mnistcnn.reading.reader import Predictor, read_picture
+from mnistcnn.reading.results import NOTHING, SEVERAL, TOO_MANY, Prediction, Reading
 from mnistcnn.reading.scores import Scores
 from mnistcnn.reading.sources import Source, find_sources
 from tests.conftest import invoke

@@ -6,7 +6,7 @@ import torch
 from mnistcnn.config import TrainConfig
 from mnistcnn.data.dataset import ImageDataset
 from mnistcnn.network.model import normalise
-from mnistcnn.network.world import World
+from mnistcnn.network.world import ALONE, World
 from mnistcnn.training.loader import Batch, EpochLoader
 from mnistcnn.training.sampler import HardExampleSampler
 
@@ -20,7 +20,7 @@ def pictures() -> ImageDataset:
     return ImageDataset(labels.to(torch.uint8).view(50, 1, 1, 1).expand(50, 1, 28, 28).contiguous(), labels)
 
 
-def load(images: ImageDataset, config: TrainConfig, epoch: int = 1, world: World | None = None) -> EpochLoader:
+def load(images: ImageDataset, config: TrainConfig, epoch: int = 1, world: World = ALONE) -> EpochLoader:
     return EpochLoader(images, config, epoch, HardExampleSampler(len(images), config), world)
 
 

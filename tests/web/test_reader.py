@@ -12,7 +12,7 @@ from mnistcnn.config import Precision
 from mnistcnn.errors import PictureError
 from mnistcnn.network.tensors import save_checkpoint
 from mnistcnn.reading.prediction import predict
-from mnistcnn.reading.reader import NOTHING
+from mnistcnn.reading.results import NOTHING
 from mnistcnn.web.reader import FIRST_PAGE, Reader
 
 PICTURES = sorted((Path(__file__).parents[1] / "pictures").iterdir())

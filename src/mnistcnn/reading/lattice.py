@@ -66,9 +66,7 @@ class Segment:
     mark: Mark
     height: float  # of the row's digits, in pixels
     stretch: float  # times its width; the hand's digits are this much narrower than MNIST's
-    cuts: (
-        float  # strokes that were cut through at its sides, half of each cut; more where the mark is narrow
-    )
+    cuts: float  # strokes that were cut through at its sides, half of each cut; more where the mark is narrow
     narrow: float  # 0 … 1, how many of these cuts are through marks as narrow as one digit; each counts half
     joins: float  # strokes that lie next to each other, 0 … 1 each by how far they are apart
     size: float  # doublings by which it is too small or too large

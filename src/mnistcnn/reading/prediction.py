@@ -14,14 +14,20 @@ from mnistcnn.checkpoints.checkpoint import Checkpoint, find_checkpoint, load_ch
 from mnistcnn.errors import PictureError
 from mnistcnn.ink.framing import SIDE
 from mnistcnn.reading.annotate import annotated
-from mnistcnn.reading.reader import TOO_MANY, Predictor
-from mnistcnn.reading.results import PredictedDigit, Prediction, Reading, UnreadMark
+from mnistcnn.reading.reader import Predictor
+from mnistcnn.reading.results import (
+    DOUBTED,
+    PARTLY_DOUBTED,
+    TOO_MANY,
+    PredictedDigit,
+    Prediction,
+    Reading,
+    UnreadMark,
+)
 from mnistcnn.reading.sources import ImageLike, find_sources
 from mnistcnn.system.storage import write_atomically
 
 TOP_K = 2
-DOUBTED = "probably not a digit"
-PARTLY_DOUBTED = "some of the marks may not be digits"
 MISSING = "?"  # it stands in a text for a digit that is unsure or doubted
 
 

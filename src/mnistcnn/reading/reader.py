@@ -26,16 +26,12 @@ from mnistcnn.ink.ruled_lines import remove_rules
 from mnistcnn.ink.sheet import SURFACE_SIDE, Paper, Sheet, find_sheet, is_flat
 from mnistcnn.reading.decide import doubted_digits, evidence, interpret
 from mnistcnn.reading.look import Look, PixelBox, look_at, picture_box
-from mnistcnn.reading.results import Candidate, PredictedDigit, Reading, UnreadMark
+from mnistcnn.reading.results import NOTHING, SEVERAL, TOO_MANY, Candidate, PredictedDigit, Reading, UnreadMark
 from mnistcnn.reading.scorer import Scorer
 from mnistcnn.reading.scores import RowReading, Score, read_rows, read_segment
 from mnistcnn.reading.sources import Source
 from mnistcnn.reading.whole import find_whole
 from mnistcnn.system.container import cpu_count
-
-NOTHING = "nothing but background"
-SEVERAL = "several separate digits"
-TOO_MANY = "too many marks; only the largest were looked at"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,13 @@ from mnistcnn.ink.framing import Frame
 from mnistcnn.reading.look import PixelBox
 from mnistcnn.results import Result
 
+# The warnings of a reading.
+NOTHING = "nothing but background"
+SEVERAL = "several separate digits"
+TOO_MANY = "too many marks; only the largest were looked at"
+DOUBTED = "probably not a digit"
+PARTLY_DOUBTED = "some of the marks may not be digits"
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate(Result):
