@@ -20,7 +20,7 @@ os.environ.setdefault("KERAS_BACKEND", "jax")
 import keras
 from keras import layers
 
-from mnistcnn.data.files import TEST_FILES, TRAIN_FILES, decode_idx
+from mnistcnn.data.verified_files import TEST_FILES, TRAIN_FILES, decode_idx
 
 
 def read(folder: Path, names: tuple[str, str]) -> tuple[Any, Any]:

@@ -15,7 +15,7 @@ from benchmarks import measure as m
 from benchmarks.table import Rows, median, row, spread
 from mnistcnn.config import DatasetName
 from mnistcnn.data.cache import read_files
-from mnistcnn.data.files import FILES
+from mnistcnn.data.verified_files import FILES
 from mnistcnn.events import ignore
 
 EPOCHS = 5

@@ -36,7 +36,7 @@ from typer.testing import CliRunner, Result  # noqa: E402
 
 from mnistcnn.cli import app  # noqa: E402
 from mnistcnn.config import DatasetName, Precision, TrainConfig  # noqa: E402
-from mnistcnn.data import files, synthetic  # noqa: E402
+from mnistcnn.data import synthetic, verified_files  # noqa: E402
 from mnistcnn.network.device import Compute, resolve_device  # noqa: E402
 from mnistcnn.system.signals import SIGNALS  # noqa: E402
 from mnistcnn.system.storage import Files  # noqa: E402
@@ -60,10 +60,10 @@ def write_tiny(folder: Path, train_count: int = 300, test_count: int = 100) -> P
     """Write a synthetic data set into `folder`, small enough to train on in a second."""
     folder.mkdir(parents=True, exist_ok=True)
     train, test = synthetic.render_digits(train_count, 1), synthetic.render_digits(test_count, 2)
-    contents = files.encode_files(*train, *test)
+    contents = verified_files.encode_files(*train, *test)
     for name, content in contents.items():
         (folder / name).write_bytes(content)
-    files.write_sums(folder, contents)
+    verified_files.write_sums(folder, contents)
     return folder
 
 

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from mnistcnn import picture_evaluation
-from mnistcnn.data.files import encode_idx
 from mnistcnn.data.synthetic import render_digits
+from mnistcnn.data.verified_files import encode_idx
 from mnistcnn.errors import DataError, PictureError
 from mnistcnn.events import Event, Note
 from mnistcnn.picture_evaluation import NO_ANSWER, evaluate_pictures

@@ -17,7 +17,7 @@ from PIL import Image
 from mnistcnn.checkpoints.calibration import probabilities
 from mnistcnn.checkpoints.checkpoint import PACKAGED, load_checkpoint
 from mnistcnn.config import DatasetName, Precision, Split
-from mnistcnn.data import files
+from mnistcnn.data import verified_files
 from mnistcnn.data.dataset import load_dataset
 from mnistcnn.evaluation import confusion_matrix, evaluate
 from mnistcnn.exporting import export
@@ -130,7 +130,7 @@ def test_pictures_drawn_by_hand_are_all_read() -> None:
 
 
 def test_a_loopback_mirror_fills_the_cache_and_a_flipped_byte_is_repaired(network: Path) -> None:
-    archives = {f"{name}.gz": (REAL_MNIST / f"{name}.gz").read_bytes() for name in files.FILES}
+    archives = {f"{name}.gz": (REAL_MNIST / f"{name}.gz").read_bytes() for name in verified_files.FILES}
     with serving(archives) as (url, asked):
         first = invoke("evaluate", network, "--mirror", url, "--json")
         assert first.exit_code == 0, first.stderr
@@ -138,7 +138,7 @@ def test_a_loopback_mirror_fills_the_cache_and_a_flipped_byte_is_repaired(networ
         assert requests
         again = invoke("evaluate", network, "--mirror", url, "--json")
         assert len(asked) == requests
-        damaged = Path(os.environ["MNISTCNN_CACHE_DIR"]) / "mnist" / files.TEST_FILES[0]
+        damaged = Path(os.environ["MNISTCNN_CACHE_DIR"]) / "mnist" / verified_files.TEST_FILES[0]
         content = bytearray(damaged.read_bytes())
         content[-1] ^= 1
         damaged.write_bytes(content)

@@ -13,7 +13,7 @@ from PIL import Image
 
 from mnistcnn.accuracy import DigitScore, digit_scores, wilson_interval
 from mnistcnn.checkpoints.checkpoint import find_checkpoint, load_checkpoint
-from mnistcnn.data.files import DamagedError, decode_idx, gunzip
+from mnistcnn.data.verified_files import DamagedError, decode_idx, gunzip
 from mnistcnn.errors import DataError, PictureError
 from mnistcnn.events import Note, Observer, Transfer, ignore
 from mnistcnn.plots import MOST_MISTAKES, MistakePicture, draw_mistakes, plot_confusion

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mnistcnn.config import DatasetName
-from mnistcnn.data import cache, files
+from mnistcnn.data import cache, verified_files
 from mnistcnn.data.cache import cache_dir, read_files
 from mnistcnn.data.dataset import load_dataset
 from mnistcnn.errors import DataError
@@ -21,7 +21,7 @@ MNIST_NAME = DatasetName.MNIST
 
 
 def read(data_dir: Path | None = None, mirror: str | None = None, told: list[Event] | None = None) -> dict[str, bytes]:
-    return read_files(MNIST_NAME, files.FILES, data_dir, mirror, (told if told is not None else []).append)[0]
+    return read_files(MNIST_NAME, verified_files.FILES, data_dir, mirror, (told if told is not None else []).append)[0]
 
 
 def snapshot(folder: Path) -> dict[str, tuple[int, int]]:
@@ -36,7 +36,7 @@ def test_an_empty_cache_is_filled_once(archives: dict[str, bytes], tmp_path: Pat
     assert requests
     assert len(asked) == requests
     home = tmp_path / "cache" / "mnist"
-    assert sorted(p.name for p in home.iterdir() if not p.name.startswith(".")) == sorted(files.FILES)
+    assert sorted(p.name for p in home.iterdir() if not p.name.startswith(".")) == sorted(verified_files.FILES)
     assert not list(home.glob(".mnistcnn-*"))  # no work folder is left
 
 
@@ -44,14 +44,14 @@ def test_one_flipped_byte_is_repaired_and_told(archives: dict[str, bytes], tmp_p
     told: list[Event] = []
     with serving(archives) as (url, _):
         first = read(mirror=url)
-        damaged = tmp_path / "cache" / "mnist" / files.FILES[0]
+        damaged = tmp_path / "cache" / "mnist" / verified_files.FILES[0]
         content = bytearray(damaged.read_bytes())
         content[5000] ^= 1
         damaged.write_bytes(content)
         assert read(mirror=url, told=told) == first
     warnings = [event.message for event in told if isinstance(event, Note) and event.warning]
     assert any(str(damaged) in warning and "downloading it again" in warning for warning in warnings)
-    assert damaged.read_bytes() == first[files.FILES[0]]
+    assert damaged.read_bytes() == first[verified_files.FILES[0]]
 
 
 @pytest.mark.parametrize("fault", ["truncate", "corrupt", "close", "500", "continue"])
@@ -61,9 +61,9 @@ def test_after_a_bad_mirror_the_next_run_works(
     with monkeypatch.context() as patched, serving(archives, fault) as (url, _), pytest.raises(DataError):
         patched.setattr("mnistcnn.data.download.DEADLINE", 0.5)
         read(mirror=url)
-    assert not any((tmp_path / "cache" / "mnist" / name).exists() for name in files.FILES)
+    assert not any((tmp_path / "cache" / "mnist" / name).exists() for name in verified_files.FILES)
     with serving(archives) as (url, _):
-        assert set(read(mirror=url)) == set(files.FILES)
+        assert set(read(mirror=url)) == set(verified_files.FILES)
 
 
 @pytest.mark.parametrize("layout", ["raw", "gz", "torchvision", "dots", "kaggle"])
@@ -73,7 +73,7 @@ def test_a_given_folder_is_read_and_left_alone(
     home = tmp_path / "given"
     folder = home / "MNIST" / "raw" if layout == "torchvision" else home
     folder.mkdir(parents=True)
-    for name in files.FILES:
+    for name in verified_files.FILES:
         if layout == "raw":
             shutil.copy(tiny / name, folder)
         elif layout == "dots":
@@ -84,7 +84,7 @@ def test_a_given_folder_is_read_and_left_alone(
         else:
             (folder / f"{name}.gz").write_bytes(archives[f"{name}.gz"])
     before = snapshot(home)
-    assert read(home)[files.FILES[0]] == (tiny / files.FILES[0]).read_bytes()
+    assert read(home)[verified_files.FILES[0]] == (tiny / verified_files.FILES[0]).read_bytes()
     assert snapshot(home) == before
 
 
@@ -92,7 +92,10 @@ def test_a_given_folder_with_other_things_is_never_written_to(archives: dict[str
     home = tmp_path / "given"
     home.mkdir()
     (home / "thesis.txt").write_text("mine", encoding="ascii")
-    with serving(archives) as (url, asked), pytest.raises(DataError, match=f"has {files.FILES[0]}, raw or .gz"):
+    with (
+        serving(archives) as (url, asked),
+        pytest.raises(DataError, match=f"has {verified_files.FILES[0]}, raw or .gz"),
+    ):
         read(home, url)
     assert not asked
     assert [p.name for p in home.iterdir()] == ["thesis.txt"]
@@ -102,10 +105,10 @@ def test_a_damaged_file_in_a_given_folder_is_named_and_kept(archives: dict[str, 
     home = tmp_path / "given"
     with serving(archives) as (url, _):
         read(home, url)
-        (home / files.FILES[2]).write_bytes(b"damaged")
-        with pytest.raises(DataError, match=files.FILES[2]):
+        (home / verified_files.FILES[2]).write_bytes(b"damaged")
+        with pytest.raises(DataError, match=verified_files.FILES[2]):
             read(home, url)
-    assert (home / files.FILES[2]).read_bytes() == b"damaged"
+    assert (home / verified_files.FILES[2]).read_bytes() == b"damaged"
 
 
 @pytest.mark.parametrize(
@@ -144,8 +147,8 @@ def test_a_given_folder_that_is_empty_or_missing_is_filled(
     if there:
         home.mkdir()
     with serving(archives) as (url, _):
-        assert set(read(home, url)) == set(files.FILES)
-    assert (home / files.FILES[0]).is_file()
+        assert set(read(home, url)) == set(verified_files.FILES)
+    assert (home / verified_files.FILES[0]).is_file()
 
 
 def test_a_given_folder_whose_filling_was_interrupted_is_filled(
@@ -153,9 +156,9 @@ def test_a_given_folder_whose_filling_was_interrupted_is_filled(
 ) -> None:
     home = tmp_path / "given"
     (home / cache._WORK / "0").mkdir(parents=True)
-    shutil.copy(tiny / files.FILES[0], home)
+    shutil.copy(tiny / verified_files.FILES[0], home)
     with serving(archives) as (url, _):
-        assert set(read(home, url)) == set(files.FILES)
+        assert set(read(home, url)) == set(verified_files.FILES)
     assert not (home / cache._WORK).exists()
 
 
@@ -192,11 +195,12 @@ from types import SimpleNamespace
 from pathlib import Path
 sys.modules["torchvision"] = SimpleNamespace()
 sys.modules["torchvision.datasets"] = SimpleNamespace(MNIST=SimpleNamespace(mirrors=[]))
-from mnistcnn.data import files, cache
+from mnistcnn.data import verified_files, cache
 from mnistcnn.config import DatasetName
 tiny, url = sys.argv[1:]
-files.MNIST_SHA256 = {n: hashlib.sha256((Path(tiny) / n).read_bytes()).hexdigest() for n in files.FILES}
-contents, _ = cache.read_files(DatasetName.MNIST, files.FILES, None, url, lambda event: None)
+sums = {n: hashlib.sha256((Path(tiny) / n).read_bytes()).hexdigest() for n in verified_files.FILES}
+verified_files.MNIST_SHA256 = sums
+contents, _ = cache.read_files(DatasetName.MNIST, verified_files.FILES, None, url, lambda event: None)
 assert len(contents) == 4
 """
 Fetch = Callable[[str], subprocess.Popen[bytes]]
@@ -255,4 +259,4 @@ def test_synthetic_digits_are_drawn_into_the_cache_once(tmp_path: Path, monkeypa
     monkeypatch.setattr("mnistcnn.data.synthetic.render_digits", None)
     again = load_dataset(DatasetName.SYNTHETIC, validation_size=100)
     assert again.train.images.equal(first.train.images)
-    assert (tmp_path / "cache" / "synthetic" / files.SUMS).is_file()
+    assert (tmp_path / "cache" / "synthetic" / verified_files.SUMS).is_file()

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from mnistcnn.config import DatasetName, Split
-from mnistcnn.data import files
+from mnistcnn.data import verified_files
 from mnistcnn.data.dataset import load_dataset
 from mnistcnn.errors import UsageError
 
@@ -26,7 +26,7 @@ def test_the_split_follows_from_the_seed(tiny: Path) -> None:
 def test_only_what_is_asked_for_is_read(tiny: Path, tmp_path: Path) -> None:
     home = tmp_path / "given"
     home.mkdir()
-    for name in (*files.TEST_FILES, files.SUMS):
+    for name in (*verified_files.TEST_FILES, verified_files.SUMS):
         shutil.copy(tiny / name, home)
     data = load_dataset(DatasetName.SYNTHETIC, data_dir=home, splits=(Split.TEST,))
     assert len(data.split(Split.TEST)) == 100

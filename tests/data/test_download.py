@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from torchvision.datasets import MNIST
 
-from mnistcnn.data import download, files
+from mnistcnn.data import download, verified_files
 from mnistcnn.data.download import download_archives, download_mnist
 from mnistcnn.errors import DataError
 from mnistcnn.events import Event, Note, Transfer, ignore
@@ -24,8 +24,8 @@ def test_a_mirror_gives_the_four_files(
     told: list[Event] = []
     with serving(archives) as (url, asked):
         contents = download_archives(url, told.append)
-    assert contents == {name: (tiny / name).read_bytes() for name in files.FILES}
-    assert asked == [f"/mnist/{name}.gz" for name in files.FILES]
+    assert contents == {name: (tiny / name).read_bytes() for name in verified_files.FILES}
+    assert asked == [f"/mnist/{name}.gz" for name in verified_files.FILES]
     assert capfd.readouterr() == ("", "")
     largest = max(archives, key=lambda name: len(archives[name]))
     assert Transfer(largest, len(archives[largest]), len(archives[largest])) in told
@@ -105,7 +105,7 @@ def test_https_never_becomes_http(start: str, end: str, followed: bool) -> None:
 def test_an_archive_that_unpacks_without_end_is_cut_short(
     archives: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(files, "MAX_BYTES", 10_000)
+    monkeypatch.setattr(verified_files, "MAX_BYTES", 10_000)
     bombs = dict.fromkeys(archives, gzip.compress(bytes(10_000_000)))
     with serving(bombs) as (url, _):
         assert [len(content) for content in download_archives(url, ignore).values()] == [10_000] * 4
@@ -125,12 +125,12 @@ def test_sources_are_tried_in_turn(archives: dict[str, bytes], tiny: Path, monke
         contents, source = download_mnist(bad, told.append)
     assert source == good
     assert asked
-    assert contents[files.FILES[0]] == (tiny / files.FILES[0]).read_bytes()
+    assert contents[verified_files.FILES[0]] == (tiny / verified_files.FILES[0]).read_bytes()
     assert any("500" in note for note in notes(told))
 
 
 def test_files_with_the_wrong_sum_do_not_count(archives: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "MNIST_SHA256", dict.fromkeys(files.FILES, "0" * 64))
+    monkeypatch.setattr(verified_files, "MNIST_SHA256", dict.fromkeys(verified_files.FILES, "0" * 64))
     with serving(archives) as (url, _), pytest.raises(DataError, match="SHA-256"):
         download_mnist(url, ignore)
 

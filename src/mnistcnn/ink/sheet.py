@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 
 from mnistcnn.ink.decoding import Colours, Decoded
 from mnistcnn.ink.framing import Ink
-from mnistcnn.ink.page import enlarged, find_corners, page_ink, straightened, subtract_window
 from mnistcnn.ink.pale import find_pale_ink
-from mnistcnn.ink.paper import find_ink, subtract_surface, top_hat
 from mnistcnn.ink.ruled_lines import remove_drawn_boxes
+from mnistcnn.ink.straightening import find_corners, straightened
+from mnistcnn.ink.surface import find_ink, subtract_surface, top_hat
 from mnistcnn.ink.threshold import to_ink
+from mnistcnn.ink.window import enlarged, page_ink, subtract_window
 
 Matrix = NDArray[np.float64]  # (3, 3), a perspective
 

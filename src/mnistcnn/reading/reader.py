@@ -21,9 +21,9 @@ from mnistcnn.checkpoints.checkpoint import Checkpoint
 from mnistcnn.errors import PictureError
 from mnistcnn.ink.decoding import Decoded
 from mnistcnn.ink.framing import SIDE, Frame, ink_box, is_framed
-from mnistcnn.ink.paper import LUMINANCE, project
 from mnistcnn.ink.ruled_lines import remove_rules
 from mnistcnn.ink.sheet import SURFACE_SIDE, Paper, Sheet, find_sheet, is_flat
+from mnistcnn.ink.surface import LUMINANCE, project
 from mnistcnn.reading.decide import doubted_digits, evidence, interpret
 from mnistcnn.reading.look import Look, PixelBox, look_at, picture_box
 from mnistcnn.reading.results import NOTHING, SEVERAL, TOO_MANY, Candidate, PredictedDigit, Reading, UnreadMark

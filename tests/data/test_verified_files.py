@@ -9,10 +9,18 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from numpy.typing import NDArray
 
-from mnistcnn.data import files
-from mnistcnn.data.files import DamagedError, decode_idx, encode_idx, find_folder, read_sums, read_verified, write_sums
+from mnistcnn.data import verified_files
+from mnistcnn.data.verified_files import (
+    DamagedError,
+    decode_idx,
+    encode_idx,
+    find_folder,
+    read_sums,
+    read_verified,
+    write_sums,
+)
 
-NAME = files.FILES[0]
+NAME = verified_files.FILES[0]
 CONTENT = b"0123456789" * 100
 SUM = hashlib.sha256(CONTENT).hexdigest()
 
@@ -45,7 +53,7 @@ def test_a_broken_archive_is_damage(content: bytes, tmp_path: Path) -> None:
 
 
 def test_an_archive_that_unpacks_without_end_is_cut_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "MAX_BYTES", 10_000)
+    monkeypatch.setattr(verified_files, "MAX_BYTES", 10_000)
     (tmp_path / f"{NAME}.gz").write_bytes(gzip.compress(bytes(10_000_000)))
     with pytest.raises(DamagedError, match="SHA-256"):
         read_verified(tmp_path, NAME, SUM)
@@ -77,9 +85,9 @@ def test_torchvisions_layout_is_found(tmp_path: Path) -> None:
 
 
 def test_sums_are_written_and_read(tmp_path: Path) -> None:
-    write_sums(tmp_path, dict.fromkeys(files.FILES, CONTENT))
-    assert read_sums(tmp_path) == dict.fromkeys(files.FILES, SUM)
-    (tmp_path / files.SUMS).write_bytes(b"\xff\x00 nonsense")
+    write_sums(tmp_path, dict.fromkeys(verified_files.FILES, CONTENT))
+    assert read_sums(tmp_path) == dict.fromkeys(verified_files.FILES, SUM)
+    (tmp_path / verified_files.SUMS).write_bytes(b"\xff\x00 nonsense")
     with pytest.raises(DamagedError, match="does not list"):
         read_sums(tmp_path)
 

@@ -3,7 +3,7 @@ import pytest
 
 from mnistcnn.ink.decoding import Colours
 from mnistcnn.ink.framing import Ink
-from mnistcnn.ink.paper import (
+from mnistcnn.ink.surface import (
     find_ink,
     fit_surface,
     subtract_surface,
