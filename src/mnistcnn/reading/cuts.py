@@ -19,8 +19,8 @@ from mnistcnn.reading.marks import Mark, crop
 class Params:
     """The hand-set numbers of this stage. All are guesses."""
 
-    most_per_height: int = 8  # the number of cuts for each height of the mark's width; twice as many read no better
-    least_strokes: float = 0.25  # the ink between two cuts; 1 is a stroke that is as long as the mark is high
+    most_per_height: int = 10  # the number of cuts for each height of the mark's width; fitted
+    least_strokes: float = 0.2  # the ink between two cuts; 1 is a stroke that is as long as the mark is high; fitted
     digit_pixels: int = 40  # marks are scaled so that their row's digits are this tall
     least_width_pixels: int = 8  # of a scaled mark
     least_height_pixels: int = 3  # of a scaled mark
