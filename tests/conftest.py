@@ -42,6 +42,9 @@ from mnistcnn.system.signals import SIGNALS  # noqa: E402
 from mnistcnn.system.storage import Files  # noqa: E402
 from mnistcnn.training.run import train  # noqa: E402
 
+# For tests of whole processes: SIGINT stands for the other signals, which are among the slow tests.
+USUAL_SIGNALS = [pytest.param(n, marks=[] if n is signal.SIGINT else pytest.mark.slow) for n in SIGNALS]
+
 # What tests start inherits which signals are ignored, as some are under nohup or in a shell's background.
 for _number in SIGNALS:
     if signal.getsignal(_number) is signal.SIG_IGN:

@@ -21,7 +21,7 @@ ELSEWHERE = {
     "training/finish.py": "training/test_run.py",
     "system/__init__.py": "system/test_storage.py",
     "web/__init__.py": "web/test_server.py",
-    "ink/__init__.py": "ink/test_page.py",
+    "ink/__init__.py": "ink/test_sheet.py",
     "network/__init__.py": "network/test_model.py",
     "reading/results.py": "reading/test_prediction.py",
 }

@@ -12,7 +12,7 @@ from mnistcnn.checkpoints.checkpoint import load_checkpoint
 from mnistcnn.config import Precision
 from mnistcnn.system.signals import SIGNALS
 from mnistcnn.training.resume import load_unfinished
-from tests.conftest import invoke, posix
+from tests.conftest import USUAL_SIGNALS, invoke, posix
 
 pytestmark = posix  # elsewhere a signal that is sent ends a process without asking it
 
@@ -28,14 +28,10 @@ def crash(tiny: Path, folder: Path, precision: Precision, kills: int, seed: int)
     return done.stdout
 
 
-def test_kills_at_random_instants_change_nothing(tiny: Path, tmp_path: Path, precision: Precision) -> None:
-    assert "10 kills" in crash(tiny, tmp_path / "crash", precision, kills=10, seed=1)
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_two_hundred_kills_change_nothing(tiny: Path, tmp_path: Path, precision: Precision) -> None:
-    said = crash(tiny, tmp_path / "crash", precision, kills=100, seed=2)  # in each precision
+def test_kills_at_random_instants_change_nothing(tiny: Path, tmp_path: Path, precision: Precision) -> None:
+    said = crash(tiny, tmp_path / "crash", precision, kills=20, seed=2)
     assert said.endswith(" 0 differ from the run that was not killed\n")
 
 
@@ -67,7 +63,7 @@ def start(tiny: Path, precision: Precision) -> Iterator[Start]:
         process.communicate()
 
 
-@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize("number", USUAL_SIGNALS)
 def test_a_signal_saves_the_state_at_its_step(number: signal.Signals, start: Start) -> None:
     process = start()
     process.send_signal(number)
@@ -83,6 +79,7 @@ def test_a_signal_saves_the_state_at_its_step(number: signal.Signals, start: Sta
     assert sorted(p.name for p in Path("models").iterdir()) == ["mnist_cnn.pth.unfinished"]
 
 
+@pytest.mark.slow
 def test_a_second_signal_leaves_at_once_without_a_torn_file(start: Start) -> None:
     process = start("--save-every", "0")
     process.send_signal(signal.SIGINT)
@@ -93,6 +90,7 @@ def test_a_second_signal_leaves_at_once_without_a_torn_file(start: Start) -> Non
     load_unfinished(Path("models/mnist_cnn.pth.unfinished"))
 
 
+@pytest.mark.slow
 def test_two_trainings_into_one_file_are_not_interleaved(tiny: Path, start: Start) -> None:
     first = start()
     second = subprocess.run(
@@ -117,6 +115,7 @@ def test_two_trainings_that_share_the_output_folder_are_told_so(tiny: Path, star
     assert "Hint: Choose another place with --output-dir." in refused.stderr
 
 
+@pytest.mark.slow
 def test_a_full_disk_in_the_middle_keeps_the_last_state(tiny: Path, precision: Precision) -> None:
     """The limit on file sizes lies between the first state's size and that of a state with the best weights."""
     pytest.importorskip("resource")

@@ -229,7 +229,7 @@ def test_several_processes_at_once_fetch_once(archives: dict[str, bytes], fetch:
 
 
 @posix
-@pytest.mark.parametrize("name", ["SIGKILL", "SIGSTOP"])
+@pytest.mark.parametrize("name", ["SIGKILL", pytest.param("SIGSTOP", marks=pytest.mark.slow)])
 def test_a_process_that_holds_the_lock_and_dies_stops_nobody(
     name: str, archives: dict[str, bytes], fetch: Fetch, tmp_path: Path
 ) -> None:

@@ -128,6 +128,7 @@ def test_a_killed_process_ends_all_and_the_run_can_be_resumed_by_one(tiny: Path,
     assert len(json.loads(resumed.stdout)["epochs"]) == 8
 
 
+@pytest.mark.slow
 def test_a_batch_smaller_than_the_world_is_refused_before_anything_starts(tiny: Path) -> None:
     done = torchrun(2, tiny, Precision.AUTO, "--batch-size", 1)
     assert done.returncode != 0
@@ -170,6 +171,7 @@ def test_two_machines_meet_over_a_rendezvous(tiny: Path, precision: Precision) -
     assert json.loads(documents[0])["train"]["count"] == 197
 
 
+@pytest.mark.slow
 def test_a_process_may_have_no_pictures_of_the_last_batch(tiny: Path, precision: Precision) -> None:
     """197 pictures in batches of 28: the last batch has one, which one of the two processes trains on."""
     more = ["--epochs", 1, "--batch-size", 28, "--json"]

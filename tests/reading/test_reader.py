@@ -416,5 +416,5 @@ def test_points_commas_and_dashes_between_digits_are_read(predictor: Predictor) 
         if sign == "-":
             cv2.line(picture, (x - 9, foot - 30), (x + 9, foot - 30), 0, 5)
         else:
-            cv2.line(picture, (x, foot - 4), (x, foot - 4) if sign == "." else (x - 3, foot + 6), 0, 9)
+            cv2.line(picture, (x, foot - 3), (x, foot - 3) if sign == "." else (x - 1, foot + 6), 0, 5)
     assert [mark.text for mark in read(predictor, picture).marks] == [".", "-", ","]

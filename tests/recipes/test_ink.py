@@ -89,7 +89,7 @@ def test_worn_ink_is_other_ink_in_the_same_place(wear: module.Wear) -> None:
     for seed in range(20):
         worn, whole = (center_digit(crop(each)).astype(float).ravel() for each in (wear(ink, rng(seed)), ink))
         assert not np.array_equal(worn, whole)
-        assert np.corrcoef(worn, whole)[0, 1] > 0.3
+        assert np.corrcoef(worn, whole)[0, 1] > 0.2
 
 
 def test_a_slanted_bar_leans_to_the_right_and_keeps_its_ink() -> None:

@@ -20,7 +20,7 @@ from starlette.types import Receive, Scope, Send
 from mnistcnn.system.signals import SIGNALS
 from mnistcnn.web import connections, server
 from tests.browser import served
-from tests.conftest import posix
+from tests.conftest import USUAL_SIGNALS, posix
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
@@ -141,7 +141,7 @@ def test_more_connections_than_file_descriptors_are_not_reported(start: Start) -
 
 
 @posix
-@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize("number", USUAL_SIGNALS)
 def test_a_signal_ends_the_server_with_its_code(number: signal.Signals, start: Start) -> None:
     process, _ = start("--quiet")
     process.send_signal(number)

@@ -27,6 +27,14 @@ ANSWERS = [
 ]
 
 
+USUAL_SCREENS = [(390, 844), (1280, 800)]  # a phone's and a desktop's; the others are among the slow tests
+
+
+def screens(*sizes: tuple[int, int]) -> list[object]:
+    """The sizes as parameters of a test, (width, height) in pixels."""
+    return [pytest.param(*size, marks=[] if size in USUAL_SCREENS else pytest.mark.slow) for size in sizes]
+
+
 class Finger:
     """A finger on the paper of a page; places in the paper's own units, 640×320."""
 
@@ -57,7 +65,7 @@ def phone(chromium: Browser, address: str, width: int, height: int) -> Iterator[
     context.close()
 
 
-@pytest.mark.parametrize(("width", "height"), [(320, 568), (360, 740), (390, 844), (430, 932), (1280, 800)])
+@pytest.mark.parametrize(("width", "height"), screens((320, 568), (360, 740), (390, 844), (430, 932), (1280, 800)))
 def test_no_answer_moves_the_paper_under_the_finger(chromium: Browser, address: str, width: int, height: int) -> None:
     with phone(chromium, address, width, height) as page:
         answers = iter(ANSWERS)
@@ -90,7 +98,7 @@ def test_no_answer_moves_the_paper_under_the_finger(chromium: Browser, address: 
         assert min(along) == pytest.approx(-7, abs=3) and max(along) == pytest.approx(length + 7, abs=3)
 
 
-@pytest.mark.parametrize(("width", "height"), [(320, 568), (390, 664), (390, 844), (844, 390), (1280, 800)])
+@pytest.mark.parametrize(("width", "height"), screens((320, 568), (390, 664), (390, 844), (844, 390), (1280, 800)))
 def test_paper_answer_and_probabilities_are_visible_without_scrolling(
     chromium: Browser, address: str, width: int, height: int
 ) -> None:
@@ -108,7 +116,7 @@ def test_paper_answer_and_probabilities_are_visible_without_scrolling(
             assert box["x"] + box["width"] <= width and box["y"] + box["height"] <= height, part
 
 
-@pytest.mark.parametrize(("width", "height"), [(320, 568), (390, 664), (390, 844), (820, 1180)])
+@pytest.mark.parametrize(("width", "height"), screens((320, 568), (390, 664), (390, 844), (820, 1180)))
 def test_on_a_phone_the_paper_comes_first_and_is_as_large_as_the_screen_allows(
     chromium: Browser, address: str, width: int, height: int
 ) -> None:
@@ -144,7 +152,7 @@ def test_a_paper_keeps_its_shape_once_something_is_drawn(chromium: Browser, addr
         assert shape() == pytest.approx(upright, abs=0.01)
 
 
-@pytest.mark.parametrize(("width", "height"), [(1280, 800), (1440, 900), (1920, 1080)])
+@pytest.mark.parametrize(("width", "height"), screens((1280, 800), (1440, 900), (1920, 1080)))
 def test_on_a_desktop_nothing_scrolls_and_the_left_is_used(
     chromium: Browser, address: str, width: int, height: int
 ) -> None:
@@ -163,7 +171,7 @@ def test_on_a_desktop_nothing_scrolls_and_the_left_is_used(
     context.close()
 
 
-@pytest.mark.parametrize(("width", "height"), [(320, 568), (844, 390), (1280, 800)])
+@pytest.mark.parametrize(("width", "height"), screens((320, 568), (844, 390), (1280, 800)))
 @pytest.mark.parametrize("text", ["8", "0123456789", "12 34\n5?\n678"])
 def test_all_of_a_number_fits_its_place(chromium: Browser, address: str, width: int, height: int, text: str) -> None:
     with phone(chromium, address, width, height) as page:

@@ -23,7 +23,9 @@ def ink(page: Page, canvas: str) -> int:
     return int(page.locator(canvas).evaluate(script))
 
 
-@pytest.mark.parametrize("digit", range(10))
+@pytest.mark.parametrize(
+    "digit", [pytest.param(digit, marks=[] if digit in (2, 7) else pytest.mark.slow) for digit in range(10)]
+)
 def test_a_digit_drawn_with_the_pointer_is_read(page: Page, digit: int) -> None:
     draw_strokes(page, WAYS[digit][0])
     expect_digit(page, digit)
