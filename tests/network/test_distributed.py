@@ -59,7 +59,8 @@ def differences(a: str, b: str) -> torch.Tensor:
     return torch.cat([torch.from_numpy(abs(first[name] - second[name])).flatten() for name in first])
 
 
-@pytest.mark.parametrize("processes", [2, pytest.param(3, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("processes", [2, 3])
 def test_several_processes_train_as_one_does(processes: int, tiny: Path, precision: Precision) -> None:
     """197 pictures in batches of 25: with three processes, parts of 8 and 9, and a last batch of 22."""
     more = ["--epochs", 1, "--batch-size", 25, "--lr", 0.004, "--json"]
