@@ -36,7 +36,7 @@ def check_places(ink: Ink, sheet: Sheet, boxes: list[Box], within: float) -> Non
 def test_the_matrix_leads_back_to_a_picture_of_any_size(paper: Paper, height: int) -> None:
     picture, boxes = write("25", height=height, gap=height // 3, margin=height)
     sheet = sheet_of(picture, paper)
-    assert not sheet.within
+    assert not sheet.on_page
     check_places(sheet.ink, sheet, boxes, within=2 + height // 25)
 
 
@@ -56,7 +56,7 @@ def test_a_page_on_a_table_is_put_upright_and_its_matrix_leads_back_to_the_table
     picture, boxes = write("235", height=70, margin=80)
     table, there = on_a_table(picture)
     sheet = sheet_of(table, Paper.WINDOW)
-    assert sheet.within
+    assert sheet.on_page
     found = inked_boxes(sheet.ink)
     for box, expected in zip(found, boxes, strict=True):
         assert off_by(moved(box, sheet.matrix), moved(expected, there)) < 8
@@ -66,7 +66,7 @@ def test_a_page_that_lies_straight_is_cropped_and_its_matrix_leads_back_to_the_t
     picture, ((left, top, right, bottom),) = write("7", margin=60)
     table = np.pad(picture, ((50, 30), (90, 40)), constant_values=50)
     sheet = sheet_of(table, Paper.WINDOW)
-    assert sheet.within
+    assert sheet.on_page
     check_places(sheet.ink, sheet, [(left + 90, top + 50, right + 90, bottom + 50)], within=4)
 
 

@@ -9,13 +9,12 @@ from mnistcnn.ink.sheet import Paper, Sheet, find_sheet
 from mnistcnn.reading import marks
 from mnistcnn.reading.look import Look, look_at, picture_box
 from mnistcnn.reading.marks import Mark
-from mnistcnn.reading.whole import find_whole
 from tests.writing import Box, Picture, decoded, moved, off_by, on_a_table, write
 
 
 def look_at_ink(ink: Ink) -> Look:
-    sheet = Sheet(ink=ink, find_pale=lambda: np.zeros_like(ink), matrix=np.eye(3), within=False)
-    return look_at(sheet, (ink.shape[1], ink.shape[0]), None)
+    sheet = Sheet(ink=ink, find_pale=lambda: np.zeros_like(ink), matrix=np.eye(3), on_page=False)
+    return look_at(sheet, (ink.shape[1], ink.shape[0]))
 
 
 def inked(text: str, **how: int) -> tuple[Ink, list[Box]]:
@@ -27,11 +26,11 @@ def look_of(picture: Picture, paper: Paper = Paper.WINDOW) -> Look:
     found = decoded(picture)
     seen = find_sheet(found, paper)
     assert seen is not None
-    return look_at(seen, found.size, None)
+    return look_at(seen, found.size)
 
 
 def boxes_of(look: Look) -> list[Box]:
-    return [picture_box(mark, look.row_matrix, look.size) for row in look.rows for mark in row.marks]
+    return [picture_box(mark, look.matrix, look.size) for row in look.rows for mark in row.marks]
 
 
 def test_marks_stand_in_rows() -> None:
@@ -42,13 +41,12 @@ def test_marks_stand_in_rows() -> None:
         assert off_by(box, expected) <= 2
 
 
-def test_without_rows_there_is_only_the_whole_of_it() -> None:
+def test_without_rows_no_mark_is_sought() -> None:
     ink, _ = inked("2358")
-    whole = find_whole(ink)
-    sheet = Sheet(ink=ink, find_pale=lambda: np.zeros_like(ink), matrix=2 * np.eye(3), within=False)
-    look = look_at(sheet, (9, 9), whole, rows=False)
-    assert look.rows == [] and look.whole is whole
-    assert np.array_equal(look.whole_matrix, sheet.matrix)
+    sheet = Sheet(ink=ink, find_pale=lambda: np.zeros_like(ink), matrix=2 * np.eye(3), on_page=False)
+    look = look_at(sheet, (9, 9), rows=False)
+    assert look.rows == []
+    assert np.array_equal(look.matrix, sheet.matrix)
 
 
 def test_lines_are_taken_out_and_pale_marks_are_there() -> None:
@@ -57,7 +55,7 @@ def test_lines_are_taken_out_and_pale_marks_are_there() -> None:
     middle = (boxes[2][2] + boxes[3][0]) // 2
     dark[:, middle:] = pale[:, :middle] = 0
     dark[78:80] = 0.8
-    look = look_at(Sheet(ink=dark, find_pale=lambda: pale, matrix=np.eye(3), within=False), ink.shape[::-1], None)
+    look = look_at(Sheet(ink=dark, find_pale=lambda: pale, matrix=np.eye(3), on_page=False), ink.shape[::-1])
     (row,) = look.rows
     assert [mark.pale for mark in row.marks] == [False, False, False, True]
     for box, expected in zip(boxes_of(look), boxes, strict=True):
@@ -180,7 +178,7 @@ def test_a_long_foot_is_a_ruled_line_in_a_large_picture_only(side: int, kept: bo
     ink[40:230, 130:136] = 1
     ink[230:236, 10:270] = 1
     sheet = Sheet(
-        ink=ink, find_pale=lambda: np.zeros_like(ink), matrix=np.diag([side / 280, side / 280, 1.0]), within=False
+        ink=ink, find_pale=lambda: np.zeros_like(ink), matrix=np.diag([side / 280, side / 280, 1.0]), on_page=False
     )
-    (row,) = look_at(sheet, (side, side), None).rows
+    (row,) = look_at(sheet, (side, side)).rows
     assert any(mark.width > mark.height for mark in row.marks) is kept

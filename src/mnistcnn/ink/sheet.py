@@ -60,13 +60,13 @@ class Sheet:
 
     `ink` (height, width) is 0 on the paper and 1 in full ink, without boxes drawn by hand. `find_pale` finds, in an
     array of the same shape, the marks that `ink` lacks because they are paler; only rows need it. `matrix` maps
-    points of the ink to points of the upright image. `within` says that the ink is on a page that lies on a table.
+    points of the ink to points of the upright image. `on_page` says that the ink is on a page that lies on a table.
     """
 
     ink: Ink
     find_pale: Callable[[], Ink]
     matrix: Matrix
-    within: bool
+    on_page: bool
 
 
 def find_sheet(decoded: Decoded, paper: Paper, invert: bool | None = None, *, page: bool = True) -> Sheet | None:
@@ -100,7 +100,7 @@ def _find_on_surface(decoded: Decoded, invert: bool | None) -> Sheet | None:
         ink=remove_drawn_boxes(_enlarged_ink(ink, factor)),
         find_pale=lambda: _enlarged_ink(find_pale_ink(difference, grey, ink), factor),
         matrix=np.diag([scale / factor, scale / factor, 1.0]),
-        within=False,
+        on_page=False,
     )
 
 
@@ -130,5 +130,5 @@ def _find_in_windows(decoded: Decoded, invert: bool | None, *, page: bool) -> Sh
         ink=remove_drawn_boxes(ink),
         find_pale=partial(find_pale_ink, difference, grey, ink),
         matrix=matrix,
-        within=corners is not None,
+        on_page=corners is not None,
     )

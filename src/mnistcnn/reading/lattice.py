@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import groupby
 
@@ -102,18 +102,22 @@ def _shortened(ink: Ink, height: float) -> Ink:
 
 @dataclass(frozen=True, slots=True)
 class Lattice:
-    """A row's pieces from left to right, and the segments made of them; `height` is the row's, in pixels."""
+    """A row's pieces from left to right, and the segments made of them; `height` is the row's, in pixels.
+
+    `cut_costs` has the cost of the cut at the left end of each piece and at the end of the row, 0 at a gap.
+    """
 
     pieces: list[Mark]
     segments: list[Segment]
     height: float
+    cut_costs: list[float] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Piece:
     """The ink between two cuts of a mark, or between a cut and an end of the mark, where the cut is None."""
 
-    whole: Mark
+    origin: Mark
     left: Cut | None
     right: Cut | None
     mark: Mark
@@ -122,15 +126,15 @@ class _Piece:
         """0 … 1: 1 if the mark that the left cut divides is as narrow as one digit, 0 if it is broad or not cut."""
         if not self.left:
             return 0.0
-        share = (PARAMS.broad_heights - self.whole.width / height) / (PARAMS.broad_heights - PARAMS.narrow_heights)
+        share = (PARAMS.broad_heights - self.origin.width / height) / (PARAMS.broad_heights - PARAMS.narrow_heights)
         return float(np.clip(share, 0, 1))
 
 
-def build_lattice(row: Row, whole: Sequence[bool] | None = None) -> Lattice:
-    """The lattice of a row; with `whole`, marks for which it is false are cut wherever touching digits may meet."""
+def build_lattice(row: Row, uncut: Sequence[bool] | None = None) -> Lattice:
+    """The lattice of a row; with `uncut`, marks for which it is false are cut wherever touching digits may meet."""
     pieces: list[_Piece] = []
     for i, mark in enumerate(row.marks):
-        pieces += _pieces(mark, row.height, whole is None or whole[i])
+        pieces += _pieces(mark, row.height, uncut is None or uncut[i])
     # One entry for the left end of each piece and one for the right end of the row; 0 at a gap.
     narrow = [*(piece.narrowness(row.height) for piece in pieces), 0.0]
     costs = [*(piece.left.cost if piece.left else 0.0 for piece in pieces), 0.0]
@@ -163,30 +167,30 @@ def build_lattice(row: Row, whole: Sequence[bool] | None = None) -> Lattice:
                     size=size,
                 )
             )
-    return Lattice([piece.mark for piece in pieces], segments, row.height)
+    return Lattice([piece.mark for piece in pieces], segments, row.height, costs)
 
 
-def _pieces(mark: Mark, height: float, whole: bool) -> list[_Piece]:
+def _pieces(mark: Mark, height: float, uncut: bool) -> list[_Piece]:
     """The pieces of a mark from left to right; where cuts cross, the ink between them is in two pieces or in none."""
     pieces: list[_Piece] = []
     left = None
     rest = mark
-    for right in [] if whole else find_cuts(mark, height):
+    for right in [] if uncut else find_cuts(mark, height):
         part = between(mark, left, right)
         after = between(mark, right, None)
         if part and after:
-            pieces.append(_Piece(whole=mark, left=left, right=right, mark=part))
+            pieces.append(_Piece(origin=mark, left=left, right=right, mark=part))
             left = right
             rest = after
-    return [*pieces, _Piece(whole=mark, left=left, right=None, mark=rest)]
+    return [*pieces, _Piece(origin=mark, left=left, right=None, mark=rest)]
 
 
 def _joined(pieces: Sequence[_Piece]) -> Mark:
     """The ink from the first to the last of a row's consecutive pieces, as one mark."""
     if len(pieces) == 1:
         return pieces[0].mark
-    groups = [list(group) for _, group in groupby(pieces, key=lambda piece: id(piece.whole))]
-    return join(between(group[0].whole, group[0].left, group[-1].right) or group[0].mark for group in groups)
+    groups = [list(group) for _, group in groupby(pieces, key=lambda piece: id(piece.origin))]
+    return join(between(group[0].origin, group[0].left, group[-1].right) or group[0].mark for group in groups)
 
 
 def _stretch(marks: Sequence[Mark]) -> float:

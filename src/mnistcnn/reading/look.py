@@ -1,4 +1,4 @@
-"""Finds the marks on a sheet of ink, both in rows and all together as one digit."""
+"""Finds the marks on a sheet of ink that may be digits, in rows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from mnistcnn.ink.sheet import Matrix, Sheet
 from mnistcnn.ink.strokes import stroke_width
 from mnistcnn.reading.marks import Mark, find_marks
 from mnistcnn.reading.rows import Row, find_rows, reduced
-from mnistcnn.reading.whole import Whole
 
 PixelBox = tuple[int, int, int, int]  # left, top, right, bottom, in pixels of the upright original
 
@@ -39,26 +38,20 @@ PARAMS = Params()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """The marks of a sheet.
+    """The marks of a sheet that may be digits, in `rows` from top to bottom.
 
-    `whole` is all of the ink as one digit; `rows` are the marks that may be digits, from top to bottom. `whole_matrix`
-    and `row_matrix` map their pixels to those of the upright image of `size`, (width, height). `too_many` is true if
-    the sheet has more marks than are read.
+    `matrix` maps their pixels to those of the upright image of `size`, (width, height). `too_many` is true if the sheet
+    has more marks than are read.
     """
 
-    whole: Whole | None
     rows: list[Row]
-    row_matrix: Matrix
-    whole_matrix: Matrix
+    matrix: Matrix
     size: tuple[int, int]
     too_many: bool
 
 
-def look_at(sheet: Sheet, size: tuple[int, int], whole: Whole | None, *, rows: bool = True) -> Look:
-    """The marks of a sheet of ink; `size` is (width, height) of the upright image.
-
-    `whole` is all of the ink as one digit, if there is any. With `rows` false no rows are sought.
-    """
+def look_at(sheet: Sheet, size: tuple[int, int], *, rows: bool = True) -> Look:
+    """The marks of a sheet; `size` is (width, height) of the upright image. With `rows` false no marks are sought."""
     marks: list[Mark] = []
     too_many = False
     if rows:
@@ -69,10 +62,8 @@ def look_at(sheet: Sheet, size: tuple[int, int], whole: Whole | None, *, rows: b
     found = find_rows(_without_edges(marks, sheet.ink.shape))
     reduction = max(min((row.height for row in found), default=0.0) / PARAMS.row_height_pixels, 1.0)
     return Look(
-        whole=whole,
         rows=[reduced(row, reduction) for row in found],
-        row_matrix=sheet.matrix @ np.diag([reduction, reduction, 1.0]),
-        whole_matrix=sheet.matrix,
+        matrix=sheet.matrix @ np.diag([reduction, reduction, 1.0]),
         size=size,
         too_many=too_many,
     )

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice, pairwise
+from operator import attrgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,7 @@ from mnistcnn.errors import PictureError
 from mnistcnn.ink.decoding import Decoded
 from mnistcnn.ink.framing import SIDE, Frame, ink_box, is_framed
 from mnistcnn.ink.ruled_lines import remove_rules
-from mnistcnn.ink.sheet import SURFACE_SIDE, Paper, Sheet, find_sheet, is_flat
+from mnistcnn.ink.sheet import SURFACE_SIDE, Matrix, Paper, Sheet, find_sheet, is_flat
 from mnistcnn.ink.surface import LUMINANCE, project
 from mnistcnn.reading.decide import doubted_digits, evidence, interpret
 from mnistcnn.reading.look import Look, PixelBox, look_at, picture_box
@@ -30,7 +31,7 @@ from mnistcnn.reading.results import NOTHING, SEVERAL, TOO_MANY, Candidate, Pred
 from mnistcnn.reading.scorer import Scorer
 from mnistcnn.reading.scores import RowReading, Score, read_rows, read_segment
 from mnistcnn.reading.sources import Source
-from mnistcnn.reading.whole import find_whole
+from mnistcnn.reading.whole import Whole, find_whole
 from mnistcnn.system.container import cpu_count
 
 
@@ -53,12 +54,14 @@ PARAMS = Params()
 class Interpretation:
     """The rows that a look was read as, and how much of the image they explain.
 
-    `whole` says that all of the ink was read as one digit, `clear` that this digit needs no second look.
+    `matrix` maps the pixels of their marks to those of the upright image. `whole` is all of the ink as one digit. If
+    this is the reading and needs no second look, it is `clear`.
     """
 
     look: Look
     rows: list[RowReading]
-    whole: bool
+    matrix: Matrix
+    whole: Whole | None
     clear: bool
     evidence: float
 
@@ -110,15 +113,16 @@ def read_picture(decoded: Decoded, score: Score, *, invert: bool | None = None, 
         # The second model finds what a shadow, a fold or a table hides from the first; a plain image has none of them.
         if found and found[-1].evidence > 0 and _is_plain(decoded):
             break
-        found += _interpret(find_sheet(decoded, paper, invert), decoded, score, single=single)
-        if found and found[-1].clear:
-            break
-    best = max(found, key=_evidence, default=None)
-    if best is None or not (best.clear or best.evidence >= PARAMS.least_evidence):
+        if (sheet := find_sheet(decoded, paper, invert)) is not None:
+            found.append(_interpret(sheet, decoded, score, single=single))
+            if found[-1].clear:
+                break
+    if not any(each.clear or each.evidence >= PARAMS.least_evidence for each in found):
         # Perhaps there is no page where one was found, or light next to a shadow or a table was taken for ink.
         dark = True if invert is None else invert
-        found += _interpret(find_sheet(decoded, Paper.WINDOW, dark, page=False), decoded, score, single=single)
-        best = max(found, key=_evidence, default=None)
+        if (sheet := find_sheet(decoded, Paper.WINDOW, dark, page=False)) is not None:
+            found.append(_interpret(sheet, decoded, score, single=single))
+    best = max(found, key=attrgetter("evidence"), default=None)
     if best is None or not best.rows:
         warning = TOO_MANY if best is not None and best.look.too_many else NOTHING
         return Reading(digits=[], frames=[], confidence=None, warning=warning, original=original)
@@ -129,25 +133,19 @@ def _is_plain(decoded: Decoded) -> bool:
     return max(decoded.size) <= PARAMS.small_pixels or is_flat(decoded.colours(SURFACE_SIDE))
 
 
-def _interpret(sheet: Sheet | None, decoded: Decoded, score: Score, *, single: bool) -> list[Interpretation]:
-    """The best reading of a sheet: its rows, or all of its ink as one digit; an empty list if there is no ink."""
-    if sheet is None:
-        return []
+def _interpret(sheet: Sheet, decoded: Decoded, score: Score, *, single: bool) -> Interpretation:
+    """The best reading of a sheet: its rows, or all of its ink as one digit."""
     whole = find_whole(remove_rules(sheet.ink))
     one = None if whole is None else read_segment(whole.segment, score)
     clear = False
     if whole is not None and one is not None:
         likely = float(one.scores.log_probabilities[0]) > PARAMS.clear_log_probability
         is_stroke = one.scores.digits[0] == 1  # as the edge of a shadow is
-        clear = likely and whole.alone and not sheet.within and not is_stroke
-    look = look_at(sheet, decoded.size, whole, rows=not (single or clear))
+        clear = likely and whole.alone and not sheet.on_page and not is_stroke
+    look = look_at(sheet, decoded.size, rows=not (single or clear))
     rows = interpret(whole, one, read_rows(look.rows, score))
-    is_whole = len(rows) == 1 and rows[0] is one
-    return [Interpretation(look=look, rows=rows, whole=is_whole, clear=clear, evidence=evidence(rows))]
-
-
-def _evidence(interpretation: Interpretation) -> float:
-    return interpretation.evidence
+    matrix = sheet.matrix if any(row is one for row in rows) else look.matrix
+    return Interpretation(look=look, rows=rows, matrix=matrix, whole=whole, clear=clear, evidence=evidence(rows))
 
 
 def frame_of(decoded: Decoded, invert: bool | None = None) -> Frame | None:
@@ -172,10 +170,10 @@ def read_frame(frame: Frame, score: Score) -> Reading:
 def _make_reading(interpretation: Interpretation, original: NDArray[np.uint8], *, single: bool) -> Reading:
     look = interpretation.look
     rows = interpretation.rows
-    matrix = look.whole_matrix if interpretation.whole else look.row_matrix
+    matrix = interpretation.matrix
     warning = TOO_MANY if look.too_many else None
     alone = len(rows) == 1 and len(rows[0].segments) == 1
-    if single and look.whole is not None and look.whole.several:
+    if single and interpretation.whole is not None and interpretation.whole.several:
         warning = SEVERAL
     digits: list[PredictedDigit] = []
     marks: list[UnreadMark] = []

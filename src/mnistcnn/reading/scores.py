@@ -128,9 +128,9 @@ def read_rows(rows: Sequence[Row], score: Score) -> list[RowReading]:
     """Read rows of marks; each row has one reading, which may have no digits. `score` scores frames."""
     lattices = [build_lattice(row) for row in rows]
     scored = _scored(lattices, score)
-    wholes = [_find_wholes(row, lattice, scores) for row, lattice, scores in zip(rows, lattices, scored, strict=True)]
-    again = [i for i, (row, whole) in enumerate(zip(rows, wholes, strict=True)) if _is_to_cut(row, whole)]
-    cut = [build_lattice(rows[i], wholes[i]) for i in again]
+    uncut = [_find_uncut(row, lattice, scores) for row, lattice, scores in zip(rows, lattices, scored, strict=True)]
+    again = [i for i, row in enumerate(rows) if _is_to_cut(row, uncut[i])]
+    cut = [build_lattice(rows[i], uncut[i]) for i in again]
     for i, lattice, scores in zip(again, cut, _scored(cut, score), strict=True):
         lattices[i] = lattice
         scored[i] = scores
@@ -163,13 +163,13 @@ def _without_bare_strokes(path: list[int], lattice: Lattice, scores: Scores) -> 
     start = 0
     while start < len(chosen):
         end = start + 1
-        while end < len(chosen) and _is_cut_between(lattice.segments[chosen[end - 1]], lattice.segments[chosen[end]]):
+        while end < len(chosen) and _is_cut_before(lattice, chosen[end - 1], chosen[end]):
             end += 1
         run = chosen[start:end]
         if len(run) > 1 and all(scores.digits[i] == 1 for i in run):
-            whole = _likeliest_segment(lattice, scores, lattice.segments[run[0]].first, lattice.segments[run[-1]].last)
-            if whole is not None:
-                chosen[start:end] = [whole]
+            merged = _likeliest_segment(lattice, scores, lattice.segments[run[0]].first, lattice.segments[run[-1]].last)
+            if merged is not None:
+                chosen[start:end] = [merged]
                 end = start + 1
         start = end
     return chosen
@@ -186,8 +186,10 @@ def _likeliest_segment(lattice: Lattice, scores: Scores, first: int, last: int) 
     return max(likely, key=lambda i: float(log_probabilities[i]), default=None)
 
 
-def _is_cut_between(left: Segment, right: Segment) -> bool:
-    return left.last == right.first and left.cuts > 0 and right.cuts > 0
+def _is_cut_before(lattice: Lattice, left: int, right: int) -> bool:
+    """Whether segment `right` follows segment `left` after a cut through the mark of both."""
+    first = lattice.segments[right].first
+    return lattice.segments[left].last == first and lattice.cut_costs[first] > 0
 
 
 def read_segment(segment: Segment, score: Score) -> RowReading:
@@ -205,20 +207,20 @@ def _scored(lattices: Sequence[Lattice], score: Score) -> list[Scores]:
     return [scores[start:end] for start, end in pairwise(ends)]
 
 
-def _is_to_cut(row: Row, whole: Sequence[bool]) -> bool:
-    """Whether a row has marks that are not wholes, but not as many as a line of text."""
-    width = sum(mark.width for mark, is_whole in zip(row.marks, whole, strict=True) if not is_whole)
+def _is_to_cut(row: Row, uncut: Sequence[bool]) -> bool:
+    """Whether a row has marks to cut, but not as many as a line of text."""
+    width = sum(mark.width for mark, stays in zip(row.marks, uncut, strict=True) if not stays)
     return not row.crowded and 0 < width <= PARAMS.most_cut_heights * row.height
 
 
-def _find_wholes(row: Row, lattice: Lattice, scores: Scores) -> list[bool]:
-    """For each mark of a row, whether it is a whole: small, likely one digit, or one of the strokes of one digit."""
-    whole = [extent(mark) < LOOSE_HEIGHTS * row.height for mark in row.marks]
+def _find_uncut(row: Row, lattice: Lattice, scores: Scores) -> list[bool]:
+    """For each mark of a row, whether it stays uncut: it is small, likely one digit, or a stroke of one digit."""
+    uncut = [extent(mark) < LOOSE_HEIGHTS * row.height for mark in row.marks]
     likely = scores.log_probabilities
     path, _ = best_path(lattice, likely, scores.digits)
     for i in path:
         segment = lattice.segments[i]
         narrow = segment.mark.width <= PARAMS.most_whole_heights * row.height
         if likely[i] > PARAMS.whole_log_probability and narrow:
-            whole[segment.first : segment.last] = [True] * (segment.last - segment.first)
-    return whole
+            uncut[segment.first : segment.last] = [True] * (segment.last - segment.first)
+    return uncut
