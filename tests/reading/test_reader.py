@@ -418,3 +418,9 @@ def test_points_commas_and_dashes_between_digits_are_read(predictor: Predictor) 
         else:
             cv2.line(picture, (x, foot - 3), (x, foot - 3) if sign == "." else (x - 1, foot + 6), 0, 5)
     assert [mark.text for mark in read(predictor, picture).marks] == [".", "-", ","]
+
+
+@pytest.mark.parametrize("written", ["3 00 8", "9 12", "23 58"])
+def test_gaps_between_words_count_although_half_of_the_gaps_are_such(predictor: Predictor, written: str) -> None:
+    picture, _ = write(written, gap=10, space=60)
+    assert text(read(predictor, picture)) == written

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -32,12 +34,13 @@ def names(*marks: Mark) -> list[str | None]:
     [
         (mark(80, 0, 7, 7), "."),
         (mark(80, 8, 6, 14), ","),
+        (mark(80, 5, 9, 9), "."),
         (mark(76, -18, 24, 5), "-"),
         (mark(76, 0, 24, 5), None),
         (mark(80, -12, 24, 30), None),
         (mark(80, 0, 60, 5), None),
     ],
-    ids=["point", "comma", "dash", "stroke below", "blot", "rule"],
+    ids=["point", "comma", "point below the foot", "dash", "stroke below", "blot", "rule"],
 )
 def test_signs_are_told_by_size_and_place(written: Mark, name: str | None) -> None:
     assert names(written) == [name]
@@ -45,6 +48,8 @@ def test_signs_are_told_by_size_and_place(written: Mark, name: str | None) -> No
 
 def test_a_speck_and_a_point_high_up_are_no_signs() -> None:
     assert names(mark(80, 0, 1, 1)) == []
+    point = mark(80, 0, 7, 7)
+    assert names(replace(point, ink=np.float32(0.2) * point.ink)) == []
     assert names(mark(80, -25, 7, 7)) == []
 
 
