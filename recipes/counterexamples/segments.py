@@ -40,7 +40,6 @@ def _segments(digits: Sequence[Frame], labels: Sequence[int], rng: Rng) -> Itera
     layers = _write(digits, touching, rng)
     marks, _ = find_marks(layers.max(axis=0))
     row = Row(float(_HEIGHT), sorted(marks, key=lambda mark: mark.x))
-    # With finer cuts most segments would be one digit, cut a little differently.
     lattice = build_lattice(row, [False] * len(marks) if touching else None)
     names = [*labels, NONE]
     judged = [(segment, names[i]) for segment in lattice.segments if (i := _which_digit(segment, layers)) is not None]

@@ -5,6 +5,7 @@ import pytest
 from mnistcnn.ink.components import find_components
 from mnistcnn.ink.framing import Ink
 from mnistcnn.ink.sheet import Paper, Sheet, find_sheet, is_flat
+from mnistcnn.ink.threshold import SURE
 from tests.writing import Box, Picture, decoded, digit_ink, moved, off_by, on_a_table, write
 
 PAPERS = pytest.mark.parametrize("paper", list(Paper))
@@ -105,7 +106,7 @@ def test_strokes_with_more_ink_than_paper_around_them_are_whole_on_a_surface() -
     fat = np.asarray(cv2.erode(picture, np.ones((21, 21), np.uint8)), dtype=np.uint8)
     sheet = sheet_of(fat, Paper.SURFACE)
     meant = np.asarray(cv2.resize(fat, sheet.ink.shape[::-1])) < 137
-    assert ((sheet.ink > 0.5) == meant).mean() > 0.97
+    assert ((sheet.ink > SURE) == meant).mean() > 0.98
 
 
 @PAPERS

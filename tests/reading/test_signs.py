@@ -86,6 +86,7 @@ def slashes(text: str, height: int = 64, lean: float = 0.3) -> list[int]:
         ("|23", []),
         ("23|", []),
         ("23||24", []),
+        ("2|3|5|6", []),
     ],
 )
 def test_slashes_part_a_row_as_a_fraction_or_a_date(text: str, found: list[int]) -> None:

@@ -83,13 +83,21 @@ def test_what_has_next_to_no_ink_is_drawn_again() -> None:
     assert framed(lambda: next(drawn), rng()).max() == 255
 
 
-@pytest.mark.parametrize("wear", [blocks, roughen, fade])
+@pytest.mark.parametrize("wear", [blocks, roughen])
 def test_worn_ink_is_other_ink_in_the_same_place(wear: module.Wear) -> None:
     ink = np.asarray(DIGITS[LABELS == 3][0] / 255, np.float32).repeat(2, axis=0).repeat(2, axis=1)
     for seed in range(20):
         worn, whole = (center_digit(crop(each)).astype(float).ravel() for each in (wear(ink, rng(seed)), ink))
         assert not np.array_equal(worn, whole)
-        assert np.corrcoef(worn, whole)[0, 1] > 0.2
+        assert np.corrcoef(worn, whole)[0, 1] > 0.3
+
+
+def test_faded_ink_is_paler_in_places_and_nowhere_else() -> None:
+    ink = np.asarray(DIGITS[LABELS == 3][0] / 255, np.float32).repeat(2, axis=0).repeat(2, axis=1)
+    for seed in range(20):
+        faded = fade(ink, rng(seed))
+        assert (faded <= ink).all() and not np.array_equal(faded, ink)
+        assert np.corrcoef(faded.ravel(), ink.ravel())[0, 1] > 0.8
 
 
 def test_a_slanted_bar_leans_to_the_right_and_keeps_its_ink() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations, pairwise
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -88,11 +88,14 @@ def find_slashes(digits: Sequence[Mark], strokes: Sequence[bool]) -> list[int]:
         for i, stroke in enumerate(strokes)
         if stroke and _is_slash(digits[i], [mark for mark in digits if mark is not digits[i]])
     ]
-    for pair in combinations(likely, 2):
-        day, month, year = _groups(pair, len(digits))
-        is_date = max(day, month) <= 2 <= year <= 4 or (day == 4 and max(month, year) <= 2)
-        if is_date and min(day, month, year) >= 1:
-            return list(pair)
+    heights = sorted((digits[i].height for i in likely), reverse=True)
+    if len(likely) == 2 or (len(likely) > 2 and heights[2] < heights[1]):  # a 1 may lean, but is not as tall
+        pair = [i for i in likely if digits[i].height >= heights[1]]
+        first, second, third = _groups(pair, len(digits))
+        day_first = max(first, second) <= 2 <= third <= 4
+        year_first = first == 4 and max(second, third) <= 2
+        if (day_first or year_first) and min(first, second, third) >= 1:
+            return pair
     groups = _groups(likely, len(digits))
     if len(likely) == 1 and min(groups) >= 1 and max(groups) <= PARAMS.most_fraction_digits:
         others = [mark.height for i, mark in enumerate(digits) if i not in likely]

@@ -112,8 +112,7 @@ class Trainer:
         """Train to the end of the last epoch; yield a `StepResult` every few steps, an `EpochResult` every epoch.
 
         Training stops after the step during which `stop` becomes true; several processes stop at the end of the chunk.
-        Raises `TrainingError` if the loss or the
-        weights aren't finite.
+        Raises `TrainingError` if the loss or the weights aren't finite.
         """
         self._network.train()
         self.optimizer.update_copies()  # `load_state_dict` may have changed the weights
