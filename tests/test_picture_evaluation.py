@@ -101,6 +101,25 @@ def test_emnist_is_turned() -> None:
     assert straight.confusion_matrix == turned.confusion_matrix
 
 
+def test_qmnist_has_eight_columns_of_labels() -> None:
+    images, labels = render_digits(50, 1)
+    table = np.full((50, 8), 99, ">i4")
+    table[:, 0] = labels
+    for folder, name, content in (
+        ("idx", "labels-idx1-ubyte", encode_idx(labels)),
+        ("qmnist", "labels-idx2-int", b"\0\0\x0c\2" + np.array(table.shape, ">u4").tobytes() + table.tobytes()),
+    ):
+        Path(folder).mkdir()
+        Path(folder, "images-idx3-ubyte").write_bytes(encode_idx(images))
+        Path(folder, name).write_bytes(content)
+    assert evaluate_pictures("qmnist").confusion_matrix == evaluate_pictures("idx").confusion_matrix
+    table[3, 0] = -1
+    header = b"\0\0\x0c\2" + np.array(table.shape, ">u4").tobytes()
+    Path("qmnist/labels-idx2-int").write_bytes(header + table.tobytes())
+    with pytest.raises(DataError, match="labels that are not digits"):
+        evaluate_pictures("qmnist")
+
+
 def test_a_folder_that_can_not_be_measured_is_told() -> None:
     images, labels = np.zeros((3, 28, 28), np.uint8), np.array([1, 2, 3], np.uint8)
 
@@ -117,7 +136,7 @@ def test_a_folder_that_can_not_be_measured_is_told() -> None:
     assert said(None, None) == "idx has neither folders 0 to 9 with pictures nor IDX files."
     assert said(encode_idx(images), None) == "The labels of idx/a-images-idx3-ubyte are missing."
     assert "do not hold pictures of 28×28 pixels" in said(encode_idx(images[:2]), encode_idx(labels))
-    assert "labels above 9" in said(encode_idx(images), encode_idx(labels + 9))
+    assert "labels that are not digits" in said(encode_idx(images), encode_idx(labels + 9))
     assert said(b"x", encode_idx(labels)).startswith("idx/a-images-idx3-ubyte: not an IDX file")
     with pytest.raises(DataError, match=r"none is not a folder\."):
         evaluate_pictures("none")

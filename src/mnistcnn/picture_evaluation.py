@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from PIL import Image
 
 from mnistcnn.accuracy import DigitScore, digit_scores, wilson_interval
 from mnistcnn.checkpoints.checkpoint import find_checkpoint, load_checkpoint
-from mnistcnn.data.verified_files import DamagedError, decode_idx, gunzip
+from mnistcnn.data.verified_files import DamagedError, decode_idx, decode_qmnist_labels, gunzip
 from mnistcnn.errors import DataError, PictureError
 from mnistcnn.events import Note, Observer, Transfer, ignore
 from mnistcnn.plots import MOST_MISTAKES, MistakePicture, draw_mistakes, plot_confusion
@@ -219,32 +220,34 @@ def _read_pictures(predictor: Predictor, labelled: list[tuple[int, Path]], singl
         )
 
 
-def _read_idx(folder: Path) -> list[tuple[str, NDArray[np.uint8], NDArray[np.uint8]]]:
-    """Return the name, images (n, 28, 28) and labels (n,) of each pair of IDX files in a folder."""
+def _read_idx(folder: Path) -> list[tuple[str, NDArray[np.uint8], NDArray[Any]]]:
+    """Return the name, images (n, 28, 28) uint8 and labels (n,) of each pair of IDX files in a folder."""
     pairs = []
     for path in sorted(folder.iterdir()):
         if "images" not in path.name or ("-idx3" not in path.name and ".idx3" not in path.name):
             continue
-        other = path.with_name(path.name.replace("images", "labels").replace("idx3", "idx1"))
-        if not other.is_file():
+        named = path.name.replace("images", "labels")
+        other = path.with_name(named.replace("idx3", "idx1"))
+        qmnist = path.with_name(named.replace("idx3-ubyte", "idx2-int"))
+        if not other.is_file() and not qmnist.is_file():
             raise DataError(f"The labels of {path} are missing.", f"Put them next to it as {other.name}.")
-        images = _decode(path)
-        labels = _decode(other)
+        images = _decode(path, decode_idx)
+        labels: NDArray[Any] = _decode(other, decode_idx) if other.is_file() else _decode(qmnist, decode_qmnist_labels)
         if images.shape[1:] != (28, 28) or labels.shape != images.shape[:1]:
             raise DataError(f"{path} and {other.name} do not hold pictures of 28×28 pixels with one label each.")
-        if labels.max(initial=0) > 9:
-            raise DataError(f"{other} has labels above 9, which are not digits.")
+        if labels.min(initial=0) < 0 or labels.max(initial=0) > 9:
+            raise DataError(f"{other} has labels that are not digits 0 to 9.")
         if path.name.startswith("emnist"):  # EMNIST stores its images transposed
             images = images.transpose(0, 2, 1)
         pairs.append((str(path), images, labels))
     return pairs
 
 
-def _decode(path: Path) -> NDArray[np.uint8]:
+def _decode(path: Path, decoder: Callable[[bytes], NDArray[Any]]) -> NDArray[Any]:
     try:
         with path.open("rb") as stream:
             content = stream.read(MOST_IDX_BYTES)
-        return decode_idx(gunzip(content, path, MOST_IDX_BYTES) if path.suffix == ".gz" else content)
+        return decoder(gunzip(content, path, MOST_IDX_BYTES) if path.suffix == ".gz" else content)
     except OSError as error:
         raise DataError(f"{path} can't be read: {error.strerror}.") from error
     except DamagedError as error:
@@ -253,7 +256,7 @@ def _decode(path: Path) -> NDArray[np.uint8]:
         raise DataError(f"{path}: {error}.") from error
 
 
-def _score_idx(predictor: Predictor, pairs: list[tuple[str, NDArray[np.uint8], NDArray[np.uint8]]]) -> Iterator[_Read]:
+def _score_idx(predictor: Predictor, pairs: list[tuple[str, NDArray[np.uint8], NDArray[Any]]]) -> Iterator[_Read]:
     """Read images that are framed as MNIST's are; the network gets them unchanged."""
     for name, images, labels in pairs:
         for start in range(0, len(images), _IDX_BATCH):

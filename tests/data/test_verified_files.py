@@ -13,6 +13,7 @@ from mnistcnn.data import verified_files
 from mnistcnn.data.verified_files import (
     DamagedError,
     decode_idx,
+    decode_qmnist_labels,
     encode_idx,
     find_folder,
     read_sums,
@@ -128,6 +129,20 @@ def test_random_bytes_are_refused_or_an_array(content: bytes) -> None:
 def test_damage_is_named(content: bytes, why: str) -> None:
     with pytest.raises(ValueError, match=why):
         decode_idx(content)
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (encode_idx(np.zeros(3, np.uint8)), "of 32-bit integers"),
+        (b"\0\0\x0c\1\0\0\0\1" + bytes(4), "table"),
+        (b"\0\0\x0c\2\0\0\0\1\0\0\0\0", "table"),
+        (b"\0\0\x0c\2\0\0\0\1\0\0\0\1" + bytes(3), "3 bytes of data where the header says 4"),
+    ],
+)
+def test_damaged_labels_of_qmnist_are_named(content: bytes, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        decode_qmnist_labels(content)
 
 
 def test_only_bytes_are_encoded() -> None:

@@ -8,6 +8,7 @@ import struct
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,19 +116,35 @@ def write_sums(folder: Path, contents: Mapping[str, bytes]) -> None:
 def decode_idx(content: bytes | bytearray) -> NDArray[np.uint8]:
     """Decode an IDX file's bytes to a uint8 array of 1 to 3 dimensions, which shares their memory.
 
-    IDX is big-endian sizes, then elements (http://yann.lecun.com/exdb/mnist/). Raises `ValueError` with the reason.
+    Raises `ValueError` with the reason.
     """
-    if content[:3] != b"\x00\x00\x08" or len(content) < 4 or not 1 <= content[3] <= 3:
-        raise ValueError("not an IDX file of bytes with 1 to 3 dimensions")
+    return _decode_elements(content, 0x08, np.dtype(np.uint8), "bytes")
+
+
+def decode_qmnist_labels(content: bytes) -> NDArray[np.int32]:
+    """Decode QMNIST's labels, an IDX file of eight 32-bit integers for each image: the digits (n,) int32 stand first.
+
+    Source: C. Yadav, L. Bottou, "Cold Case: the Lost MNIST Digits" (2019). Raises `ValueError` with the reason.
+    """
+    labels = _decode_elements(content, 0x0C, np.dtype(">i4"), "32-bit integers")
+    if labels.ndim != 2 or labels.shape[1] == 0:
+        raise ValueError("not a table of labels")
+    return labels[:, 0].astype(np.int32)
+
+
+def _decode_elements(content: bytes | bytearray, code: int, dtype: np.dtype[Any], named: str) -> NDArray[Any]:
+    """The array of an IDX file: big-endian sizes, then elements (http://yann.lecun.com/exdb/mnist/)."""
+    if content[:3] != bytes([0, 0, code]) or len(content) < 4 or not 1 <= content[3] <= 3:
+        raise ValueError(f"not an IDX file of {named} with 1 to 3 dimensions")
     header = 4 + 4 * content[3]
     if len(content) < header:
         raise ValueError("truncated IDX header")
     shape = struct.unpack_from(f">{content[3]}I", content, offset=4)
     found = len(content) - header
-    expected = math.prod(shape)
+    expected = math.prod(shape) * dtype.itemsize
     if found != expected:
         raise ValueError(f"{found:,} bytes of data where the header says {expected:,}")
-    return np.frombuffer(content, dtype=np.uint8, offset=header).reshape(shape)
+    return np.frombuffer(content, dtype=dtype, offset=header).reshape(shape)
 
 
 def decode_pair(contents: dict[str, bytes], names: tuple[str, str]) -> list[NDArray[np.uint8]]:

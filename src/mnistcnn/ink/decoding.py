@@ -13,9 +13,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from mnistcnn.errors import PictureError, UsageError
 
@@ -232,7 +233,9 @@ def _decoded(image: Image.Image, size: tuple[int, int] | None = None) -> Decoded
     """Turn an open image upright; `size` is its original width and height if it was decoded smaller."""
     image.load()
     grey = image.mode == "L" and "transparency" not in image.info
-    upright = ImageOps.exif_transpose(image)
+    upright = image
+    if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:
+        upright = ImageOps.exif_transpose(image)
     width, height = size or image.size
     lying = (upright.width < upright.height) != (image.width < image.height)
     return Decoded(upright, (height, width) if lying else (width, height), grey)
@@ -252,19 +255,21 @@ def _to_colours(image: Image.Image, side: int) -> Colours:
     if image.mode.startswith("I") or image.mode == "F":
         return _from_deep_grey(image, side)
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
-        reduced = _reduced(image.convert("RGBA"), side)
-        if reduced.getchannel("A").getextrema() != (255, 255):
-            return _lay_over_backdrop(reduced)
-        image = reduced
-    return np.asarray(_reduced(image.convert("RGB"), side), dtype=np.float32) / np.float32(255)
+        premultiplied = _reduced(image.convert("RGBA").convert("RGBa"), side)
+        if (premultiplied[:, :, 3] != 255).any():
+            return _lay_over_backdrop(premultiplied)
+        return np.asarray(premultiplied[:, :, :3], dtype=np.float32) / np.float32(255)
+    colours = image if image.mode == "RGB" else image.convert("RGB")
+    return np.asarray(_reduced(colours, side), dtype=np.float32) / np.float32(255)
 
 
-def _reduced(image: Image.Image, side: int) -> Image.Image:
-    if max(image.size) > side:
-        scale = side / max(image.size)
-        size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
-        image = image.resize(size, Image.Resampling.BOX, reducing_gap=3.0)
-    return image
+def _reduced(image: Image.Image, side: int) -> NDArray[Any]:
+    """The pixels of an image, at most `side` either way: means of whole blocks, and the rest by interpolation."""
+    times = max(image.size) / side
+    if times <= 1:
+        return np.asarray(image)
+    size = max(1, round(image.width / times)), max(1, round(image.height / times))
+    return np.asarray(cv2.resize(np.asarray(image.reduce(int(times))), size, interpolation=cv2.INTER_LINEAR))
 
 
 def _from_deep_grey(image: Image.Image, side: int) -> Colours:
@@ -277,22 +282,22 @@ def _from_deep_grey(image: Image.Image, side: int) -> Colours:
     levels = levels - min(0.0, float(levels.min()))
     top = float(levels.max())
     full = top if 0 < top <= 1 and image.mode == "F" else max(255.0, top)
-    reduced = np.asarray(_reduced(Image.fromarray(levels / np.float32(full)), side), dtype=np.float32)
+    reduced = _reduced(Image.fromarray(levels / np.float32(full)), side)
     return np.repeat(np.clip(reduced, np.float32(0), np.float32(1))[:, :, None], 3, axis=2)
 
 
-def _lay_over_backdrop(image: Image.Image) -> Colours:
+def _lay_over_backdrop(premultiplied: NDArray[np.uint8]) -> Colours:
     """Lay a transparent image over white, or over black if its visible part is light.
 
     If most of it is opaque, as with rounded corners, it is laid over the median colour of its visible part instead.
     """
-    pixels = np.asarray(image, dtype=np.float32) / 255
+    pixels = np.asarray(premultiplied, dtype=np.float32) / 255
     colours = pixels[:, :, :3]
     alpha = pixels[:, :, 3:]
     seen = alpha[:, :, 0] >= min(0.5, alpha.max())
-    shown = colours[seen]
+    shown = colours[seen] / np.maximum(alpha[seen], np.float32(1 / 255))
     backdrop = np.median(shown, axis=0) if seen.mean() > 0.6 else np.float32(shown.mean() < 0.5)
-    return colours * alpha + backdrop * (1 - alpha)
+    return colours + backdrop * (1 - alpha)
 
 
 def image_from_array(array: NDArray[Any], name: str) -> Image.Image:
