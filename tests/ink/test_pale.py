@@ -5,7 +5,7 @@ import pytest
 from mnistcnn.ink.decoding import Colours
 from mnistcnn.ink.framing import Ink
 from mnistcnn.ink.pale import find_pale_ink
-from mnistcnn.ink.surface import find_ink
+from mnistcnn.ink.surface import to_grey
 from mnistcnn.ink.threshold import to_ink
 from tests.writing import digit_ink
 
@@ -28,7 +28,7 @@ def page(*colours: tuple[float, float, float], digits: str = "2358", noise: floa
 
 
 def pale_ink(difference: Colours) -> Ink:
-    grey = find_ink(difference)
+    grey = to_grey(difference)
     ink = to_ink(grey)
     assert ink is not None
     return find_pale_ink(difference, grey, ink)
@@ -56,7 +56,7 @@ def test_where_all_are_as_black_nothing_is_pale() -> None:
 @pytest.mark.parametrize("noise", [0.01, 0.05])
 def test_noise_alone_is_no_pale_ink(noise: float) -> None:
     difference = np.random.default_rng(1).normal(0, noise, (200, 300, 3)).astype(np.float32)
-    grey = find_ink(difference)
+    grey = to_grey(difference)
     assert not find_pale_ink(difference, grey, np.zeros_like(grey)).any()
     difference += page((0, 0, 0), digits="2")[0][:, :1].mean()  # as even as before
     black, _ = page((0, 0, 0), (0, 0, 0), digits="28", noise=noise)

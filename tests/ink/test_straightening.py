@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from mnistcnn.ink.straightening import find_corners, straightened
-from mnistcnn.ink.surface import find_ink
+from mnistcnn.ink.surface import to_grey
 from mnistcnn.ink.window import page_ink, subtract_window
 from tests.writing import colours, moved, off_by, on_a_table, write
 
@@ -16,7 +16,7 @@ def test_a_straightened_page_is_upright_and_its_matrix_leads_to_it() -> None:
     upright, matrix = straightened(colours(table), corners)
     height, width, _ = upright.shape
     assert min(upright[0, :, 0].min(), upright[:, 0, 0].min()) > 0.9  # nothing of the table
-    ink = page_ink(find_ink(subtract_window(upright)))
+    ink = page_ink(to_grey(subtract_window(upright)))
     assert ink is not None
     rows, columns = np.nonzero(ink > 0.5)
     left, top, right, bottom = moved(box, matrix @ there)

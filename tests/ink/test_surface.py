@@ -4,9 +4,9 @@ import pytest
 from mnistcnn.ink.decoding import Colours
 from mnistcnn.ink.framing import Ink
 from mnistcnn.ink.surface import (
-    find_ink,
     fit_surface,
     subtract_surface,
+    to_grey,
     top_hat,
 )
 from mnistcnn.ink.threshold import to_ink
@@ -44,13 +44,13 @@ def agrees(ink: Ink | None) -> bool:
     ],
 )
 def test_ink_of_any_colour_is_found(pen: tuple[float, float, float], ground: tuple[float, float, float]) -> None:
-    grey = find_ink(subtract_surface(written(paper(colour=ground), pen)))
+    grey = to_grey(subtract_surface(written(paper(colour=ground), pen)))
     assert agrees(to_ink(grey))
     assert abs(float(np.median(grey[~INK]))) < 0.02
 
 
 def test_full_contrast_is_one() -> None:
-    grey = find_ink(subtract_surface(written(paper())))
+    grey = to_grey(subtract_surface(written(paper())))
     assert float(np.median(grey[INK])) == pytest.approx(1.0, abs=0.05)
 
 
@@ -58,7 +58,7 @@ def test_the_ink_that_stands_out_most_decides_what_counts_as_ink() -> None:
     flat = np.zeros((50, 50, 3), dtype=np.float32)
     flat[:, :10] = 0, 0, -0.6  # a fifth of the picture is a yellow stain
     flat[:2, 20:] = -1, -1, 0
-    grey = find_ink(flat)
+    grey = to_grey(flat)
     assert grey[0, 20:] == pytest.approx(1, abs=1e-6)
     assert grey[:, :10] == pytest.approx(0, abs=1e-6)
 
@@ -67,9 +67,9 @@ def test_polarity_can_be_overridden() -> None:
     dark = written(paper(colour=(0.5, 0.5, 0.5)), (0, 0, 0))
     dark[5:10, 100:115] = 1  # and something light
     assert agrees(
-        to_ink(np.where(find_ink(subtract_surface(dark), invert=True) > 0, find_ink(subtract_surface(dark), True), 0))
+        to_ink(np.where(to_grey(subtract_surface(dark), invert=True) > 0, to_grey(subtract_surface(dark), True), 0))
     )
-    light = to_ink(find_ink(subtract_surface(dark), invert=False))
+    light = to_ink(to_grey(subtract_surface(dark), invert=False))
     assert light is not None
     assert light[7, 107] > 0.5
     assert light[50, 44] < 0.1
@@ -86,14 +86,14 @@ def test_gradients_and_vignettes_are_flattened() -> None:
 
 def test_a_pasted_box_is_taken_away() -> None:
     colours = np.pad(written(paper(colour=(0.7, 0.7, 0.7))), ((30, 20), (10, 25), (0, 0)), constant_values=1.0)
-    ink = to_ink(top_hat(find_ink(subtract_surface(colours))))
+    ink = to_ink(top_hat(to_grey(subtract_surface(colours))))
     assert ink is not None
     assert agrees(ink[30:-20, 10:-25])
     assert ink[:25].max() < 0.2
 
 
 def test_nothing_is_taken_from_a_clean_picture() -> None:
-    grey = find_ink(subtract_surface(written(paper())))
+    grey = to_grey(subtract_surface(written(paper())))
     assert top_hat(grey) is grey
 
 

@@ -22,7 +22,7 @@ from mnistcnn.ink.framing import Ink
 from mnistcnn.ink.pale import find_pale_ink
 from mnistcnn.ink.ruled_lines import remove_drawn_boxes
 from mnistcnn.ink.straightening import find_corners, straightened
-from mnistcnn.ink.surface import find_ink, subtract_surface, top_hat
+from mnistcnn.ink.surface import subtract_surface, to_grey, top_hat
 from mnistcnn.ink.threshold import to_ink
 from mnistcnn.ink.window import enlarged, page_ink, subtract_window
 
@@ -91,7 +91,7 @@ def _find_on_surface(decoded: Decoded, invert: bool | None) -> Sheet | None:
     colours = decoded.colours(SURFACE_SIDE)
     scale = decoded.size[0] / colours.shape[1]
     difference = subtract_surface(colours)
-    grey = find_ink(difference, invert)
+    grey = to_grey(difference, invert)
     ink = to_ink(top_hat(grey))
     if ink is None:
         return None
@@ -122,7 +122,7 @@ def _find_in_windows(decoded: Decoded, invert: bool | None, *, page: bool) -> Sh
         colours, upright = straightened(colours, corners)
         matrix = matrix @ np.linalg.inv(upright)
     difference = subtract_window(colours)
-    grey = find_ink(difference, invert)
+    grey = to_grey(difference, invert)
     ink = page_ink(grey)
     if ink is None:
         return None

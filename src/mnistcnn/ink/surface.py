@@ -99,7 +99,7 @@ def _nearness(residual: NDArray[np.float64], spread: float) -> NDArray[np.float6
     return np.asarray(1 / (1 + (np.abs(residual).max(axis=0) / spread) ** 2) ** 2)
 
 
-def find_ink(flat: Colours, invert: bool | None = None) -> Grey:
+def to_grey(flat: Colours, invert: bool | None = None) -> Grey:
     """Grey levels of colours (height, width, 3) without their paper: the projection on the direction from paper to ink.
 
     So coloured ink keeps its contrast. The direction is that of the pixels that differ most from the paper, of the

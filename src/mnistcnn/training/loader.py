@@ -11,7 +11,7 @@ from mnistcnn.network.device import derive_seed
 from mnistcnn.network.model import DROPOUT, HIDDEN, normalise
 from mnistcnn.network.world import ALONE, World
 from mnistcnn.training.augmentation import augment, sample_warps
-from mnistcnn.training.flags import add_flags, sample_flags
+from mnistcnn.training.flagged_ones import add_flags, sample_flags
 from mnistcnn.training.sampler import HardExampleSampler
 
 CHUNK_IMAGES = 1_000  # images augmented together: enough to be cheap, few enough to fit into the CPU's caches

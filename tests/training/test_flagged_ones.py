@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from mnistcnn.training.flags import SHARE, add_flags, sample_flags
+from mnistcnn.training.flagged_ones import SHARE, add_flags, sample_flags
 
 ONE = torch.tensor([1])
 NO_FOOT = torch.tensor([[1.0, 0.5, 0.5, 0.0]])  # a flag of middling slant and length
